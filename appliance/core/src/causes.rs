@@ -1,0 +1,31 @@
+//! What a pattern of facts means: the catalogue and its analyzers.
+//!
+//! One file per family, one analyzer per cause or per inseparable group. An
+//! analyzer is a pure function from a [`Case`] to [`Finding`]s: it states what
+//! it sees with the evidence for and against, and leaves ranking, propagation
+//! and elimination to [`crate::graph`].
+//!
+//! Invariant: a finding names only objects of the snapshot (or one that an
+//! object of the snapshot refers to and that is missing), and cites at least
+//! one piece of evidence.
+
+mod catalogue;
+mod finding;
+
+pub use self::catalogue::{Cause, Family, UnknownCause};
+pub use self::finding::{Case, Exclusion, Finding, Findings, Strength};
+
+/// An analyzer: looks at a case and states what it finds.
+pub type Analyzer = fn(&Case<'_>, &mut Findings);
+
+/// Every analyzer, in the catalogue's order.
+pub const ANALYZERS: &[Analyzer] = &[];
+
+/// Runs every analyzer over `case`.
+pub fn analyze(case: &Case<'_>) -> Findings {
+    let mut findings = Findings::default();
+    for analyzer in ANALYZERS {
+        analyzer(case, &mut findings);
+    }
+    findings
+}

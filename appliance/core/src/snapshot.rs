@@ -1,0 +1,220 @@
+//! What was captured of a cluster: objects, logs, series and gaps.
+//!
+//! One type for every source: the live API, an incident bundle, a
+//! `kubectl cluster-info dump`. Kubernetes types are used as plain data.
+//! "Not captured" and "captured, there were none" are different answers and
+//! [`Collection::captured_in`] tells them apart.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use k8s_openapi::Metadata;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Endpoints, Event, LimitRange, Namespace, Node, PersistentVolume,
+    PersistentVolumeClaim, Pod, ReplicationController, ResourceQuota, Secret, Service,
+    ServiceAccount,
+};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+/// Objects of one kind, found by namespace and name in constant time.
+#[derive(Clone, Debug)]
+pub struct Collection<T> {
+    items: Vec<T>,
+    index: HashMap<(String, String), usize>,
+    namespaces: BTreeSet<String>,
+    everywhere: bool,
+}
+
+impl<T> Default for Collection<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            index: HashMap::new(),
+            namespaces: BTreeSet::new(),
+            everywhere: false,
+        }
+    }
+}
+
+impl<T: Metadata<Ty = ObjectMeta>> Collection<T> {
+    /// Adds an object; a second one of the same name replaces the first.
+    pub fn insert(&mut self, item: T) {
+        let meta = item.metadata();
+        let key = (
+            meta.namespace.clone().unwrap_or_default(),
+            meta.name.clone().unwrap_or_default(),
+        );
+        if let Some(&position) = self.index.get(&key) {
+            self.items[position] = item;
+        } else {
+            self.index.insert(key, self.items.len());
+            self.items.push(item);
+        }
+    }
+
+    /// Records that this kind was listed in `namespace`, even if empty.
+    pub fn mark_captured_in(&mut self, namespace: &str) {
+        self.namespaces.insert(namespace.to_owned());
+    }
+
+    /// Records that this kind was listed in the whole cluster.
+    pub fn mark_captured_everywhere(&mut self) {
+        self.everywhere = true;
+    }
+
+    /// Whether this kind was listed in `namespace` (for cluster-scoped kinds: `""`).
+    pub fn captured_in(&self, namespace: &str) -> bool {
+        self.everywhere || self.namespaces.contains(namespace)
+    }
+
+    /// Whether this kind was listed anywhere at all.
+    pub fn captured_anywhere(&self) -> bool {
+        self.everywhere || !self.namespaces.is_empty()
+    }
+
+    /// The object of that name; cluster-scoped kinds use `""` as namespace.
+    pub fn get(&self, namespace: &str, name: &str) -> Option<&T> {
+        self.index
+            .get(&(namespace.to_owned(), name.to_owned()))
+            .map(|&position| &self.items[position])
+    }
+
+    /// All objects, in the order they were captured.
+    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.items.iter()
+    }
+
+    /// The objects of one namespace.
+    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a T> + 'a {
+        self.items.iter().filter(move |item| {
+            item.metadata().namespace.as_deref().unwrap_or_default() == namespace
+        })
+    }
+
+    /// How many were captured.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether none was captured.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Collection<T> {
+    type Item = &'a T;
+    type IntoIter = std::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.iter()
+    }
+}
+
+/// Kubernetes objects by kind. Secrets carry names and keys, never values.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the kind its type names")]
+pub struct Objects {
+    pub pods: Collection<Pod>,
+    pub events: Collection<Event>,
+    pub services: Collection<Service>,
+    pub endpoints: Collection<Endpoints>,
+    pub endpoint_slices: Collection<EndpointSlice>,
+    pub deployments: Collection<Deployment>,
+    pub replica_sets: Collection<ReplicaSet>,
+    pub stateful_sets: Collection<StatefulSet>,
+    pub daemon_sets: Collection<DaemonSet>,
+    pub replication_controllers: Collection<ReplicationController>,
+    pub jobs: Collection<Job>,
+    pub cron_jobs: Collection<CronJob>,
+    pub config_maps: Collection<ConfigMap>,
+    pub secrets: Collection<Secret>,
+    pub persistent_volume_claims: Collection<PersistentVolumeClaim>,
+    pub persistent_volumes: Collection<PersistentVolume>,
+    pub storage_classes: Collection<StorageClass>,
+    pub resource_quotas: Collection<ResourceQuota>,
+    pub limit_ranges: Collection<LimitRange>,
+    pub network_policies: Collection<NetworkPolicy>,
+    pub ingresses: Collection<Ingress>,
+    pub horizontal_pod_autoscalers: Collection<HorizontalPodAutoscaler>,
+    pub service_accounts: Collection<ServiceAccount>,
+    pub pod_disruption_budgets: Collection<PodDisruptionBudget>,
+    pub role_bindings: Collection<RoleBinding>,
+    pub leases: Collection<Lease>,
+    pub nodes: Collection<Node>,
+    pub namespaces: Collection<Namespace>,
+}
+
+/// The log of one container instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerLog {
+    /// Namespace of the pod.
+    pub namespace: String,
+    /// Pod name.
+    pub pod: String,
+    /// Container name.
+    pub container: String,
+    /// Whether this is the instance before the current one.
+    pub previous: bool,
+    /// Log text, redacted; untrusted.
+    pub text: String,
+    /// What was not fetched, in words; empty when all of it is here.
+    pub truncated: String,
+}
+
+/// One sample of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// Unix time, seconds.
+    pub at: f64,
+    /// Value; may be NaN.
+    pub value: f64,
+}
+
+/// One time series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Metric name.
+    pub name: String,
+    /// Labels without the name.
+    pub labels: BTreeMap<String, String>,
+    /// Samples in order of time.
+    pub samples: Vec<Sample>,
+}
+
+/// Something that was wanted and could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Which source: `logs`, `metrics`, a resource name such as `pods`.
+    pub source: String,
+    /// Why, in words: `403 Forbidden`, `timed out after 5 s`.
+    pub detail: String,
+}
+
+/// Everything that was known when an incident was analysed.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// When the capture was made.
+    pub captured_at: Timestamp,
+    /// Cluster name, as configured; may be empty.
+    pub cluster: String,
+    /// Where it came from, for the reader.
+    pub source: String,
+    /// Kubernetes objects.
+    pub objects: Objects,
+    /// Container logs.
+    pub logs: Vec<ContainerLog>,
+    /// Metric series.
+    pub series: Vec<Series>,
+    /// What could not be had.
+    pub gaps: Vec<Gap>,
+}
