@@ -17,6 +17,7 @@ pub mod analysis;
 pub mod budget;
 pub mod card;
 pub mod causes;
+pub mod eval;
 pub mod evidence;
 pub mod facts;
 pub mod graph;

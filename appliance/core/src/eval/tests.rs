@@ -1,0 +1,184 @@
+use serde_json::json;
+
+use super::{Expected, LabelMap, Report, score};
+use crate::analysis::{
+    Analysis, Confidence, Enrichment, Evidence, FORMAT, IncidentSummary, NextCheck, StatedCause,
+    Summary, Timing,
+};
+use crate::evidence::{EvidenceId, EvidenceKind};
+use crate::object::ObjectRef;
+use crate::snapshot::Snapshot;
+
+fn snapshot() -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    let objects = &mut snapshot.objects;
+    objects.deployments.insert(
+        serde_json::from_value(json!({
+            "metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"selector": {}, "template": {
+                "metadata": {"labels": {"app": "storefront"}},
+                "spec": {"containers": [], "volumes": [
+                    {"name": "data", "persistentVolumeClaim": {"claimName": "web-data"}}]}}}
+        }))
+        .expect("deployment"),
+    );
+    objects.services.insert(
+        serde_json::from_value(json!({
+            "metadata": {"name": "front", "namespace": "shop"},
+            "spec": {"selector": {"app": "storefront"}}
+        }))
+        .expect("service"),
+    );
+    snapshot
+}
+
+fn analysis(cause: &str, object: ObjectRef) -> Analysis {
+    Analysis {
+        format: FORMAT.to_owned(),
+        incident: IncidentSummary::default(),
+        subject: None,
+        causes: vec![StatedCause {
+            cause: cause.to_owned(),
+            object: object.clone(),
+            confidence: Confidence::High,
+            because: vec![EvidenceId(1)],
+            against: Vec::new(),
+        }],
+        ruled_out: Vec::new(),
+        missing: Vec::new(),
+        changes: Vec::new(),
+        evidence: vec![Evidence {
+            id: EvidenceId(1),
+            kind: EvidenceKind::Spec,
+            object,
+            at: None,
+            title: String::new(),
+            lines: Vec::new(),
+            query: String::new(),
+            truncated: String::new(),
+        }],
+        summary: Summary {
+            text: "Deployment shop/web has the wrong probe.".to_owned(),
+            by: "rules".to_owned(),
+            citations: vec![EvidenceId(1)],
+        },
+        next_checks: Vec::new(),
+        actions: Vec::new(),
+        enrichment: Enrichment::default(),
+        timing: Timing::default(),
+    }
+}
+
+fn labels() -> LabelMap {
+    LabelMap::parse(r#"{"oom_killed": ["OomOwnLimit"]}"#).expect("label map")
+}
+
+fn check(cause: &str, object: ObjectRef, expected: &str, joint: bool) {
+    let expected = Expected::parse(expected, &labels()).expect("expectation");
+    let got = score(&analysis(cause, object), &snapshot(), &expected);
+    assert_eq!(got.joint_at_1, joint, "{got:?}");
+    assert!(got.phantoms.is_empty(), "{:?}", got.phantoms);
+}
+
+fn web() -> ObjectRef {
+    ObjectRef::namespaced("Deployment", "shop", "web")
+}
+
+const BENCHMARK: &str = r#"{"root_cause": "oom_killed", "fault_object": "app/storefront"}"#;
+
+#[test]
+fn workload_counts_by_its_app_label() {
+    check("OomOwnLimit", web(), BENCHMARK, true);
+}
+
+#[test]
+fn service_and_claim_of_the_app_count() {
+    let front = ObjectRef::namespaced("Service", "shop", "front");
+    let claim = ObjectRef::namespaced("PersistentVolumeClaim", "shop", "web-data");
+    check("OomOwnLimit", front, BENCHMARK, true);
+    check("OomOwnLimit", claim, BENCHMARK, true);
+}
+
+#[test]
+fn another_cause_or_another_app_does_not_count() {
+    check("CrashConfigEnv", web(), BENCHMARK, false);
+    let other = r#"{"root_cause": "oom_killed", "fault_object": "app/other"}"#;
+    check("OomOwnLimit", web(), other, false);
+}
+
+#[test]
+fn own_form_names_cause_and_object() {
+    let text = r#"{"cause": ["BadCommand", "OomOwnLimit"], "object": "Deployment/shop/web"}"#;
+    check("OomOwnLimit", web(), text, true);
+    let object = r#"{"cause": "OomOwnLimit", "object": {"kind": "Node", "name": "n1"}}"#;
+    check("OomOwnLimit", web(), object, false);
+}
+
+#[test]
+fn healthy_wants_no_cause_or_none_that_is_an_incident() {
+    let healthy = r#"{"healthy": true}"#;
+    check("AlreadyRecovered", web(), healthy, true);
+    check("OomOwnLimit", web(), healthy, false);
+}
+
+#[test]
+fn unknown_label_is_an_error() {
+    let text = r#"{"root_cause": "gremlins"}"#;
+    let error = Expected::parse(text, &labels()).expect_err("label is unknown");
+    assert!(error.to_string().contains("gremlins"));
+}
+
+fn phantoms(change: impl FnOnce(&mut Analysis)) -> Vec<String> {
+    let mut analysis = analysis("OomOwnLimit", web());
+    change(&mut analysis);
+    let expected = Expected::parse(BENCHMARK, &labels()).expect("expectation");
+    score(&analysis, &snapshot(), &expected).phantoms
+}
+
+#[test]
+fn invented_names_are_phantoms_wherever_they_stand() {
+    let in_object =
+        phantoms(|analysis| analysis.causes[0].object = ObjectRef::cluster("Node", "n9"));
+    assert_eq!(in_object, ["Node n9"]);
+    let in_command = phantoms(|analysis| {
+        analysis.next_checks.push(NextCheck {
+            command: "kubectl describe pod web-77 -n shop".to_owned(),
+            why: String::new(),
+        });
+    });
+    assert_eq!(in_command, ["web-77"]);
+    let in_summary = phantoms(|analysis| {
+        analysis.summary.text = "Pod shop/web-0 is killed by node worker-9.".to_owned();
+    });
+    assert_eq!(in_summary, ["web-0", "worker-9"]);
+}
+
+#[test]
+fn prose_with_hyphens_is_no_phantom() {
+    let words = phantoms(|analysis| {
+        analysis.summary.text = "A read-only, well-known pod template of the node.".to_owned();
+    });
+    assert!(words.is_empty(), "{words:?}");
+}
+
+#[test]
+fn citations_must_exist_and_claims_must_cite() {
+    let mut broken = analysis("OomOwnLimit", web());
+    broken.causes[0].because = vec![EvidenceId(7)];
+    broken.summary.citations.clear();
+    let expected = Expected::parse(BENCHMARK, &labels()).expect("expectation");
+    let got = score(&broken, &snapshot(), &expected);
+    assert_eq!(got.broken_citations.len(), 2, "{:?}", got.broken_citations);
+}
+
+#[test]
+fn report_counts_shares_and_calibration() {
+    let expected = Expected::parse(BENCHMARK, &labels()).expect("expectation");
+    let mut report = Report::default();
+    for cause in ["OomOwnLimit", "BadCommand"] {
+        report.add(&score(&analysis(cause, web()), &snapshot(), &expected));
+    }
+    assert!((report.all.joint_at_1.ratio() - 0.5).abs() < f64::EPSILON);
+    assert_eq!(report.by_confidence["high"].of, 1);
+    assert_eq!(report.by_label["oom_killed"].object_at_1.of, 2);
+}
