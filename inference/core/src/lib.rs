@@ -1,1 +1,20 @@
-//! placeholder
+//! What inference is, without how it is done: requests, sampling, the queue's
+//! order and the [`Engine`](engine::Engine) port.
+//!
+//! Pure: no I/O, clock, thread or async runtime. The engine crate runs
+//! requests, `inference-openai` and the appliance submit them; they meet in
+//! the types of this crate.
+
+pub mod engine;
+pub mod error;
+pub mod mask;
+pub mod prompt;
+pub mod queue;
+pub mod request;
+pub mod sampler;
+pub mod slot;
+
+pub use self::engine::{Engine, Event, FinishReason, Generation, ModelInfo, Outcome, Usage};
+pub use self::error::{EngineError, ErrorKind};
+pub use self::prompt::{ChatMessage, Prompt, PromptPart, Role, TokenId};
+pub use self::request::{Constraint, GenerateRequest, Priority, SamplingParams};

@@ -1,0 +1,169 @@
+//! The port through which everything asks a model to write.
+//!
+//! Decides the shape of an answer: a stream of [`Event`]s whose last is
+//! `Done` or `Failed`. Leaves threads, queues and models to `inference-engine`.
+//!
+//! Invariant: dropping a [`Generation`] cancels its request.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use crate::error::EngineError;
+use crate::prompt::{ChatMessage, Prompt, TokenId};
+use crate::request::GenerateRequest;
+
+/// What is known of the loaded model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelInfo {
+    /// The model's name, as clients ask for it.
+    pub name: String,
+    /// Its architecture, e.g. `llama`.
+    pub architecture: String,
+    /// Tokens of its window.
+    pub context_length: usize,
+    /// Tokens of its vocabulary.
+    pub vocab_size: usize,
+    /// Weights, counted.
+    pub parameters: u64,
+}
+
+/// Tokens a request took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Of those, tokens whose keys and values were kept from an earlier request.
+    pub cached_tokens: usize,
+    /// Tokens written.
+    pub completion_tokens: usize,
+    /// Of those, tokens the grammar forced, which were not sampled.
+    pub forced_tokens: usize,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FinishReason {
+    /// The model ended its turn, or the constraint is complete.
+    Stop,
+    /// A stop string was written.
+    StopString,
+    /// `max_tokens` or the end of the window was reached; a constraint may be incomplete.
+    Length,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+    /// What it took.
+    pub usage: Usage,
+}
+
+/// A step of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A piece of text, whole characters only.
+    Text {
+        /// The text; may be empty when a token's text is held back.
+        text: String,
+        /// The tokens written since the last piece.
+        tokens: Vec<TokenId>,
+    },
+    /// The answer is complete; nothing follows.
+    Done(Outcome),
+    /// The answer broke off; nothing follows.
+    Failed(EngineError),
+}
+
+/// Where a [`Generation`]'s events come from. Dropping it cancels the request.
+pub trait EventSource: Send {
+    /// The next event, or `None` after the last; wakes `context` when there is one.
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>>;
+}
+
+/// An answer being written.
+pub struct Generation {
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    source: Box<dyn EventSource>,
+}
+
+impl Generation {
+    /// An answer whose events come from `source`.
+    pub fn new(prompt_tokens: usize, source: impl EventSource + 'static) -> Self {
+        Self {
+            prompt_tokens,
+            source: Box::new(source),
+        }
+    }
+
+    /// Waits for the next event; `None` after the last.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// Polls for the next event.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.source.poll_event(context)
+    }
+
+    /// Waits for the whole answer; `on_text` sees each piece as it comes.
+    ///
+    /// # Errors
+    /// What the engine failed with, or [`EngineError::Stopped`] if it went away.
+    pub async fn collect(
+        mut self,
+        mut on_text: impl FnMut(&str) + Send,
+    ) -> Result<(String, Outcome), EngineError> {
+        let mut answer = String::new();
+        while let Some(event) = self.next().await {
+            match event {
+                Event::Text { text, .. } => {
+                    on_text(&text);
+                    answer.push_str(&text);
+                }
+                Event::Done(outcome) => return Ok((answer, outcome)),
+                Event::Failed(error) => return Err(error),
+            }
+        }
+        Err(EngineError::Stopped)
+    }
+}
+
+impl fmt::Debug for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Generation")
+            .field("prompt_tokens", &self.prompt_tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A loaded model that writes.
+pub trait Engine: Send + Sync {
+    /// The loaded model.
+    fn model(&self) -> &ModelInfo;
+
+    /// Lays `messages` out as the model was trained to read them, ending where
+    /// the assistant's turn begins.
+    ///
+    /// # Errors
+    /// [`EngineError::Template`] if the template refuses the messages.
+    fn chat_prompt(&self, messages: &[ChatMessage]) -> Result<Prompt, EngineError>;
+
+    /// The tokens the model reads for `prompt`, with the leading token the
+    /// model wants if it is not there.
+    fn tokenize(&self, prompt: &Prompt) -> Vec<TokenId>;
+
+    /// Tokens of `text` as plain text.
+    fn count(&self, text: &str) -> usize;
+
+    /// Checks `request` (parameters, length, constraint) and queues it.
+    ///
+    /// Compiling a constraint takes milliseconds: call it off the async threads.
+    ///
+    /// # Errors
+    /// What is wrong with the request, or [`EngineError::QueueFull`].
+    fn submit(&self, request: GenerateRequest) -> Result<Generation, EngineError>;
+}

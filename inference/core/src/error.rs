@@ -1,0 +1,93 @@
+//! Why a request was not taken, or did not end well.
+//!
+//! Edges (HTTP, the appliance) translate [`ErrorKind`]; the message is for
+//! people and says what to do.
+
+/// The short, closed set edges translate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The request is wrong; sending it again cannot help.
+    Invalid,
+    /// Too much is waiting; later may work.
+    Overloaded,
+    /// No model can answer now.
+    Unavailable,
+    /// The engine broke on this request.
+    Internal,
+}
+
+/// Why a request was not taken, or did not end well.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// A parameter is out of range.
+    #[error("{parameter} must be {expected}, not {found}")]
+    Parameter {
+        /// The parameter's name on the wire.
+        parameter: &'static str,
+        /// What is allowed.
+        expected: String,
+        /// What was sent.
+        found: String,
+    },
+    /// The prompt and the tokens to write do not fit the window.
+    #[error(
+        "This model's maximum context length is {context_length} tokens. However, your messages resulted in \
+         {prompt_tokens} tokens and {max_tokens} were asked for the answer. Please reduce the length of the messages or of the answer."
+    )]
+    TooLong {
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+        /// Tokens asked for the answer.
+        max_tokens: usize,
+        /// Tokens of the window.
+        context_length: usize,
+    },
+    /// The prompt has no token.
+    #[error("the prompt is empty; send at least one token of text")]
+    EmptyPrompt,
+    /// The constraint does not compile.
+    #[error("the {what} cannot be used as a constraint: {reason}")]
+    Constraint {
+        /// `grammar`, `JSON schema` or `regular expression`.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The chat template refuses the messages.
+    #[error("the model's chat template refuses these messages: {0}")]
+    Template(String),
+    /// The queue is full.
+    #[error("{waiting} requests are waiting already; try again later")]
+    QueueFull {
+        /// Requests in the queue.
+        waiting: usize,
+    },
+    /// The model is being loaded.
+    #[error("the model is still loading; try again in a moment")]
+    Loading,
+    /// There is no model.
+    #[error("no model is loaded; import one with `anchorite model import`")]
+    NoModel,
+    /// The engine has stopped.
+    #[error("the engine is stopping")]
+    Stopped,
+    /// The engine broke on this request.
+    #[error("the engine failed: {0}")]
+    Failed(String),
+}
+
+impl EngineError {
+    /// The kind, for translation at an edge.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Parameter { .. }
+            | Self::TooLong { .. }
+            | Self::EmptyPrompt
+            | Self::Constraint { .. }
+            | Self::Template(_) => ErrorKind::Invalid,
+            Self::QueueFull { .. } => ErrorKind::Overloaded,
+            Self::Loading | Self::NoModel | Self::Stopped => ErrorKind::Unavailable,
+            Self::Failed(_) => ErrorKind::Internal,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Chooses the next token from a model's logits.
+//!
+//! Pure: chance comes from a counter-based generator keyed by the request's
+//! seed and the token's position in the answer, so that the same seed gives the same
+//! text whatever else the engine does.
+//!
+//! Order: bias and penalties, mask, temperature, `top_k`, `top_p`, `min_p`, draw.
+//! Invariant: a masked token or one whose logit is NaN is never chosen.
+
+mod rng;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::mask::TokenMask;
+use crate::prompt::TokenId;
+use crate::request::SamplingParams;
+
+/// Chooses the tokens of one answer.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    params: SamplingParams,
+    seed: u64,
+    /// Tokens of the prompt, kept only if repetition is penalized.
+    prompt: BTreeSet<TokenId>,
+    /// How often each token was written.
+    written: BTreeMap<TokenId, u32>,
+    /// Tokens written so far.
+    position: u64,
+    candidates: Vec<Candidate>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    token: TokenId,
+    /// Logit first, weight relative to the likeliest later.
+    weight: f32,
+}
+
+impl Sampler {
+    /// A sampler for an answer to `prompt`; `seed` counts if the parameters have none.
+    pub fn new(params: SamplingParams, seed: u64, prompt: &[TokenId]) -> Self {
+        let penalized = (params.repetition_penalty - 1.0).abs() > f32::EPSILON;
+        let prompt = if penalized {
+            prompt.iter().copied().collect()
+        } else {
+            BTreeSet::new()
+        };
+        let seed = params.seed.unwrap_or(seed);
+        Self {
+            params,
+            seed,
+            prompt,
+            written: BTreeMap::new(),
+            position: 0,
+            candidates: Vec::new(),
+        }
+    }
+
+    /// Notes that `token` was written, sampled or forced.
+    pub fn accept(&mut self, token: TokenId) {
+        *self.written.entry(token).or_default() += 1;
+        self.position += 1;
+    }
+
+    /// The next token; `None` if nothing is allowed. `logits` are changed by
+    /// bias and penalties. Does not [`accept`](Self::accept) the token.
+    pub fn sample(&mut self, logits: &mut [f32], mask: Option<&TokenMask>) -> Option<TokenId> {
+        self.adjust(logits);
+        if self.params.is_greedy() {
+            return likeliest(logits, mask);
+        }
+        self.gather(logits, mask);
+        self.weigh();
+        self.cut();
+        self.draw()
+    }
+
+    fn adjust(&self, logits: &mut [f32]) {
+        let SamplingParams {
+            repetition_penalty,
+            presence_penalty,
+            frequency_penalty,
+            ..
+        } = self.params;
+        for token in self
+            .prompt
+            .iter()
+            .filter(|token| !self.written.contains_key(*token))
+        {
+            repel(logits, *token, repetition_penalty, 0.0);
+        }
+        for (&token, &count) in &self.written {
+            repel(
+                logits,
+                token,
+                repetition_penalty,
+                presence_penalty + frequency_penalty * count as f32,
+            );
+        }
+        for (&token, &bias) in &self.params.logit_bias {
+            if let Some(logit) = logits.get_mut(token as usize) {
+                *logit += bias;
+            }
+        }
+    }
+
+    fn gather(&mut self, logits: &[f32], mask: Option<&TokenMask>) {
+        self.candidates.clear();
+        self.candidates
+            .extend(allowed(logits, mask).map(|(token, logit)| Candidate {
+                token,
+                weight: logit,
+            }));
+    }
+
+    /// Turns logits into weights relative to the likeliest, which has weight 1.
+    fn weigh(&mut self) {
+        let most = self
+            .candidates
+            .iter()
+            .map(|candidate| candidate.weight)
+            .fold(f32::NEG_INFINITY, f32::max);
+        for candidate in &mut self.candidates {
+            candidate.weight = ((candidate.weight - most) / self.params.temperature).exp();
+        }
+    }
+
+    fn cut(&mut self) {
+        let SamplingParams {
+            top_k,
+            top_p,
+            min_p,
+            ..
+        } = self.params;
+        let ranked = (top_k > 0 && top_k < self.candidates.len()) || top_p < 1.0;
+        if ranked {
+            self.candidates
+                .sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.token.cmp(&b.token)));
+        }
+        if top_k > 0 {
+            self.candidates.truncate(top_k);
+        }
+        if top_p < 1.0 {
+            let kept = self.nucleus(top_p);
+            self.candidates.truncate(kept);
+        }
+        self.candidates
+            .retain(|candidate| candidate.weight >= min_p);
+    }
+
+    /// How many of the ranked candidates reach `top_p` of the weight, at least one.
+    fn nucleus(&self, top_p: f32) -> usize {
+        let wanted = self.total() * f64::from(top_p);
+        let mut sum = 0.0;
+        let before = self.candidates.iter().take_while(|candidate| {
+            sum += f64::from(candidate.weight);
+            sum < wanted
+        });
+        before.count() + 1
+    }
+
+    fn total(&self) -> f64 {
+        self.candidates
+            .iter()
+            .map(|candidate| f64::from(candidate.weight))
+            .sum()
+    }
+
+    fn draw(&self) -> Option<TokenId> {
+        let mut left = rng::uniform(self.seed, self.position) * self.total();
+        for candidate in &self.candidates {
+            left -= f64::from(candidate.weight);
+            if left < 0.0 {
+                return Some(candidate.token);
+            }
+        }
+        // Rounding may leave a crumb; it belongs to the last token of any weight.
+        self.candidates
+            .iter()
+            .rev()
+            .find(|candidate| candidate.weight > 0.0)
+            .map(|candidate| candidate.token)
+    }
+}
+
+/// Penalizes one token: divides towards "less likely", then subtracts.
+fn repel(logits: &mut [f32], token: TokenId, repetition: f32, subtract: f32) {
+    if let Some(logit) = logits.get_mut(token as usize) {
+        *logit = if *logit > 0.0 {
+            *logit / repetition
+        } else {
+            *logit * repetition
+        } - subtract;
+    }
+}
+
+/// Tokens with a usable logit that `mask` allows, in order.
+fn allowed<'a>(
+    logits: &'a [f32],
+    mask: Option<&'a TokenMask>,
+) -> impl Iterator<Item = (TokenId, f32)> + 'a {
+    (0..)
+        .zip(logits.iter().copied())
+        .filter(move |&(token, logit)| {
+            !logit.is_nan()
+                && logit > f32::NEG_INFINITY
+                && mask.is_none_or(|mask| mask.allows(token))
+        })
+        .map(|(token, logit)| (token, logit.min(f32::MAX)))
+}
+
+/// The token with the highest logit; of equals, the lowest number.
+fn likeliest(logits: &[f32], mask: Option<&TokenMask>) -> Option<TokenId> {
+    let mut best: Option<(TokenId, f32)> = None;
+    for (token, logit) in allowed(logits, mask) {
+        if best.is_none_or(|(_, most)| logit > most) {
+            best = Some((token, logit));
+        }
+    }
+    best.map(|(token, _)| token)
+}
