@@ -4,11 +4,17 @@
 //! These types are the wire form on purpose: the contract is the product.
 //! Field order is the contract's order.
 
+mod check;
+mod reply;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{EvidenceId, EvidenceKind};
 use crate::object::ObjectRef;
+
+pub use self::check::{Checked, Vocabulary};
+pub use self::reply::{ReplyError, ReplyReport, apply_reply};
 
 /// Value of [`Analysis::format`].
 pub const FORMAT: &str = "analysis/v1";
@@ -23,6 +29,17 @@ pub enum Confidence {
     Medium,
     /// The cluster itself says so.
     High,
+}
+
+impl Confidence {
+    /// One word less; low stays low.
+    #[must_use]
+    pub fn lowered(self) -> Self {
+        match self {
+            Self::High => Self::Medium,
+            Self::Medium | Self::Low => Self::Low,
+        }
+    }
 }
 
 /// Risk of an action, as the catalogue states it.
@@ -254,3 +271,6 @@ pub struct Timing {
     /// Spent in the model, milliseconds.
     pub model_ms: u64,
 }
+
+#[cfg(test)]
+mod tests;

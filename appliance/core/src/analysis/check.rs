@@ -1,0 +1,219 @@
+//! Whether sentences name only what was captured.
+//!
+//! Decoding is constrained, yet free text remains. Here every sentence is
+//! read for things that look like names, numbers or citations; a sentence with
+//! one that the analysis does not hold is dropped and counted.
+
+use std::collections::HashSet;
+
+use super::Analysis;
+use crate::evidence::EvidenceId;
+
+/// Hyphenated English an engineer writes about clusters; not names.
+const COMPOUND_WORDS: &[&str] = &[
+    "back-off",
+    "cluster-wide",
+    "cross-namespace",
+    "crash-loop",
+    "crash-looping",
+    "end-to-end",
+    "follow-up",
+    "full-disk",
+    "image-pull",
+    "in-cluster",
+    "long-running",
+    "next-check",
+    "node-local",
+    "non-zero",
+    "not-ready",
+    "on-call",
+    "out-of-date",
+    "out-of-memory",
+    "per-pod",
+    "pull-secret",
+    "re-run",
+    "read-only",
+    "read-write",
+    "recently-changed",
+    "roll-back",
+    "rolled-out",
+    "run-time",
+    "scale-down",
+    "scale-up",
+    "short-lived",
+    "start-up",
+    "time-out",
+    "time-outs",
+    "well-known",
+];
+
+/// Everything an analysis' text may name.
+#[derive(Debug)]
+pub struct Vocabulary {
+    words: HashSet<String>,
+    evidence: HashSet<EvidenceId>,
+}
+
+/// Sentences after the check.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Sentences that hold, in order.
+    pub kept: Vec<String>,
+    /// How many were dropped.
+    pub dropped: usize,
+    /// Evidence the kept sentences cite.
+    pub citations: Vec<EvidenceId>,
+}
+
+impl Vocabulary {
+    /// What `card` holds: objects, evidence lines, labels, commands, causes.
+    pub fn of(card: &Analysis) -> Self {
+        let mut words = HashSet::new();
+        let mut add = |text: &str| {
+            for word in text.split(|c: char| c.is_whitespace() || "\"'`,;()[]{}=|<>".contains(c)) {
+                add_word(&mut words, word);
+            }
+        };
+        for alert in &card.incident.alerts {
+            add(&alert.name);
+            for (name, value) in alert.labels.iter().chain(&alert.annotations) {
+                add(name);
+                add(value);
+            }
+        }
+        for evidence in &card.evidence {
+            add(&evidence.object.name);
+            add(evidence.object.namespace.as_deref().unwrap_or_default());
+            add(&evidence.title);
+            add(&evidence.query);
+            evidence.lines.iter().for_each(|line| add(line));
+        }
+        let causes = card
+            .causes
+            .iter()
+            .map(|cause| (&cause.cause, &cause.object));
+        let ruled_out = card.ruled_out.iter().map(|out| (&out.cause, &out.object));
+        for (cause, object) in causes.chain(ruled_out) {
+            add(cause);
+            add(&object.name);
+            add(object.namespace.as_deref().unwrap_or_default());
+        }
+        card.next_checks
+            .iter()
+            .for_each(|check| add(&check.command));
+        card.actions.iter().for_each(|action| add(&action.command));
+        card.changes.iter().for_each(|change| add(&change.what));
+        card.missing.iter().for_each(|missing| add(&missing.detail));
+        add(&card.summary.text);
+        Self {
+            words,
+            evidence: card.evidence.iter().map(|evidence| evidence.id).collect(),
+        }
+    }
+
+    /// Splits `text` into sentences and keeps those that hold.
+    pub fn check(&self, text: &str) -> Checked {
+        let mut checked = Checked::default();
+        for sentence in sentences(text) {
+            if let Some(citations) = self.holds(&sentence) {
+                checked.citations.extend(citations);
+                checked.kept.push(sentence);
+            } else {
+                checked.dropped += 1;
+            }
+        }
+        checked.citations.sort_unstable();
+        checked.citations.dedup();
+        checked
+    }
+
+    /// The sentence's citations if all it names is known.
+    fn holds(&self, sentence: &str) -> Option<Vec<EvidenceId>> {
+        let mut citations = Vec::new();
+        let mut plain = String::with_capacity(sentence.len());
+        let mut rest = sentence;
+        while let Some(open) = rest.find('[') {
+            let (before, bracket) = rest.split_at(open);
+            let close = bracket.find(']')?;
+            plain.push_str(before);
+            for id in bracket[1..close]
+                .split([',', ' ', ';'])
+                .filter(|id| !id.is_empty())
+            {
+                let id = EvidenceId(id.strip_prefix('E')?.parse().ok()?);
+                if !self.evidence.contains(&id) {
+                    return None;
+                }
+                citations.push(id);
+            }
+            rest = &bracket[close + 1..];
+        }
+        plain.push_str(rest);
+        let words = plain.split(|c: char| c.is_whitespace() || ",;()=|".contains(c));
+        for word in words {
+            let quoted = word.starts_with(['`', '"', '\'']);
+            let word = trim(word);
+            if (quoted || looks_like_name(word)) && !self.knows(word) {
+                return None;
+            }
+        }
+        Some(citations)
+    }
+
+    fn knows(&self, word: &str) -> bool {
+        let lower = word.to_lowercase();
+        word.is_empty()
+            || self.words.contains(&lower)
+            || COMPOUND_WORDS.contains(&lower.as_str())
+            || lower
+                .strip_suffix("'s")
+                .is_some_and(|stem| self.words.contains(stem))
+    }
+}
+
+fn add_word(words: &mut HashSet<String>, word: &str) {
+    let word = trim(word).to_lowercase();
+    // `deployment/cart`, `host:8080` and `image:1.2` are known whole and in parts.
+    for separator in ['/', ':', '@'] {
+        for part in word.split(separator) {
+            let part = trim(part);
+            if !part.is_empty() && !words.contains(part) {
+                words.insert(part.to_owned());
+            }
+        }
+    }
+    words.insert(word);
+}
+
+fn trim(word: &str) -> &str {
+    word.trim_matches(|c: char| !c.is_alphanumeric() && c != '%')
+}
+
+/// Whether a word can only be an identifier or a figure: a digit in it, or a
+/// separator inside.
+fn looks_like_name(word: &str) -> bool {
+    let inner = word.trim_matches(|c: char| !c.is_alphanumeric());
+    inner.chars().any(|c| c.is_ascii_digit())
+        || inner
+            .chars()
+            .any(|c| matches!(c, '-' | '_' | '.' | '/' | ':' | '@'))
+}
+
+/// Sentences end with `.`, `!` or `?` before white space; dots inside names do not.
+fn sentences(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut current = String::new();
+    for word in text.split_whitespace() {
+        if !current.is_empty() {
+            current.push(' ');
+        }
+        current.push_str(word);
+        if word.ends_with(['.', '!', '?']) {
+            found.push(std::mem::take(&mut current));
+        }
+    }
+    if !current.is_empty() {
+        found.push(current);
+    }
+    found
+}

@@ -1,0 +1,180 @@
+//! Names replaced by typed aliases, and back.
+//!
+//! A small model copies names badly, so the program owns them: `@W1` is the
+//! first workload, `@P2` the second pod. Numbering follows relevance: what the
+//! best candidate is about is number 1. Reversible by construction; text
+//! that holds something alias-shaped of its own is defused before.
+
+use std::collections::BTreeMap;
+
+use crate::object::ObjectRef;
+
+/// Names and their aliases for one prompt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aliases {
+    /// Alias and the name it stands for, in order of numbering.
+    pairs: Vec<(String, String)>,
+    by_name: BTreeMap<String, String>,
+    counts: BTreeMap<&'static str, usize>,
+}
+
+/// The letter of a kind: names of one class share a numbering.
+fn class(kind: &str) -> &'static str {
+    match kind {
+        "Deployment"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "ReplicaSet"
+        | "Job"
+        | "CronJob"
+        | "ReplicationController" => "W",
+        "Pod" => "P",
+        "Service" | "Endpoints" | "EndpointSlice" | "Ingress" => "S",
+        "Node" => "N",
+        "Namespace" => "Q",
+        "PersistentVolumeClaim" | "PersistentVolume" | "StorageClass" => "V",
+        _ => "O",
+    }
+}
+
+/// How many names of one class get an alias; the rest stay as they are.
+const PER_CLASS_MAX: usize = 9;
+
+impl Aliases {
+    /// Gives `object` an alias if it has none and its class is not full.
+    pub fn add(&mut self, object: &ObjectRef) {
+        self.add_name(class(&object.kind), &object.name);
+        if let Some(namespace) = &object.namespace {
+            self.add_name("Q", namespace);
+        }
+    }
+
+    fn add_name(&mut self, class: &'static str, name: &str) {
+        if name.len() < 2 || self.by_name.contains_key(name) {
+            return;
+        }
+        let count = self.counts.entry(class).or_default();
+        if *count == PER_CLASS_MAX {
+            return;
+        }
+        *count += 1;
+        let alias = format!("@{class}{count}");
+        self.by_name.insert(name.to_owned(), alias.clone());
+        self.pairs.push((alias, name.to_owned()));
+    }
+
+    /// The aliases, in order of numbering.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|(alias, _)| alias.as_str())
+    }
+
+    /// The alias of `name`, or the name itself.
+    pub fn name<'a>(&'a self, name: &'a str) -> &'a str {
+        self.by_name.get(name).map_or(name, String::as_str)
+    }
+
+    /// Replaces every known name in `text`, longest first, at word boundaries.
+    pub fn hide(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        let mut previous = ' ';
+        while let Some(next) = rest.chars().next() {
+            if is_name_char(previous) {
+                // Inside a word: a name cannot begin here.
+            } else if let Some(name) = self.name_at(rest) {
+                out.push_str(&self.by_name[name]);
+                rest = &rest[name.len()..];
+                previous = 'x';
+                continue;
+            }
+            // An alias-shaped text of the site's own must not come back as a name.
+            out.push(if next == '@' { '＠' } else { next });
+            previous = next;
+            rest = &rest[next.len_utf8()..];
+        }
+        out
+    }
+
+    fn name_at(&self, rest: &str) -> Option<&str> {
+        let word_end = rest
+            .find(|character| !is_name_char(character))
+            .unwrap_or(rest.len());
+        let mut end = word_end;
+        // Trailing dots are punctuation; `host.name.` tries `host.name` too.
+        while end > 0 {
+            if let Some((name, _)) = self.by_name.get_key_value(&rest[..end]) {
+                return Some(name);
+            }
+            end = rest[..end].rfind(['.', ':', '/'])?;
+        }
+        None
+    }
+
+    /// Puts the names back into text that uses aliases.
+    pub fn reveal(&self, text: &str) -> String {
+        let mut out = text.to_owned();
+        // Longest alias first, so that `@W1` does not eat the head of `@W10`.
+        let mut pairs: Vec<&(String, String)> = self.pairs.iter().collect();
+        pairs.sort_by_key(|(alias, _)| std::cmp::Reverse(alias.len()));
+        for (alias, name) in pairs {
+            out = out.replace(alias.as_str(), name);
+        }
+        out.replace('＠', "@")
+    }
+}
+
+fn is_name_char(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_' | ':' | '/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn aliases() -> Aliases {
+        let mut aliases = Aliases::default();
+        aliases.add(&ObjectRef::namespaced("Deployment", "shop", "cart"));
+        aliases.add(&ObjectRef::namespaced("Pod", "shop", "cart-7d9f-x2k"));
+        aliases.add(&ObjectRef::cluster("Node", "worker-1"));
+        aliases
+    }
+
+    #[track_caller]
+    fn check(text: &str, hidden: &str) {
+        assert_eq!(aliases().hide(text), hidden);
+        assert_eq!(aliases().reveal(hidden), text);
+    }
+
+    #[test]
+    fn names_are_replaced_at_word_boundaries_only() {
+        check(
+            "pod cart-7d9f-x2k of cart on worker-1",
+            "pod @P1 of @W1 on @N1",
+        );
+        check("carts are not cart", "carts are not @W1");
+        check("my-cart stays", "my-cart stays");
+    }
+
+    #[test]
+    fn a_host_keeps_its_domain() {
+        check(
+            "dial cart.shop.svc:8080 refused",
+            "dial @W1.shop.svc:8080 refused",
+        );
+    }
+
+    #[test]
+    fn alias_shaped_text_of_the_site_is_not_taken_for_an_alias() {
+        check("log says @W1", "log says ＠W1");
+    }
+
+    #[test]
+    fn a_class_is_bounded() {
+        let mut aliases = Aliases::default();
+        for number in 0..20 {
+            aliases.add(&ObjectRef::cluster("Node", format!("node-{number}")));
+        }
+        assert_eq!(aliases.iter().count(), PER_CLASS_MAX);
+        assert_eq!(aliases.hide("node-15"), "node-15");
+    }
+}
