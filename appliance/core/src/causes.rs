@@ -11,6 +11,10 @@
 
 mod catalogue;
 mod finding;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub(crate) mod quantity;
+pub(crate) mod view;
 
 pub use self::catalogue::{Cause, Family, UnknownCause};
 pub use self::finding::{Case, Exclusion, Finding, Findings, Strength};

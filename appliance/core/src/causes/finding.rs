@@ -82,3 +82,143 @@ pub struct Findings {
     /// Look-alikes excluded.
     pub excluded: Vec<Exclusion>,
 }
+
+/// Evidence kept per finding and side; more would only repeat itself.
+const EVIDENCE_MAX: usize = 8;
+
+impl Finding {
+    /// A finding that cites nothing yet; [`Finding::because`] follows.
+    pub fn new(
+        cause: Cause,
+        object: ObjectRef,
+        strength: Strength,
+        statement: impl Into<String>,
+    ) -> Self {
+        Self {
+            cause,
+            object,
+            strength,
+            statement: statement.into(),
+            since: None,
+            because: Vec::new(),
+            against: Vec::new(),
+            explains: Vec::new(),
+            next_checks: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// Adds evidence for it.
+    #[must_use]
+    pub fn because(mut self, draft: impl IntoIterator<Item = Draft>) -> Self {
+        extend(&mut self.because, draft);
+        self
+    }
+
+    /// Adds evidence against it.
+    #[must_use]
+    pub fn against(mut self, draft: impl IntoIterator<Item = Draft>) -> Self {
+        extend(&mut self.against, draft);
+        self
+    }
+
+    /// Says when it began; the earliest of several stays.
+    #[must_use]
+    pub fn since(mut self, at: Option<Timestamp>) -> Self {
+        self.since = match (self.since, at) {
+            (Some(known), Some(new)) => Some(known.min(new)),
+            (known, new) => known.or(new),
+        };
+        self
+    }
+
+    /// Adds objects whose trouble this explains.
+    #[must_use]
+    pub fn explains(mut self, objects: impl IntoIterator<Item = ObjectRef>) -> Self {
+        for object in objects {
+            if object != self.object && !self.explains.contains(&object) {
+                self.explains.push(object);
+            }
+        }
+        self
+    }
+
+    /// Adds a read-only command to look further.
+    #[must_use]
+    pub fn check(mut self, command: impl Into<String>, why: impl Into<String>) -> Self {
+        self.next_checks.push(NextCheck {
+            command: command.into(),
+            why: why.into(),
+        });
+        self
+    }
+
+    /// Adds a repair that `undo` takes back; its risk is the catalogue's.
+    #[must_use]
+    pub fn repair(
+        mut self,
+        command: impl Into<String>,
+        undo: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Self {
+        let undo = undo.into();
+        self.actions.push(Action {
+            command: command.into(),
+            risk: self.cause.risk(),
+            reversible: !undo.is_empty(),
+            undo,
+            why: why.into(),
+        });
+        self
+    }
+}
+
+fn extend(known: &mut Vec<Draft>, drafts: impl IntoIterator<Item = Draft>) {
+    for draft in drafts {
+        let repeated = known.iter().any(|other| other.key() == draft.key());
+        if !repeated && known.len() < EVIDENCE_MAX {
+            known.push(draft);
+        }
+    }
+}
+
+impl Findings {
+    /// Adds a finding. One cause of one object stays one finding: the stronger
+    /// statement is kept, evidence and explained objects add up.
+    pub fn add(&mut self, finding: Finding) {
+        let same = self
+            .found
+            .iter_mut()
+            .find(|known| known.cause == finding.cause && known.object == finding.object);
+        let Some(known) = same else {
+            self.found.push(finding);
+            return;
+        };
+        let (mut kept, other) = if finding.strength > known.strength {
+            (finding, known.clone())
+        } else {
+            (known.clone(), finding)
+        };
+        kept = kept
+            .because(other.because)
+            .against(other.against)
+            .explains(other.explains)
+            .since(other.since);
+        *known = kept;
+    }
+
+    /// Adds a look-alike that `because` excludes.
+    pub fn exclude(&mut self, cause: Cause, object: ObjectRef, because: Vec<Draft>) {
+        let known = self
+            .excluded
+            .iter()
+            .any(|other| other.cause == cause && other.object == object);
+        if !known && !because.is_empty() {
+            self.excluded.push(Exclusion {
+                cause,
+                object,
+                because,
+            });
+        }
+    }
+}
