@@ -13,7 +13,12 @@ mod catalogue;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod image;
 pub(crate) mod quantity;
+mod quota;
+pub(crate) mod resources;
+pub(crate) mod said;
+mod startup;
 pub(crate) mod view;
 
 pub use self::catalogue::{Cause, Family, UnknownCause};
@@ -23,7 +28,16 @@ pub use self::finding::{Case, Exclusion, Finding, Findings, Strength};
 pub type Analyzer = fn(&Case<'_>, &mut Findings);
 
 /// Every analyzer, in the catalogue's order.
-pub const ANALYZERS: &[Analyzer] = &[];
+pub const ANALYZERS: &[Analyzer] = &[
+    image::pulls,
+    image::platform,
+    startup::admission::refused,
+    startup::admission::service_account,
+    quota::refused,
+    quota::pods,
+    quota::claims,
+    quota::services,
+];
 
 /// Runs every analyzer over `case`.
 pub fn analyze(case: &Case<'_>) -> Findings {

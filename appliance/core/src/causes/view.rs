@@ -4,6 +4,8 @@
 //! Decides nothing about causes. Invariant: an answer names only objects of
 //! the snapshot or owners that they refer to.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::Metadata;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodSpec, Service};
@@ -164,9 +166,12 @@ pub(crate) fn template_of<'a>(objects: &'a Objects, workload: &ObjectRef) -> Opt
     }
 }
 
-/// The services whose selector a pod's labels satisfy.
-pub(crate) fn services_of(objects: &Objects, pod: &Pod) -> Vec<ObjectRef> {
-    let labels = pod.metadata.labels.clone().unwrap_or_default();
+/// The services of a namespace whose selector `labels` satisfy.
+pub(crate) fn services_selecting(
+    objects: &Objects,
+    namespace: &str,
+    labels: &BTreeMap<String, String>,
+) -> Vec<ObjectRef> {
     let selects = |service: &&Service| {
         let selector = service
             .spec
@@ -181,10 +186,70 @@ pub(crate) fn services_of(objects: &Objects, pod: &Pod) -> Vec<ObjectRef> {
     };
     objects
         .services
-        .in_namespace(namespace_of(pod))
+        .in_namespace(namespace)
         .filter(selects)
         .map(|service| reference("Service", service))
         .collect()
+}
+
+/// The services whose selector a pod's labels satisfy.
+pub(crate) fn services_of(objects: &Objects, pod: &Pod) -> Vec<ObjectRef> {
+    let none = BTreeMap::new();
+    let labels = pod.metadata.labels.as_ref().unwrap_or(&none);
+    services_selecting(objects, namespace_of(pod), labels)
+}
+
+/// What a workload that cannot make pods shows up as: itself, its pods, the
+/// services that would select them.
+pub(crate) fn affected_by_workload(objects: &Objects, workload: &ObjectRef) -> Vec<ObjectRef> {
+    let namespace = workload.namespace.as_deref().unwrap_or_default();
+    let mut affected = vec![workload.clone()];
+    affected.extend(pods_of(objects, workload).into_iter().map(pod_ref));
+    if let Some(labels) = template_labels(objects, workload) {
+        affected.extend(services_selecting(objects, namespace, labels));
+    }
+    affected
+}
+
+/// The labels a workload gives its pods.
+pub(crate) fn template_labels<'a>(
+    objects: &'a Objects,
+    workload: &ObjectRef,
+) -> Option<&'a BTreeMap<String, String>> {
+    let namespace = workload.namespace.as_deref().unwrap_or_default();
+    let name = workload.name.as_str();
+    let meta = match workload.kind.as_str() {
+        "Deployment" => {
+            &objects
+                .deployments
+                .get(namespace, name)?
+                .spec
+                .template
+                .metadata
+        }
+        "StatefulSet" => {
+            &objects
+                .stateful_sets
+                .get(namespace, name)?
+                .spec
+                .template
+                .metadata
+        }
+        "DaemonSet" => {
+            &objects
+                .daemon_sets
+                .get(namespace, name)?
+                .spec
+                .template
+                .metadata
+        }
+        "ReplicaSet" => {
+            let set = objects.replica_sets.get(namespace, name)?;
+            &set.spec.template.as_ref()?.metadata
+        }
+        _ => return None,
+    };
+    meta.as_ref()?.labels.as_ref()
 }
 
 /// What the trouble of `pod` shows up as: the pod, its workload, its services.
@@ -338,7 +403,7 @@ pub(crate) fn still_matters(case: &Case<'_>, event: &EventFold) -> bool {
 }
 
 /// The events that still matter, newest first.
-pub(crate) fn live_events<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a EventFold> {
+pub(crate) fn live_events<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a EventFold> + use<'a> {
     let case = *case;
     case.facts
         .events

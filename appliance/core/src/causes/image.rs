@@ -1,0 +1,480 @@
+//! Images that cannot be pulled or run, told apart by the runtime's message.
+//!
+//! The registry's answer decides: it says "not found", asks for credentials,
+//! limits the rate, or does not answer at all. Whether the workload or its
+//! node is at fault follows from who else fails. Starting the pulled image is
+//! [`super::startup`]'s business, except for a foreign platform.
+//!
+//! Invariant: the image's own name never decides; it is cut from a message
+//! before fragments are looked for.
+
+mod message;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{Container, Pod};
+
+use self::message::{Answer, classify, registry_of};
+use super::said::{Said, about_pod};
+use super::view::{
+    affected_by, container_statuses, is_terminating, is_well, mentions, name_of, namespace_of,
+    pod_ref, reference, waiting, workload_of,
+};
+use super::{Case, Cause, Finding, Findings, Strength};
+use crate::evidence::{Draft, namespace_flag};
+use crate::object::ObjectRef;
+use crate::snapshot::Objects;
+
+const PULL_STATES: &[&str] = &[
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+];
+
+/// One container whose image does not arrive.
+struct Pull<'a> {
+    pod: &'a Pod,
+    workload: ObjectRef,
+    container: String,
+    image: String,
+    said: Vec<Said>,
+    answer: Option<Answer>,
+}
+
+/// Finds containers whose image cannot be pulled.
+pub(super) fn pulls(case: &Case<'_>, findings: &mut Findings) {
+    let failing: Vec<Pull<'_>> = case
+        .snapshot
+        .objects
+        .pods
+        .iter()
+        .filter(|pod| !is_well(pod) && !is_terminating(pod))
+        .flat_map(|pod| failing_pulls(case, pod))
+        .collect();
+    for pull in &failing {
+        state(case, pull, &failing, findings);
+    }
+}
+
+fn failing_pulls<'a>(case: &Case<'a>, pod: &'a Pod) -> Vec<Pull<'a>> {
+    let said = about_pod(case, pod);
+    let mut containers: BTreeSet<String> = container_statuses(pod)
+        .filter(|status| waiting(status).is_some_and(|(reason, _)| PULL_STATES.contains(&reason)))
+        .map(|status| status.name.clone())
+        .collect();
+    if containers.is_empty() && container_statuses(pod).next().is_none() {
+        containers = named_in_events(pod, &said);
+    }
+    containers
+        .into_iter()
+        .map(|container| pull_of(case, pod, container, &said))
+        .collect()
+}
+
+/// Without statuses the events' image names lead to the containers.
+fn named_in_events(pod: &Pod, said: &[Said]) -> BTreeSet<String> {
+    let pulled = |container: &&Container| {
+        let image = container.image.as_deref().unwrap_or_default();
+        !image.is_empty()
+            && said.iter().any(|said| {
+                said.reason == "Failed"
+                    && said.mentions(&["failed to pull image"])
+                    && said.text.contains(image)
+            })
+    };
+    containers_of(pod)
+        .filter(pulled)
+        .map(|container| container.name.clone())
+        .collect()
+}
+
+fn containers_of(pod: &Pod) -> impl Iterator<Item = &Container> {
+    let spec = pod.spec.as_ref();
+    let init = spec.and_then(|spec| spec.init_containers.as_deref());
+    let main = spec.map(|spec| spec.containers.as_slice());
+    init.into_iter().chain(main).flatten()
+}
+
+fn pull_of<'a>(case: &Case<'a>, pod: &'a Pod, container: String, said: &[Said]) -> Pull<'a> {
+    let image = image_of(pod, &container);
+    let about_image = |said: &&Said| {
+        let named = said.container == container
+            || (said.container.is_empty() && (image.is_empty() || said.text.contains(&image)));
+        named
+            && (said.is(PULL_STATES) || said.is(&["Failed", "InspectFailed", "ErrImageNeverPull"]))
+            || said.is(&["FailedToRetrieveImagePullSecret"])
+    };
+    let said: Vec<Said> = said.iter().filter(about_image).cloned().collect();
+    let answer = said
+        .iter()
+        .filter_map(|said| classify(&said.reason, &said.text, &image))
+        .max();
+    Pull {
+        workload: workload_of(&case.snapshot.objects, pod),
+        pod,
+        container,
+        image,
+        said,
+        answer,
+    }
+}
+
+fn image_of(pod: &Pod, container: &str) -> String {
+    let in_spec = containers_of(pod)
+        .find(|other| other.name == container)
+        .and_then(|container| container.image.clone());
+    in_spec
+        .or_else(|| {
+            container_statuses(pod)
+                .find(|status| status.name == container)
+                .map(|status| status.image.clone())
+        })
+        .unwrap_or_default()
+}
+
+fn state(case: &Case<'_>, pull: &Pull<'_>, failing: &[Pull<'_>], findings: &mut Findings) {
+    let objects = &case.snapshot.objects;
+    let missing_secrets = missing_pull_secrets(objects, pull.pod);
+    let before = image_before(objects, pull);
+    let (cause, strength) = decide(pull, &missing_secrets, before.as_ref());
+    let object = culprit(case, pull, failing, cause);
+    let mut finding = Finding::new(
+        cause,
+        object.clone(),
+        strength,
+        statement(cause, pull, &missing_secrets),
+    )
+    .because(decisive_first(pull).map(|said| said.draft.clone()))
+    .explains(affected_by(objects, pull.pod));
+    for said in &pull.said {
+        finding = finding.since(said.since.or(said.at));
+    }
+    if cause == Cause::ImagePullAuth {
+        finding = finding.because(missing_secrets.iter().map(|secret| {
+            let title = format!(
+                "imagePullSecrets names Secret {}, which does not exist",
+                secret
+            );
+            Draft::spec(pod_ref(pull.pod), title, Vec::new())
+        }));
+    }
+    if let Some((set, image)) = &before {
+        finding = finding.because([Draft::spec(
+            set.clone(),
+            format!("the previous ReplicaSet ran image {image}"),
+            Vec::new(),
+        )]);
+    }
+    finding = finding.because(
+        case.facts
+            .changes
+            .iter()
+            .filter(|change| change.object == pull.workload)
+            .take(1)
+            .map(Draft::change),
+    );
+    finding = checks(finding, pull, &missing_secrets);
+    if before.is_some() && cause != Cause::RegistryRateLimited {
+        finding = undo_rollout(finding, &pull.workload);
+    }
+    findings.add(finding);
+    if strength == Strength::Stated {
+        rule_out(pull, cause, &object, findings);
+    }
+}
+
+/// The message decides; without one the missing secret, then what changed.
+fn decide(
+    pull: &Pull<'_>,
+    missing_secrets: &[String],
+    before: Option<&(ObjectRef, String)>,
+) -> (Cause, Strength) {
+    let secret_refused = pull
+        .said
+        .iter()
+        .any(|said| said.reason == "FailedToRetrieveImagePullSecret")
+        || !missing_secrets.is_empty();
+    let same_repository = before.is_some_and(|(_, image)| {
+        message::repository_of(image) == message::repository_of(&pull.image)
+    });
+    match pull.answer {
+        Some(Answer::DeniedOrAbsent) if secret_refused || same_repository => {
+            (Cause::ImagePullAuth, Strength::Strong)
+        }
+        Some(Answer::DeniedOrAbsent) if before.is_some() => {
+            (Cause::ImageNotFound, Strength::Likely)
+        }
+        Some(Answer::DeniedOrAbsent) => (Cause::ImagePullAuth, Strength::Likely),
+        Some(answer) => (answer.cause(), Strength::Stated),
+        None if secret_refused => (Cause::ImagePullAuth, Strength::Likely),
+        None if before.is_some() => (Cause::ImageNotFound, Strength::Likely),
+        None => (Cause::ImageNotFound, Strength::Hint),
+    }
+}
+
+/// An unreachable registry is the node's trouble when several workloads fail
+/// on that node alone while the same registry serves others.
+fn culprit(case: &Case<'_>, pull: &Pull<'_>, failing: &[Pull<'_>], cause: Cause) -> ObjectRef {
+    if cause != Cause::RegistryUnreachable {
+        return pull.workload.clone();
+    }
+    let registry = registry_of(&pull.image);
+    let same: Vec<&Pull<'_>> = failing
+        .iter()
+        .filter(|other| registry_of(&other.image) == registry)
+        .collect();
+    let workloads: BTreeSet<&ObjectRef> = same.iter().map(|other| &other.workload).collect();
+    let nodes: BTreeSet<&str> = same.iter().filter_map(|other| node_of(other.pod)).collect();
+    let served_elsewhere = case.snapshot.objects.pods.iter().any(|pod| {
+        is_well(pod)
+            && node_of(pod).is_some_and(|node| !nodes.contains(node))
+            && containers_of(pod).any(|container| {
+                registry_of(container.image.as_deref().unwrap_or_default()) == registry
+            })
+    });
+    match nodes.first() {
+        Some(node) if nodes.len() == 1 && workloads.len() > 1 && served_elsewhere => {
+            ObjectRef::cluster("Node", *node)
+        }
+        _ => pull.workload.clone(),
+    }
+}
+
+fn node_of(pod: &Pod) -> Option<&str> {
+    pod.spec.as_ref()?.node_name.as_deref()
+}
+
+/// Secrets named in `imagePullSecrets` that are not there, where secrets were captured.
+fn missing_pull_secrets(objects: &Objects, pod: &Pod) -> Vec<String> {
+    let namespace = namespace_of(pod);
+    if !objects.secrets.captured_in(namespace) {
+        return Vec::new();
+    }
+    let named = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.image_pull_secrets.as_deref())
+        .unwrap_or_default();
+    named
+        .iter()
+        .map(|secret| secret.name.clone())
+        .filter(|name| !name.is_empty() && objects.secrets.get(namespace, name).is_none())
+        .collect()
+}
+
+/// The image the newest older ReplicaSet of the same Deployment ran, if it differs.
+fn image_before(objects: &Objects, pull: &Pull<'_>) -> Option<(ObjectRef, String)> {
+    let namespace = namespace_of(pull.pod);
+    let own: BTreeSet<&str> = pull
+        .pod
+        .metadata
+        .owner_references
+        .iter()
+        .flatten()
+        .map(|owner| owner.name.as_str())
+        .collect();
+    objects
+        .replica_sets
+        .in_namespace(namespace)
+        .filter(|set| !own.contains(name_of(*set)))
+        .filter(|set| {
+            super::view::root_of(objects, &reference("ReplicaSet", *set)) == pull.workload
+        })
+        .filter_map(|set| {
+            let containers = &set.spec.template.as_ref()?.spec.as_ref()?.containers;
+            let image = containers
+                .iter()
+                .find(|container| container.name == pull.container)?
+                .image
+                .clone()?;
+            let created = set.metadata.creation_timestamp.as_ref().map(|time| time.0);
+            Some((created, reference("ReplicaSet", set), image))
+        })
+        .max_by_key(|(created, ..)| *created)
+        .map(|(_, set, image)| (set, image))
+        .filter(|(_, image)| *image != pull.image)
+}
+
+/// What was said, the message that decided first.
+fn decisive_first<'a>(pull: &'a Pull<'_>) -> impl Iterator<Item = &'a Said> {
+    let decides = |said: &&Said| classify(&said.reason, &said.text, &pull.image) == pull.answer;
+    let rest = pull.said.iter().filter(move |said| !decides(said));
+    pull.said.iter().filter(decides).chain(rest)
+}
+
+fn statement(cause: Cause, pull: &Pull<'_>, missing_secrets: &[String]) -> String {
+    let pod = name_of(pull.pod);
+    let (image, container) = (&pull.image, &pull.container);
+    let registry = registry_of(image);
+    match cause {
+        Cause::ImageNotFound if pull.answer.is_some() => format!(
+            "{registry} has no image {image}; container {container} of pod {pod} cannot start"
+        ),
+        Cause::ImagePullAuth => {
+            let secret = missing_secrets.first().map_or_else(String::new, |secret| {
+                format!("; imagePullSecret {secret} does not exist")
+            });
+            format!(
+                "{registry} refuses to hand image {image} to pod {pod} without valid credentials{secret}"
+            )
+        }
+        Cause::RegistryUnreachable => format!(
+            "the registry {registry} cannot be reached from node {}, so image {image} of pod {pod} is not pulled",
+            node_of(pull.pod).unwrap_or("unknown")
+        ),
+        Cause::RegistryRateLimited => {
+            format!("{registry} limits the rate of pulls; image {image} of pod {pod} has to wait")
+        }
+        Cause::ImagePlatformMismatch => {
+            format!(
+                "image {image} has no variant for the platform of node {}",
+                node_of(pull.pod).unwrap_or("unknown")
+            )
+        }
+        Cause::ImageNameInvalid => {
+            format!(
+                "image {image} of container {container} in pod {pod} is no valid reference, or may never be pulled and is not on the node"
+            )
+        }
+        _ => format!("image {image} of container {container} in pod {pod} cannot be pulled"),
+    }
+}
+
+fn checks(finding: Finding, pull: &Pull<'_>, missing_secrets: &[String]) -> Finding {
+    let pod = pod_ref(pull.pod);
+    let flag = namespace_flag(&pod);
+    let mut finding = finding.check(
+        format!("kubectl describe pod {}{flag}", pod.name),
+        "shows the registry's answer word for word",
+    );
+    match finding.cause {
+        Cause::ImagePullAuth => {
+            let account = pull
+                .pod
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.service_account_name.as_deref())
+                .filter(|name| !name.is_empty())
+                .unwrap_or("default");
+            finding = finding.check(
+                format!("kubectl get serviceaccount {account}{flag} -o yaml"),
+                "shows which pull secrets the pod inherits",
+            );
+            for secret in missing_secrets {
+                finding = finding.check(
+                    format!("kubectl get secret {secret}{flag}"),
+                    "shows whether the pull secret exists",
+                );
+            }
+        }
+        Cause::RegistryUnreachable => {
+            if let Some(node) = node_of(pull.pod) {
+                finding = finding.check(
+                    format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}"),
+                    "shows whether other images on this node are affected",
+                );
+            }
+        }
+        _ => {
+            finding = finding.check(
+                format!(
+                    "kubectl rollout history {}{flag}",
+                    pull.workload.kubectl_name()
+                ),
+                "shows which revision changed the image",
+            );
+        }
+    }
+    finding
+}
+
+/// Offers to roll back; rolling back twice returns to where it was.
+fn undo_rollout(finding: Finding, workload: &ObjectRef) -> Finding {
+    if workload.kind != "Deployment" {
+        return finding;
+    }
+    let command = format!(
+        "kubectl rollout undo {}{}",
+        workload.kubectl_name(),
+        namespace_flag(workload)
+    );
+    finding.repair(
+        command.clone(),
+        command,
+        "returns to the previous revision and its image",
+    )
+}
+
+/// The registry's answer excludes the other readings of a failed pull.
+fn rule_out(pull: &Pull<'_>, cause: Cause, object: &ObjectRef, findings: &mut Findings) {
+    let Some(said) = decisive_first(pull).next() else {
+        return;
+    };
+    let others: &[Cause] = match cause {
+        Cause::ImageNotFound => &[Cause::RegistryUnreachable, Cause::ImagePullAuth],
+        Cause::ImagePullAuth | Cause::RegistryRateLimited => &[Cause::RegistryUnreachable],
+        Cause::RegistryUnreachable => &[Cause::ImageNotFound, Cause::ImagePullAuth],
+        _ => &[],
+    };
+    for &other in others {
+        findings.exclude(other, object.clone(), vec![said.draft.clone()]);
+    }
+}
+
+/// Finds binaries of a foreign platform: pulled, but not executable here.
+pub(super) fn platform(case: &Case<'_>, findings: &mut Findings) {
+    const FRAGMENT: &[&str] = &["exec format error"];
+    let objects = &case.snapshot.objects;
+    for pod in objects.pods.iter().filter(|pod| !is_well(pod)) {
+        let from_states = about_pod(case, pod)
+            .into_iter()
+            .filter(|said| said.mentions(FRAGMENT))
+            .map(|said| said.draft);
+        let own = pod_ref(pod);
+        let from_logs = case
+            .facts
+            .logs
+            .iter()
+            .filter(|log| log.pod == own && mentions(&log.exemplar, FRAGMENT))
+            .map(Draft::log);
+        let mut drafts: Vec<Draft> = from_states.chain(from_logs).collect();
+        if drafts.is_empty() {
+            continue;
+        }
+        let arch = node_of(pod).and_then(|node| {
+            let labels = objects.nodes.get("", node)?.metadata.labels.as_ref()?;
+            Some((node, labels.get("kubernetes.io/arch")?))
+        });
+        if let Some((node, arch)) = arch {
+            let title = format!("node {node} has architecture {arch}");
+            drafts.push(Draft::spec(
+                ObjectRef::cluster("Node", node),
+                title,
+                Vec::new(),
+            ));
+        }
+        let finding = Finding::new(
+            Cause::ImagePlatformMismatch,
+            workload_of(objects, pod),
+            Strength::Stated,
+            format!(
+                "the image of pod {} holds a program for another processor architecture than its node's{}",
+                own.name,
+                arch.map_or_else(String::new, |(_, arch)| format!(" ({arch})"))
+            ),
+        )
+        .because(drafts)
+        .explains(affected_by(objects, pod))
+        .check(
+            "kubectl get nodes -L kubernetes.io/arch",
+            "shows which nodes have which architecture",
+        );
+        findings.add(finding);
+    }
+}
