@@ -113,7 +113,9 @@ pub(crate) fn refusals(case: &Case<'_>) -> Vec<Refusal> {
             .unwrap_or_default();
         let short = replicas(objects, &object).is_some_and(|(wanted, made)| made < wanted);
         for condition in conditions.iter().filter(|condition| {
-            short && condition.type_.as_deref() == Some("ReplicaFailure") && condition.status.as_deref() == Some("True")
+            short
+                && condition.type_.as_deref() == Some("ReplicaFailure")
+                && condition.status.as_deref() == Some("True")
         }) {
             let reason = condition.reason.clone().unwrap_or_default();
             let message = condition.message.clone().unwrap_or_default();
