@@ -1,12 +1,26 @@
 //! Things worth saying about a snapshot, found by code.
 //!
 //! Facts are computed once per incident and shared by all analyzers. Each can
-//! become a [`crate::evidence::Draft`].
+//! become a [`crate::evidence::Draft`]. What a fact means is for
+//! [`crate::causes`] to say.
 
-use jiff::Timestamp;
+mod changes;
+mod events;
+mod logs;
+pub mod metrics;
+mod shape;
+pub mod workloads;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::object::ObjectRef;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Gap, Snapshot};
+
+pub use self::shape::shape;
+
+/// Alert rules mostly wait this long before they fire; what is older than the
+/// onset by more than that did not cause it.
+pub const STALE_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
 /// Events of one object with one reason and one message shape, folded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +68,28 @@ pub struct LogTemplate {
     pub new_since_change: bool,
 }
 
+/// What sort of change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// A workload's pod template was rolled out or back, or a release installed.
+    Rollout,
+    /// An object was created.
+    Created,
+    /// An object was edited, or a workload's template edited and not rolled out.
+    Edited,
+    /// A workload's replicas were scaled.
+    Scaled,
+    /// A node: cordon, taint, condition, reboot.
+    Node,
+}
+
 /// Something that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// When.
     pub at: Timestamp,
+    /// What sort of change.
+    pub kind: ChangeKind,
     /// What was changed.
     pub object: ObjectRef,
     /// One line in words: `rolled out revision 4: image a → b`.
@@ -99,12 +130,102 @@ pub struct Facts {
     pub changes: Vec<Change>,
     /// Series that changed, most first.
     pub metrics: Vec<MetricVerdict>,
+    /// What the finding itself left out, for bounds on time and memory.
+    pub gaps: Vec<Gap>,
 }
 
 impl Facts {
-    /// Finds the facts of `snapshot` around `started_at`.
+    /// Finds the facts of `snapshot` around `started_at`, the alerts' onset.
     pub fn find(snapshot: &Snapshot, started_at: Timestamp) -> Self {
-        let _ = (snapshot, started_at);
-        Self::default()
+        let each = events::each(snapshot);
+        let changes = changes::find(snapshot, &each, started_at);
+        let (logs, gaps) = logs::find(snapshot, &changes, started_at);
+        Self {
+            events: events::fold(each),
+            logs,
+            metrics: metrics::find(snapshot, started_at),
+            changes,
+            gaps,
+        }
+    }
+
+    /// The events about one object, newest first.
+    pub fn events_of<'a>(
+        &'a self,
+        object: &'a ObjectRef,
+    ) -> impl Iterator<Item = &'a EventFold> + 'a {
+        self.events
+            .iter()
+            .filter(move |fold| fold.object == *object)
+    }
+
+    /// The events with this reason, newest first.
+    pub fn events_with_reason<'a>(
+        &'a self,
+        reason: &'a str,
+    ) -> impl Iterator<Item = &'a EventFold> + 'a {
+        self.events.iter().filter(move |fold| fold.reason == reason)
+    }
+
+    /// The log shapes of one pod, troubled ones first.
+    pub fn logs_of<'a>(&'a self, pod: &'a ObjectRef) -> impl Iterator<Item = &'a LogTemplate> + 'a {
+        self.logs
+            .iter()
+            .filter(move |template| template.pod == *pod)
+    }
+
+    /// The changes of one object, newest first.
+    pub fn changes_of<'a>(
+        &'a self,
+        object: &'a ObjectRef,
+    ) -> impl Iterator<Item = &'a Change> + 'a {
+        self.changes
+            .iter()
+            .filter(move |change| change.object == *object)
+    }
+
+    /// The changes in the `window` up to and including `at`, newest first.
+    pub fn changes_before(
+        &self,
+        at: Timestamp,
+        window: SignedDuration,
+    ) -> impl Iterator<Item = &Change> {
+        let from = at.saturating_sub(window).unwrap_or(Timestamp::MIN);
+        self.changes
+            .iter()
+            .filter(move |change| from <= change.at && change.at <= at)
+    }
+
+    /// The verdicts on series that carry all of `labels`.
+    pub fn metrics_with<'a>(
+        &'a self,
+        labels: &'a [(&'a str, &'a str)],
+    ) -> impl Iterator<Item = &'a MetricVerdict> + 'a {
+        self.metrics.iter().filter(move |verdict| {
+            labels
+                .iter()
+                .all(|(name, value)| verdict.labels.get(*name).map(String::as_str) == Some(*value))
+        })
     }
 }
+
+impl EventFold {
+    /// Whether it is a `Warning`.
+    pub fn is_warning(&self) -> bool {
+        self.event_type == "Warning"
+    }
+
+    /// Whether it was last seen so long before the onset that it cannot tell
+    /// of this incident. `rule_for` is how long the alert's rule waits before
+    /// it fires, zero where that is not known.
+    pub fn is_stale(&self, started_at: Timestamp, rule_for: SignedDuration) -> bool {
+        let limit = started_at
+            .saturating_sub(STALE_AFTER)
+            .and_then(|limit| limit.saturating_sub(rule_for.abs()))
+            .unwrap_or(Timestamp::MIN);
+        self.last.is_some_and(|last| last < limit)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,14 @@
 //! `kubectl cluster-info dump`. Kubernetes types are used as plain data.
 //! "Not captured" and "captured, there were none" are different answers and
 //! [`Collection::captured_in`] tells them apart.
+//!
+//! Objects come in through [`Snapshot::insert_list`], logs through
+//! [`Snapshot::insert_log`], series through [`openmetrics`] or directly.
+//!
+//! Invariant: what came in through those is redacted.
+
+mod kinds;
+pub mod openmetrics;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -24,6 +32,8 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+pub use self::kinds::{KINDS, Kind, UnknownKind};
 
 /// Objects of one kind, found by namespace and name in constant time.
 #[derive(Clone, Debug)]
@@ -217,4 +227,33 @@ pub struct Snapshot {
     pub series: Vec<Series>,
     /// What could not be had.
     pub gaps: Vec<Gap>,
+}
+
+impl Snapshot {
+    /// Adds a container's log, redacted.
+    pub fn insert_log(&mut self, mut log: ContainerLog) {
+        if let std::borrow::Cow::Owned(text) = crate::redaction::redact_text(&log.text) {
+            log.text = text;
+        }
+        self.logs.push(log);
+    }
+
+    /// Records that something could not be had.
+    pub fn gap(&mut self, source: impl Into<String>, detail: impl Into<String>) {
+        self.gaps.push(Gap {
+            source: source.into(),
+            detail: detail.into(),
+        });
+    }
+
+    /// The logs of one pod, current and previous instances.
+    pub fn logs_of<'a>(
+        &'a self,
+        namespace: &'a str,
+        pod: &'a str,
+    ) -> impl Iterator<Item = &'a ContainerLog> + 'a {
+        self.logs
+            .iter()
+            .filter(move |log| log.namespace == namespace && log.pod == pod)
+    }
 }

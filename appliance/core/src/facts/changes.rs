@@ -1,0 +1,42 @@
+//! What changed, on one time line, newest first.
+//!
+//! Sources that tell of change: rollout history (ReplicaSets), revisions of
+//! running pods, creation times, field managers, nodes' taints and conditions,
+//! and events. Each gives changes of its own; this file only gathers them.
+
+mod authors;
+mod diff;
+mod nodes;
+mod objects;
+mod pods;
+mod rollouts;
+mod scaling;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Change, EventFold};
+use crate::snapshot::Snapshot;
+
+/// How far back a change can matter to an incident.
+const LOOKBACK: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The changes that `snapshot` and its events tell of, newest first.
+pub(super) fn find(
+    snapshot: &Snapshot,
+    events: &[EventFold],
+    started_at: Timestamp,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    rollouts::find(snapshot, events, &mut changes);
+    pods::find(snapshot, &mut changes);
+    objects::find(snapshot, &mut changes);
+    nodes::find(snapshot, events, &mut changes);
+    scaling::find(snapshot, events, &mut changes);
+    let oldest = started_at
+        .saturating_sub(LOOKBACK)
+        .unwrap_or(Timestamp::MIN);
+    changes.retain(|change| change.at >= oldest);
+    changes.sort_by(|a, b| (b.at, &a.object, &a.what).cmp(&(a.at, &b.object, &b.what)));
+    changes.dedup();
+    changes
+}

@@ -1,0 +1,182 @@
+//! Creation and edits of objects that workloads depend on.
+//!
+//! The object itself tells little: when it was made, and when which manager
+//! last wrote it. What the cluster makes for itself is left out.
+
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::authors::{author, last_edit};
+use crate::facts::workloads::{controller, object_ref};
+use crate::facts::{Change, ChangeKind};
+use crate::snapshot::Snapshot;
+
+/// Writes this close to the creation belong to it.
+const CREATION: SignedDuration = SignedDuration::from_secs(5);
+/// Kinds whose creation or edit can break a workload.
+const KINDS: &[&str] = &[
+    "ConfigMap",
+    "Secret",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "Service",
+    "Ingress",
+    "ServiceAccount",
+    "RoleBinding",
+    "PodDisruptionBudget",
+    "HorizontalPodAutoscaler",
+    "PersistentVolumeClaim",
+    "StorageClass",
+    "StatefulSet",
+    "DaemonSet",
+    "CronJob",
+];
+
+pub(super) fn find(snapshot: &Snapshot, changes: &mut Vec<Change>) {
+    for (kind, meta) in snapshot.objects.all() {
+        if KINDS.contains(&kind.name) && !is_generated(meta) {
+            changes.extend(created(snapshot, kind.name, meta));
+            changes.extend(edited(snapshot, kind.name, meta));
+        }
+    }
+}
+
+/// Objects the cluster makes in every namespace, or for another object.
+fn is_generated(meta: &ObjectMeta) -> bool {
+    const NAMES: &[&str] = &[
+        "kube-root-ca.crt",
+        "openshift-service-ca.crt",
+        "istio-ca-root-cert",
+        "istio-ca-crl",
+        "default",
+    ];
+    let name = meta.name.as_deref().unwrap_or_default();
+    let leader = "control-plane.alpha.kubernetes.io/leader";
+    NAMES.contains(&name)
+        || controller(meta, None).is_some()
+        || meta
+            .annotations
+            .as_ref()
+            .is_some_and(|annotations| annotations.contains_key(leader))
+}
+
+fn created(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> Option<Change> {
+    let object = object_ref(kind, meta);
+    let (what, change) = match (kind, helm_release(snapshot, kind, meta)) {
+        (_, Some(release)) => (release, ChangeKind::Rollout),
+        _ => (
+            format!("created {}{object}", quality(snapshot, kind, meta)),
+            ChangeKind::Created,
+        ),
+    };
+    Some(Change {
+        at: meta.creation_timestamp.as_ref()?.0,
+        kind: change,
+        what,
+        object,
+        diff: Vec::new(),
+        by: author(meta),
+    })
+}
+
+fn edited(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> Option<Change> {
+    let edit = last_edit(meta)?;
+    let created = meta.creation_timestamp.as_ref()?.0;
+    if edit.at.duration_since(created) <= CREATION {
+        return None;
+    }
+    let object = object_ref(kind, meta);
+    Some(Change {
+        at: edit.at,
+        kind: ChangeKind::Edited,
+        what: format!(
+            "edited {}{object}{}",
+            quality(snapshot, kind, meta),
+            keys(snapshot, kind, meta)
+        ),
+        object,
+        diff: Vec::new(),
+        by: author(meta),
+    })
+}
+
+/// `the TLS certificate in ` for Secrets that hold one.
+fn quality(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> &'static str {
+    match secret(snapshot, kind, meta).and_then(|secret| secret.type_.as_deref()) {
+        Some("kubernetes.io/tls") => "the TLS certificate in ",
+        Some("kubernetes.io/dockerconfigjson" | "kubernetes.io/dockercfg") => {
+            "the registry credentials in "
+        }
+        _ => "",
+    }
+}
+
+/// The keys that the last edit of a ConfigMap or Secret may have touched.
+fn keys(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> String {
+    const KEYS_MAX: usize = 8;
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    let name = meta.name.as_deref().unwrap_or_default();
+    let keys: Vec<&str> = match kind {
+        "ConfigMap" => snapshot
+            .objects
+            .config_maps
+            .get(namespace, name)
+            .map(config_keys)
+            .unwrap_or_default(),
+        "Secret" => secret(snapshot, kind, meta)
+            .and_then(|secret| secret.data.as_ref())
+            .map(|data| data.keys().map(String::as_str).collect())
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    if keys.is_empty() {
+        return String::new();
+    }
+    let more = if keys.len() > KEYS_MAX { ", …" } else { "" };
+    let shown = keys[..keys.len().min(KEYS_MAX)].join(", ");
+    format!(" (keys {shown}{more})")
+}
+
+fn config_keys(map: &ConfigMap) -> Vec<&str> {
+    let text = map.data.iter().flatten().map(|(key, _)| key.as_str());
+    let binary = map
+        .binary_data
+        .iter()
+        .flatten()
+        .map(|(key, _)| key.as_str());
+    text.chain(binary).collect()
+}
+
+fn secret<'a>(snapshot: &'a Snapshot, kind: &str, meta: &ObjectMeta) -> Option<&'a Secret> {
+    if kind != "Secret" {
+        return None;
+    }
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    snapshot
+        .objects
+        .secrets
+        .get(namespace, meta.name.as_deref()?)
+}
+
+/// Helm keeps each revision of a release in a Secret (or ConfigMap) of its own.
+fn helm_release(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> Option<String> {
+    let labels = meta.labels.as_ref()?;
+    let is_release = match kind {
+        "Secret" => secret(snapshot, kind, meta)?.type_.as_deref() == Some("helm.sh/release.v1"),
+        _ => labels
+            .get("owner")
+            .is_some_and(|owner| owner.eq_ignore_ascii_case("helm")),
+    };
+    if !is_release {
+        return None;
+    }
+    let label = |key: &str| labels.get(key).map_or("?", String::as_str);
+    Some(format!(
+        "Helm release {} revision {} ({})",
+        label("name"),
+        label("version"),
+        label("status")
+    ))
+}

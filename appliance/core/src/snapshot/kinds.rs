@@ -1,0 +1,291 @@
+//! The kinds a snapshot holds: their names, their files, and how raw JSON of
+//! one becomes a typed object.
+//!
+//! One table serves every source: bundle files, live lists, the simulator.
+//! A broken item costs itself, never the list.
+
+use k8s_openapi::Metadata;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Map, Value};
+
+use super::{Gap, Objects, Snapshot};
+use crate::object::ObjectRef;
+use crate::redaction::redact_object;
+
+/// One kind of Kubernetes object that a snapshot can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Kind {
+    /// API kind in CamelCase: `Pod`.
+    pub name: &'static str,
+    /// Plural resource in the API's paths: `pods`.
+    pub plural: &'static str,
+    /// File name without `.json` in a cluster-info dump.
+    pub file: &'static str,
+    /// Group and version: `v1`, `apps/v1`.
+    pub api_version: &'static str,
+    /// Whether objects of it live in namespaces.
+    pub namespaced: bool,
+}
+
+/// The kind is none that a snapshot holds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("kind {0:?} is none that a snapshot holds")]
+pub struct UnknownKind(pub String);
+
+impl Kind {
+    /// Finds a kind by any of its names: `Pod`, `PodList`, `pods`, `pods.json`.
+    pub fn find(name: &str) -> Option<&'static Kind> {
+        let wanted: String = name
+            .strip_suffix(".json")
+            .unwrap_or(name)
+            .chars()
+            .filter(|c| *c != '-')
+            .map(|c| c.to_ascii_lowercase())
+            .collect();
+        let single = wanted.strip_suffix("list").unwrap_or(&wanted);
+        KINDS
+            .iter()
+            .find(|kind| kind.plural == wanted || kind.name.eq_ignore_ascii_case(single))
+    }
+}
+
+macro_rules! kinds {
+    ($($field:ident, $kind:literal, $plural:literal, $file:literal, $api_version:literal, $namespaced:literal;)*) => {
+        /// Every kind a snapshot holds.
+        pub const KINDS: &[Kind] = &[$(Kind {
+            name: $kind,
+            plural: $plural,
+            file: $file,
+            api_version: $api_version,
+            namespaced: $namespaced,
+        },)*];
+
+        impl Objects {
+            fn insert_item(&mut self, kind: &Kind, item: Value) -> Result<(), serde_json::Error> {
+                match kind.name {
+                    $($kind => self.$field.insert(serde_json::from_value(item)?),)*
+                    _ => {}
+                }
+                Ok(())
+            }
+
+            /// Records that `kind` was listed in `namespace`; `""` is the whole cluster.
+            pub fn mark_captured(&mut self, kind: &Kind, namespace: &str) {
+                match kind.name {
+                    $($kind if namespace.is_empty() => self.$field.mark_captured_everywhere(),
+                    $kind => self.$field.mark_captured_in(namespace),)*
+                    _ => {}
+                }
+            }
+
+            /// Whether `kind` was listed in `namespace` (`""` for cluster-scoped kinds).
+            pub fn captured(&self, kind: &str, namespace: &str) -> bool {
+                match kind {
+                    $($kind => self.$field.captured_in(namespace),)*
+                    _ => false,
+                }
+            }
+
+            /// Metadata of the object, if it was captured.
+            pub fn metadata(&self, object: &ObjectRef) -> Option<&ObjectMeta> {
+                let namespace = object.namespace.as_deref().unwrap_or_default();
+                match object.kind.as_str() {
+                    $($kind => self.$field.get(namespace, &object.name).map(Metadata::metadata),)*
+                    _ => None,
+                }
+            }
+
+            /// The metadata of every captured object of every kind.
+            pub fn all(&self) -> impl Iterator<Item = (&'static Kind, &ObjectMeta)> {
+                KINDS.iter().flat_map(|kind| {
+                    let found: Vec<&ObjectMeta> = match kind.name {
+                        $($kind => self.$field.iter().map(Metadata::metadata).collect(),)*
+                        _ => Vec::new(),
+                    };
+                    found.into_iter().map(move |meta| (kind, meta))
+                })
+            }
+
+            /// The objects of `kind` in `namespace` as the API would list them,
+            /// or `None` where they were not captured.
+            pub fn list(&self, kind: &Kind, namespace: &str) -> Option<Value> {
+                if !self.captured(kind.name, namespace) {
+                    return None;
+                }
+                let items: Vec<Value> = match kind.name {
+                    $($kind => self
+                        .$field
+                        .in_namespace(namespace)
+                        .filter_map(|item| serde_json::to_value(item).ok())
+                        .collect(),)*
+                    _ => Vec::new(),
+                };
+                Some(serde_json::json!({
+                    "apiVersion": kind.api_version,
+                    "kind": format!("{}List", kind.name),
+                    "items": items,
+                }))
+            }
+        }
+    };
+}
+
+kinds! {
+    pods, "Pod", "pods", "pods", "v1", true;
+    events, "Event", "events", "events", "v1", true;
+    services, "Service", "services", "services", "v1", true;
+    endpoints, "Endpoints", "endpoints", "endpoints", "v1", true;
+    endpoint_slices, "EndpointSlice", "endpointslices", "endpointslices", "discovery.k8s.io/v1", true;
+    deployments, "Deployment", "deployments", "deployments", "apps/v1", true;
+    replica_sets, "ReplicaSet", "replicasets", "replicasets", "apps/v1", true;
+    stateful_sets, "StatefulSet", "statefulsets", "statefulsets", "apps/v1", true;
+    daemon_sets, "DaemonSet", "daemonsets", "daemonsets", "apps/v1", true;
+    replication_controllers, "ReplicationController", "replicationcontrollers", "replication-controllers", "v1", true;
+    jobs, "Job", "jobs", "jobs", "batch/v1", true;
+    cron_jobs, "CronJob", "cronjobs", "cronjobs", "batch/v1", true;
+    config_maps, "ConfigMap", "configmaps", "configmaps", "v1", true;
+    secrets, "Secret", "secrets", "secrets", "v1", true;
+    persistent_volume_claims, "PersistentVolumeClaim", "persistentvolumeclaims", "persistentvolumeclaims", "v1", true;
+    persistent_volumes, "PersistentVolume", "persistentvolumes", "persistentvolumes", "v1", false;
+    storage_classes, "StorageClass", "storageclasses", "storageclasses", "storage.k8s.io/v1", false;
+    resource_quotas, "ResourceQuota", "resourcequotas", "resourcequotas", "v1", true;
+    limit_ranges, "LimitRange", "limitranges", "limitranges", "v1", true;
+    network_policies, "NetworkPolicy", "networkpolicies", "networkpolicies", "networking.k8s.io/v1", true;
+    ingresses, "Ingress", "ingresses", "ingresses", "networking.k8s.io/v1", true;
+    horizontal_pod_autoscalers, "HorizontalPodAutoscaler", "horizontalpodautoscalers", "horizontalpodautoscalers", "autoscaling/v2", true;
+    service_accounts, "ServiceAccount", "serviceaccounts", "serviceaccounts", "v1", true;
+    pod_disruption_budgets, "PodDisruptionBudget", "poddisruptionbudgets", "poddisruptionbudgets", "policy/v1", true;
+    role_bindings, "RoleBinding", "rolebindings", "rolebindings", "rbac.authorization.k8s.io/v1", true;
+    leases, "Lease", "leases", "leases", "coordination.k8s.io/v1", true;
+    nodes, "Node", "nodes", "nodes", "v1", false;
+    namespaces, "Namespace", "namespaces", "namespaces", "v1", false;
+}
+
+impl Objects {
+    /// Whether the object was captured.
+    pub fn contains(&self, object: &ObjectRef) -> bool {
+        self.metadata(object).is_some()
+    }
+}
+
+impl Snapshot {
+    /// Adds what one API list holds and records that it was listed.
+    ///
+    /// `kind` is any name [`Kind::find`] knows. `list` is a list object, a bare
+    /// array or a single object. `namespace` is where it was listed, `""` for
+    /// cluster-scoped kinds and for lists over all namespaces. Items are
+    /// redacted; one that does not parse becomes a [`Gap`]. Returns how many
+    /// objects were added.
+    pub fn insert_list(
+        &mut self,
+        kind: &str,
+        namespace: &str,
+        list: Value,
+    ) -> Result<usize, UnknownKind> {
+        let kind = Kind::find(kind).ok_or_else(|| UnknownKind(kind.to_owned()))?;
+        let scope = if kind.namespaced { namespace } else { "" };
+        self.objects.mark_captured(kind, scope);
+        let mut inserted = 0;
+        for item in items(list) {
+            match self.insert_object(kind, scope, item) {
+                Ok(()) => inserted += 1,
+                Err(gap) => self.gaps.push(gap),
+            }
+        }
+        Ok(inserted)
+    }
+
+    fn insert_object(&mut self, kind: &Kind, namespace: &str, item: Value) -> Result<(), Gap> {
+        let Value::Object(mut item) = item else {
+            return Err(broken(kind, "", "it is not a JSON object"));
+        };
+        if kind.name == "Event" {
+            core_event(&mut item);
+        }
+        item.insert("kind".into(), kind.name.into());
+        let mut item = Value::Object(item);
+        redact_object(&mut item);
+        let Value::Object(mut item) = item else {
+            return Err(broken(kind, "", "it is not a JSON object"));
+        };
+        // Parsing checks these against one version; others of the group are close enough.
+        item.remove("kind");
+        item.remove("apiVersion");
+        let meta = item
+            .entry("metadata")
+            .or_insert_with(|| Value::Object(Map::new()));
+        let name = place(meta, kind.namespaced.then_some(namespace));
+        if name.is_empty() {
+            return Err(broken(kind, "", "it has no name"));
+        }
+        self.objects
+            .insert_item(kind, Value::Object(item))
+            .map_err(|error| broken(kind, &name, &error.to_string()))
+    }
+}
+
+/// The items of a list, an array or a single object.
+fn items(list: Value) -> Vec<Value> {
+    match list {
+        Value::Array(items) => items,
+        Value::Object(mut object) => match object.remove("items") {
+            Some(Value::Array(items)) => items,
+            // Go marshals an empty list as null.
+            Some(_) => Vec::new(),
+            None if object.contains_key("metadata") && object.get("spec").is_some()
+                || object
+                    .get("kind")
+                    .is_some_and(|kind| !kind.as_str().unwrap_or_default().ends_with("List")) =>
+            {
+                vec![Value::Object(object)]
+            }
+            None => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Fills in the namespace an item was listed in; returns the item's name.
+fn place(meta: &mut Value, namespace: Option<&str>) -> String {
+    let Value::Object(meta) = meta else {
+        return String::new();
+    };
+    match namespace {
+        Some(namespace) if !namespace.is_empty() => {
+            meta.entry("namespace").or_insert_with(|| namespace.into());
+        }
+        Some(_) => {}
+        None => {
+            meta.remove("namespace");
+        }
+    }
+    meta.get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn broken(kind: &Kind, name: &str, why: &str) -> Gap {
+    let space = if name.is_empty() { "" } else { " " };
+    Gap {
+        source: kind.plural.to_owned(),
+        detail: format!("{}{space}{name} could not be read: {why}", kind.name),
+    }
+}
+
+/// Turns an event of `events.k8s.io` into the core form.
+fn core_event(event: &mut Map<String, Value>) {
+    for (from, to) in [
+        ("regarding", "involvedObject"),
+        ("note", "message"),
+        ("reportingController", "reportingComponent"),
+        ("deprecatedCount", "count"),
+        ("deprecatedFirstTimestamp", "firstTimestamp"),
+        ("deprecatedLastTimestamp", "lastTimestamp"),
+        ("deprecatedSource", "source"),
+    ] {
+        if let Some(value) = event.remove(from) {
+            event.entry(to).or_insert(value);
+        }
+    }
+}
