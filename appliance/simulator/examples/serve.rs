@@ -18,7 +18,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = std::io::stdout();
     std::io::Write::write_fmt(
         &mut out,
-        format_args!("kubernetes {}\nprometheus {}\n", simulator.kubernetes_url(), simulator.prometheus_url()),
+        format_args!(
+            "kubernetes {}\nprometheus {}\n",
+            simulator.kubernetes_url(),
+            simulator.prometheus_url()
+        ),
     )?;
     tokio::signal::ctrl_c().await?;
     Ok(())

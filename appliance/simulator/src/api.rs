@@ -159,9 +159,7 @@ impl Call {
     fn verb(&self) -> String {
         let target = Target::parse(&self.path);
         let (named, watches) = match &target {
-            Target::Resource(place) => {
-                (place.name.is_some(), place.watch || self.query.is_watch())
-            }
+            Target::Resource(place) => (place.name.is_some(), place.watch || self.query.is_watch()),
             _ => (true, false),
         };
         let verb = match self.method {
@@ -279,19 +277,16 @@ impl Api {
     /// Subresources that need a kubelet, an upgrade or a proxy.
     fn upgrade(&self, place: &path::Place, name: &str, subresource: &str) -> Status {
         let world = self.cluster.read();
-        if world
-            .get(place.resource, place.namespace(), name)
-            .is_none()
-        {
+        if world.get(place.resource, place.namespace(), name).is_none() {
             return Status::not_found(place.resource, name);
         }
         match (place.resource.plural, subresource) {
             ("pods", "exec" | "attach" | "portforward") => {
                 Status::bad_request("Upgrade request required")
             }
-            ("services", "proxy") => Status::unavailable(format!(
-                "no endpoints available for service \"{name}\""
-            )),
+            ("services", "proxy") => {
+                Status::unavailable(format!("no endpoints available for service \"{name}\""))
+            }
             (_, "proxy") => Status::bad_request("address not allowed"),
             _ => Status::method_not_allowed(),
         }

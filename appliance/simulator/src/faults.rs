@@ -91,9 +91,9 @@ impl Faults {
 
     /// Whether reading `path` is forbidden; counts nothing.
     pub(crate) fn forbids(&self, path: &str) -> bool {
-        self.lock()
-            .iter()
-            .any(|fault| fault.kind == FaultKind::Forbid && fault.left != Some(0) && fault.matches(path))
+        self.lock().iter().any(|fault| {
+            fault.kind == FaultKind::Forbid && fault.left != Some(0) && fault.matches(path)
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
@@ -116,8 +116,16 @@ mod tests {
         check("/api/v1/pods", "/api/v1/pods", true);
         check("/api/v1/pods", "/api/v1/pods/a", true);
         check("/api/v1/pods", "/api/v1/podsies", false);
-        check("/api/v1/namespaces/*/secrets", "/api/v1/namespaces/shop/secrets", true);
-        check("/api/v1/namespaces/*/secrets", "/api/v1/namespaces/shop/pods", false);
+        check(
+            "/api/v1/namespaces/*/secrets",
+            "/api/v1/namespaces/shop/secrets",
+            true,
+        );
+        check(
+            "/api/v1/namespaces/*/secrets",
+            "/api/v1/namespaces/shop/pods",
+            false,
+        );
         check("/", "/anything", true);
     }
 

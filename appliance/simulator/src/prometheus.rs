@@ -6,6 +6,12 @@ use crate::faults::Faults;
 use crate::serve::Server;
 use crate::world::Cluster;
 
-pub(crate) fn start(listener: TcpListener, _cluster: Cluster, _faults: Faults) -> std::io::Result<Server> {
-    Server::start(listener, |_| async { Ok(http::Response::new(axum::body::Body::empty())) })
+pub(crate) fn start(
+    listener: TcpListener,
+    _cluster: Cluster,
+    _faults: Faults,
+) -> std::io::Result<Server> {
+    Server::start(listener, |_| async {
+        Ok(http::Response::new(axum::body::Body::empty()))
+    })
 }

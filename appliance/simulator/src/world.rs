@@ -343,10 +343,7 @@ fn set_version(object: &mut Value, version: u64) {
 fn same_state(left: &Value, right: &Value) -> bool {
     let strip = |object: &Value| {
         let mut object = object.clone();
-        if let Some(metadata) = object
-            .get_mut("metadata")
-            .and_then(Value::as_object_mut)
-        {
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.shift_remove("resourceVersion");
         }
         object

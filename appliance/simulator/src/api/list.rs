@@ -43,11 +43,7 @@ struct Wanted {
 }
 
 /// Answers a list.
-pub(super) async fn answer(
-    cluster: &Cluster,
-    call: &Call,
-    place: &Place,
-) -> Result<Reply, Status> {
+pub(super) async fn answer(cluster: &Cluster, call: &Call, place: &Place) -> Result<Reply, Status> {
     let wanted = Wanted::parse(call, place.resource)?;
     wait_for(cluster, &wanted.moment).await?;
     let world = cluster.read();
@@ -65,10 +61,7 @@ async fn wait_for(cluster: &Cluster, moment: &Moment) -> Result<(), Status> {
     let arrives = versions.wait_for(|current| *current >= version);
     match tokio::time::timeout(FUTURE_VERSION_WAIT, arrives).await {
         Ok(_) => Ok(()),
-        Err(_) => Err(Status::version_too_large(
-            version,
-            cluster.read().version(),
-        )),
+        Err(_) => Err(Status::version_too_large(version, cluster.read().version())),
     }
 }
 
@@ -116,7 +109,11 @@ impl Wanted {
             },
         };
         // From the cache, where version 0 is served, there are no pages.
-        let limit = if moment == Moment::AtLeast(0) { 0 } else { limit };
+        let limit = if moment == Moment::AtLeast(0) {
+            0
+        } else {
+            limit
+        };
         Ok(Self {
             moment,
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
@@ -141,11 +138,7 @@ impl Wanted {
     }
 
     /// The version served and the objects of the place at that version, in order.
-    fn state(
-        &self,
-        world: &World,
-        place: &Place,
-    ) -> Result<(u64, Vec<(Key, Arc<Value>)>), Status> {
+    fn state(&self, world: &World, place: &Place) -> Result<(u64, Vec<(Key, Arc<Value>)>), Status> {
         let at = match &self.moment {
             Moment::Exactly(version) => Some(*version),
             Moment::Continued(token) => u64::try_from(token.rv).ok(),
@@ -223,8 +216,10 @@ impl Wanted {
                     .iter()
                     .map(|object| table::partial_metadata(object))
                     .collect();
-                Ok(json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-                          "metadata": metadata, "items": items}))
+                Ok(
+                    json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+                          "metadata": metadata, "items": items}),
+                )
             }
             Form::AggregatedDiscovery => Err(Status::not_acceptable(negotiate::ONLY.to_owned())),
         }

@@ -70,7 +70,14 @@ pub(super) fn answer(
     }
     let seen = lines.len();
     drop(world);
-    Ok(Reply::log(follow(cluster.clone(), key, wanted, text, seen, start)))
+    Ok(Reply::log(follow(
+        cluster.clone(),
+        key,
+        wanted,
+        text,
+        seen,
+        start,
+    )))
 }
 
 /// Sends what is there, then each new line.
@@ -139,7 +146,8 @@ impl Wanted {
             }
         }
         if since_seconds.is_some() && since_time.is_some() {
-            let message = "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified";
+            let message =
+                "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified";
             return Err(invalid(message.to_owned(), "FieldValueForbidden", "[]"));
         }
         let since = match (since_seconds, since_time) {
@@ -175,7 +183,10 @@ impl Wanted {
                 kept.push_back(line);
             }
         }
-        let mut text: String = kept.into_iter().map(|line| self.line(line, start)).collect();
+        let mut text: String = kept
+            .into_iter()
+            .map(|line| self.line(line, start))
+            .collect();
         if let Some(most) = self.bytes_max
             && most < text.len()
         {
@@ -267,7 +278,11 @@ fn container_status<'a>(pod: &'a Value, container: &str) -> Option<&'a Value> {
 
 /// Why there is no log, if the kubelet would say so.
 fn check_written(pod: &Value, key: &LogKey) -> Result<(), Status> {
-    let LogKey { container, pod: name, .. } = key;
+    let LogKey {
+        container,
+        pod: name,
+        ..
+    } = key;
     let status = container_status(pod, container);
     if key.previous {
         return Err(Status::bad_request(format!(
@@ -303,7 +318,6 @@ fn container_started(pod: &Value, container: &str) -> Option<Timestamp> {
 
 /// Whether the container has ended, so that nothing more will be written.
 fn is_over(pod: &Value, container: &str) -> bool {
-    container_status(pod, container).is_some_and(|status| {
-        status.pointer("/state/running").is_none()
-    })
+    container_status(pod, container)
+        .is_some_and(|status| status.pointer("/state/running").is_none())
 }

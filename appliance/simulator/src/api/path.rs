@@ -79,9 +79,9 @@ impl Target {
             ["api", ..] => Self::UnknownResource,
             ["apis", group, ..] if !is_group(group) => Self::NotFoundPage,
             ["apis", group] => Self::Discovery(Page::Group(group.to_owned())),
-            ["apis", group, version] if is_version(group, version) => Self::Discovery(
-                Page::GroupVersion(group.to_owned(), version.to_owned()),
-            ),
+            ["apis", group, version] if is_version(group, version) => {
+                Self::Discovery(Page::GroupVersion(group.to_owned(), version.to_owned()))
+            }
             ["apis", group, version, ref rest @ ..] => resource(group, version, rest),
             ["version"] => Self::Version,
             ["healthz" | "livez" | "readyz", ..] => Self::Health(inner.to_owned()),
@@ -192,8 +192,14 @@ mod tests {
         check("/api/v1/namespaces/shop/pods/a/log", "pods shop a log");
         check("/api/v1/namespaces/shop", "namespaces - shop -");
         check("/api/v1/namespaces/shop/status", "namespaces - shop status");
-        check("/apis/apps/v1/namespaces/shop/deployments/a/", "deployments.apps shop a -");
-        check("/api/v1/nodes/node-1/proxy/stats/summary", "nodes - node-1 proxy");
+        check(
+            "/apis/apps/v1/namespaces/shop/deployments/a/",
+            "deployments.apps shop a -",
+        );
+        check(
+            "/api/v1/nodes/node-1/proxy/stats/summary",
+            "nodes - node-1 proxy",
+        );
     }
 
     #[test]

@@ -67,8 +67,12 @@ impl Reply {
     }
 
     pub(crate) fn text(code: u16, text: impl Into<String>) -> Self {
-        Self::new(code, Content::Text(text.into()), "text/plain; charset=utf-8")
-            .header("X-Content-Type-Options", "nosniff")
+        Self::new(
+            code,
+            Content::Text(text.into()),
+            "text/plain; charset=utf-8",
+        )
+        .header("X-Content-Type-Options", "nosniff")
     }
 
     /// A container's log: plain text that is not metered.

@@ -19,7 +19,12 @@ pub(super) fn answer(
     place: &Place,
     body: &[u8],
 ) -> Result<Reply, Status> {
-    let content_type = call.content_type.split(';').next().unwrap_or_default().trim();
+    let content_type = call
+        .content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
     if !matches!(content_type, "" | "application/json") {
         return Err(Status::unsupported_media_type());
     }
@@ -35,7 +40,10 @@ pub(super) fn answer(
         ))
     })?;
     let spec = review.get("spec").cloned().unwrap_or_default();
-    let allowed = match (spec.get("resourceAttributes"), spec.get("nonResourceAttributes")) {
+    let allowed = match (
+        spec.get("resourceAttributes"),
+        spec.get("nonResourceAttributes"),
+    ) {
         (Some(wanted), None) => may_resource(faults, wanted),
         (None, Some(wanted)) => may_path(faults, wanted),
         _ => {
@@ -77,7 +85,9 @@ fn may_resource(faults: &Faults, wanted: &Value) -> bool {
 
 fn may_path(faults: &Faults, wanted: &Value) -> bool {
     let text = |name| wanted.get(name).and_then(Value::as_str).unwrap_or_default();
-    let roots = ["/api", "/apis", "/healthz", "/livez", "/readyz", "/version", "/openapi"];
+    let roots = [
+        "/api", "/apis", "/healthz", "/livez", "/readyz", "/version", "/openapi",
+    ];
     let path = text("path");
     let readable = roots
         .iter()

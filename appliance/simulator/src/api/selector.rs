@@ -36,9 +36,10 @@ struct FieldRequirement {
 impl Selector {
     /// The selectors of a request for `resource`.
     pub(crate) fn parse(resource: &Resource, query: &Query) -> Result<Self, Status> {
-        let labels = parse_labels(query.get("labelSelector").unwrap_or_default()).map_err(
-            |error| Status::bad_request(format!("unable to parse requirement: {error}")),
-        )?;
+        let labels =
+            parse_labels(query.get("labelSelector").unwrap_or_default()).map_err(|error| {
+                Status::bad_request(format!("unable to parse requirement: {error}"))
+            })?;
         let fields = parse_fields(resource, query.get("fieldSelector").unwrap_or_default())?;
         Ok(Self { labels, fields })
     }
@@ -182,7 +183,12 @@ fn parse_labels(text: &str) -> Result<Vec<Requirement>, String> {
         match cursor.next() {
             Token::End => return Ok(requirements),
             Token::Sign(",") => {}
-            other => return Err(format!("found '{}', expected: ',' or 'end of string'", other.text())),
+            other => {
+                return Err(format!(
+                    "found '{}', expected: ',' or 'end of string'",
+                    other.text()
+                ));
+            }
         }
     }
 }
@@ -205,9 +211,9 @@ fn parse_requirement(cursor: &mut Cursor) -> Result<Requirement, String> {
         Token::Sign(sign @ (">" | "<")) => {
             cursor.next();
             let limit = cursor.word()?;
-            let limit = limit
-                .parse()
-                .map_err(|_| format!("for 'Gt', 'Lt' operators, the value must be an integer, found {limit:?}"))?;
+            let limit = limit.parse().map_err(|_| {
+                format!("for 'Gt', 'Lt' operators, the value must be an integer, found {limit:?}")
+            })?;
             Ok(if sign == ">" {
                 Requirement::Above(name, limit)
             } else {
@@ -248,7 +254,9 @@ fn parse_fields(resource: &Resource, text: &str) -> Result<Vec<FieldRequirement>
         .filter(|part| !part.is_empty())
         .map(|part| {
             let (field, value, equal) = split_field(part).ok_or_else(|| {
-                Status::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'"))
+                Status::bad_request(format!(
+                    "invalid selector: '{text}'; can't understand '{part}'"
+                ))
             })?;
             if is_selectable(resource, field) {
                 Ok(FieldRequirement {
@@ -337,7 +345,11 @@ mod tests {
         check("app===bad", &none, Err("found '=', expected: identifier"));
         check("app in web", &none, Err("found 'web' expected: '('"));
         check("app in (web", &none, Err("found '', expected: ',' or ')'"));
-        check("a b", &none, Err("found 'b', expected: ',' or 'end of string'"));
+        check(
+            "a b",
+            &none,
+            Err("found 'b', expected: ',' or 'end of string'"),
+        );
     }
 
     #[test]

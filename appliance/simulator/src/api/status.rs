@@ -175,8 +175,12 @@ impl Status {
             .map(|(reason, message, field)| json!({"reason": reason, "message": message, "field": field}))
             .collect();
         details.insert("causes".to_owned(), json!(causes));
-        Self::new(422, "Invalid", format!("{whose} {name:?} is invalid: {wrong}"))
-            .with_details(Value::Object(details))
+        Self::new(
+            422,
+            "Invalid",
+            format!("{whose} {name:?} is invalid: {wrong}"),
+        )
+        .with_details(Value::Object(details))
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {
@@ -194,9 +198,9 @@ impl Status {
 
     /// A list or get at a version that is not there yet.
     pub(crate) fn version_too_large(wanted: u64, current: u64) -> Self {
-        let message =
-            format!("Timeout: Too large resource version: {wanted}, current: {current}");
-        let causes = json!([{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]);
+        let message = format!("Timeout: Too large resource version: {wanted}, current: {current}");
+        let causes =
+            json!([{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]);
         let mut status = Self::new(504, "Timeout", message)
             .with_details(json!({"causes": causes, "retryAfterSeconds": 1}));
         status.retry_after = Some(1);

@@ -102,9 +102,17 @@ impl Table {
         let mut table = Map::new();
         table.insert("kind".to_owned(), json!("Table"));
         table.insert("apiVersion".to_owned(), json!(self.version));
-        let metadata = if metadata.is_null() { json!({}) } else { metadata.clone() };
+        let metadata = if metadata.is_null() {
+            json!({})
+        } else {
+            metadata.clone()
+        };
         table.insert("metadata".to_owned(), metadata);
-        let columns = if self.columns { json!(columns) } else { Value::Null };
+        let columns = if self.columns {
+            json!(columns)
+        } else {
+            Value::Null
+        };
         table.insert("columnDefinitions".to_owned(), columns);
         table.insert("rows".to_owned(), json!(self.rows));
         Value::Object(table)
@@ -176,7 +184,12 @@ fn or_none(text: &str) -> Value {
 fn containers(object: &Value, pointer: &str) -> [Value; 2] {
     let join = |field: &str| {
         let texts: Vec<&str> = items(object, pointer)
-            .map(|container| container.get(field).and_then(Value::as_str).unwrap_or_default())
+            .map(|container| {
+                container
+                    .get(field)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+            })
             .collect();
         json!(texts.join(","))
     };
@@ -204,7 +217,10 @@ fn selector(object: &Value, pointer: &str) -> Value {
     {
         texts.push(text);
     }
-    for expression in selector.into_iter().flat_map(|one| items(one, "/matchExpressions")) {
+    for expression in selector
+        .into_iter()
+        .flat_map(|one| items(one, "/matchExpressions"))
+    {
         let key = text(expression, "/key");
         let values: Vec<&str> = items(expression, "/values")
             .filter_map(Value::as_str)

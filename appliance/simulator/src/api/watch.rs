@@ -69,7 +69,9 @@ pub(super) fn answer(cluster: &Cluster, call: &Call, place: &Place) -> Result<Re
             ))
         })?),
     };
-    let timeout = query.integer("timeoutSeconds")?.filter(|seconds| *seconds > 0);
+    let timeout = query
+        .integer("timeoutSeconds")?
+        .filter(|seconds| *seconds > 0);
     let timeout = timeout
         .and_then(|seconds| u64::try_from(seconds).ok())
         .map(Duration::from_secs);
@@ -190,7 +192,8 @@ impl Watch {
             }
             Err(message) => {
                 let object = Status::expired(message, None).object();
-                self.line(&json!({"type": "ERROR", "object": object})).await?;
+                self.line(&json!({"type": "ERROR", "object": object}))
+                    .await?;
                 Err(Ended)
             }
         }
@@ -252,7 +255,8 @@ impl Watch {
             object["spec"] = json!({"containers": null});
             object["status"] = json!({});
         }
-        self.line(&json!({"type": "BOOKMARK", "object": object})).await
+        self.line(&json!({"type": "BOOKMARK", "object": object}))
+            .await
     }
 
     async fn line(&self, event: &Value) -> Result<(), Ended> {

@@ -43,7 +43,9 @@ pub enum BundleError {
     #[error("metrics.om: {0}")]
     Metrics(#[from] openmetrics::OpenMetricsError),
     /// The archive is larger than this reader takes.
-    #[error("the archive unpacks to more than {ARCHIVE_BYTES_MAX} bytes; unpack it and give the folder")]
+    #[error(
+        "the archive unpacks to more than {ARCHIVE_BYTES_MAX} bytes; unpack it and give the folder"
+    )]
     TooLarge,
     /// Nothing of a bundle was found.
     #[error("{} holds neither a bundle nor a cluster-info dump: there is no list of objects in it", .0.display())]
@@ -108,10 +110,7 @@ impl World {
         file: &str,
         namespace: Option<&str>,
     ) -> Result<bool, BundleError> {
-        let Some(resource) = file
-            .strip_suffix(".json")
-            .and_then(resource::by_file_stem)
-        else {
+        let Some(resource) = file.strip_suffix(".json").and_then(resource::by_file_stem) else {
             return Ok(false);
         };
         let list = parse_json(entry)?;
@@ -178,7 +177,12 @@ impl World {
     /// Writes the world as an incident bundle into `folder`, which is made.
     ///
     /// Values of secrets are left out: their keys stay with empty values.
-    pub fn write_bundle(&self, folder: &Path, cluster: &str, source: &str) -> Result<(), BundleError> {
+    pub fn write_bundle(
+        &self,
+        folder: &Path,
+        cluster: &str,
+        source: &str,
+    ) -> Result<(), BundleError> {
         write_json(
             &folder.join("bundle.json"),
             &json!({"format": "incident-bundle/v1", "captured_at": self.now(), "cluster": cluster, "source": source}),

@@ -205,7 +205,13 @@ mod tests {
     fn samples_without_a_time_are_given_the_capture_time() {
         let store = parse("up 1\nup{a=\"b\"} +Inf\n", 7.0).unwrap();
         let times: Vec<_> = store.iter().map(|(_, _, samples)| samples[0]).collect();
-        assert_eq!(times[0], Sample { at: 7.0, value: 1.0 });
+        assert_eq!(
+            times[0],
+            Sample {
+                at: 7.0,
+                value: 1.0
+            }
+        );
         assert_eq!(times[1].value, f64::INFINITY);
     }
 }

@@ -133,27 +133,115 @@ const REGARDING_FIELDS: [&str; 10] = [
     "type",
 ];
 const POD_SUBRESOURCES: [&str; 7] = [
-    "attach", "eviction", "exec", "log", "portforward", "proxy", "status",
+    "attach",
+    "eviction",
+    "exec",
+    "log",
+    "portforward",
+    "proxy",
+    "status",
 ];
 
 /// Every resource served, in the order of discovery.
 pub const RESOURCES: &[Resource] = &[
-    resource!("", "v1", "configmaps", "configmap", "ConfigMap", namespaced, short ["cm"]),
-    resource!("", "v1", "endpoints", "endpoints", "Endpoints", namespaced, short ["ep"]),
+    resource!(
+        "",
+        "v1",
+        "configmaps",
+        "configmap",
+        "ConfigMap",
+        namespaced,
+        short["cm"]
+    ),
+    resource!(
+        "",
+        "v1",
+        "endpoints",
+        "endpoints",
+        "Endpoints",
+        namespaced,
+        short["ep"]
+    ),
     resource!("", "v1", "events", "event", "Event", namespaced, short ["ev"], fields EVENT_FIELDS),
-    resource!("", "v1", "limitranges", "limitrange", "LimitRange", namespaced, short ["limits"]),
+    resource!(
+        "",
+        "v1",
+        "limitranges",
+        "limitrange",
+        "LimitRange",
+        namespaced,
+        short["limits"]
+    ),
     resource!("", "v1", "namespaces", "namespace", "Namespace", cluster, short ["ns"], sub ["finalize", "status"], fields ["status.phase"]),
     resource!("", "v1", "nodes", "node", "Node", cluster, short ["no"], sub ["proxy", "status"], fields ["spec.unschedulable"]),
-    resource!("", "v1", "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", namespaced, short ["pvc"], sub ["status"]),
-    resource!("", "v1", "persistentvolumes", "persistentvolume", "PersistentVolume", cluster, short ["pv"], sub ["status"]),
+    resource!(
+        "",
+        "v1",
+        "persistentvolumeclaims",
+        "persistentvolumeclaim",
+        "PersistentVolumeClaim",
+        namespaced,
+        short["pvc"],
+        sub["status"]
+    ),
+    resource!(
+        "",
+        "v1",
+        "persistentvolumes",
+        "persistentvolume",
+        "PersistentVolume",
+        cluster,
+        short["pv"],
+        sub["status"]
+    ),
     resource!("", "v1", "pods", "pod", "Pod", namespaced, short ["po"], all true, sub POD_SUBRESOURCES, fields POD_FIELDS),
     resource!("", "v1", "replicationcontrollers", "replicationcontroller", "ReplicationController", namespaced, short ["rc"], all true, sub ["scale", "status"], fields ["status.replicas"]),
-    resource!("", "v1", "resourcequotas", "resourcequota", "ResourceQuota", namespaced, short ["quota"], sub ["status"]),
-    resource!("", "v1", "secrets", "secret", "Secret", namespaced, fields ["type"]),
-    resource!("", "v1", "serviceaccounts", "serviceaccount", "ServiceAccount", namespaced, short ["sa"]),
+    resource!(
+        "",
+        "v1",
+        "resourcequotas",
+        "resourcequota",
+        "ResourceQuota",
+        namespaced,
+        short["quota"],
+        sub["status"]
+    ),
+    resource!(
+        "",
+        "v1",
+        "secrets",
+        "secret",
+        "Secret",
+        namespaced,
+        fields["type"]
+    ),
+    resource!(
+        "",
+        "v1",
+        "serviceaccounts",
+        "serviceaccount",
+        "ServiceAccount",
+        namespaced,
+        short["sa"]
+    ),
     resource!("", "v1", "services", "service", "Service", namespaced, short ["svc"], all true, sub ["proxy", "status"], fields ["spec.clusterIP", "spec.type"]),
-    resource!("apiregistration.k8s.io", "v1", "apiservices", "apiservice", "APIService", cluster, sub ["status"]),
-    resource!("apps", "v1", "controllerrevisions", "controllerrevision", "ControllerRevision", namespaced),
+    resource!(
+        "apiregistration.k8s.io",
+        "v1",
+        "apiservices",
+        "apiservice",
+        "APIService",
+        cluster,
+        sub["status"]
+    ),
+    resource!(
+        "apps",
+        "v1",
+        "controllerrevisions",
+        "controllerrevision",
+        "ControllerRevision",
+        namespaced
+    ),
     resource!("apps", "v1", "daemonsets", "daemonset", "DaemonSet", namespaced, short ["ds"], all true, sub ["status"]),
     resource!("apps", "v1", "deployments", "deployment", "Deployment", namespaced, short ["deploy"], all true, sub ["scale", "status"]),
     resource!("apps", "v1", "replicasets", "replicaset", "ReplicaSet", namespaced, short ["rs"], all true, sub ["scale", "status"], fields ["status.replicas"]),
@@ -164,24 +252,151 @@ pub const RESOURCES: &[Resource] = &[
     resource!("autoscaling", "v2", "horizontalpodautoscalers", "horizontalpodautoscaler", "HorizontalPodAutoscaler", namespaced, short ["hpa"], all true, sub ["status"]),
     resource!("batch", "v1", "cronjobs", "cronjob", "CronJob", namespaced, short ["cj"], all true, sub ["status"]),
     resource!("batch", "v1", "jobs", "job", "Job", namespaced, all true, sub ["status"], fields ["status.successful"]),
-    resource!("networking.k8s.io", "v1", "ingressclasses", "ingressclass", "IngressClass", cluster),
-    resource!("networking.k8s.io", "v1", "ingresses", "ingress", "Ingress", namespaced, short ["ing"], sub ["status"]),
-    resource!("networking.k8s.io", "v1", "networkpolicies", "networkpolicy", "NetworkPolicy", namespaced, short ["netpol"]),
-    resource!("policy", "v1", "poddisruptionbudgets", "poddisruptionbudget", "PodDisruptionBudget", namespaced, short ["pdb"], sub ["status"]),
-    resource!("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "clusterrolebinding", "ClusterRoleBinding", cluster),
-    resource!("rbac.authorization.k8s.io", "v1", "clusterroles", "clusterrole", "ClusterRole", cluster),
-    resource!("rbac.authorization.k8s.io", "v1", "rolebindings", "rolebinding", "RoleBinding", namespaced),
-    resource!("rbac.authorization.k8s.io", "v1", "roles", "role", "Role", namespaced),
-    resource!("storage.k8s.io", "v1", "csidrivers", "csidriver", "CSIDriver", cluster),
-    resource!("storage.k8s.io", "v1", "csinodes", "csinode", "CSINode", cluster),
-    resource!("storage.k8s.io", "v1", "storageclasses", "storageclass", "StorageClass", cluster, short ["sc"]),
-    resource!("storage.k8s.io", "v1", "volumeattachments", "volumeattachment", "VolumeAttachment", cluster, sub ["status"]),
-    resource!("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", "mutatingwebhookconfiguration", "MutatingWebhookConfiguration", cluster),
-    resource!("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "validatingwebhookconfiguration", "ValidatingWebhookConfiguration", cluster),
+    resource!(
+        "networking.k8s.io",
+        "v1",
+        "ingressclasses",
+        "ingressclass",
+        "IngressClass",
+        cluster
+    ),
+    resource!(
+        "networking.k8s.io",
+        "v1",
+        "ingresses",
+        "ingress",
+        "Ingress",
+        namespaced,
+        short["ing"],
+        sub["status"]
+    ),
+    resource!(
+        "networking.k8s.io",
+        "v1",
+        "networkpolicies",
+        "networkpolicy",
+        "NetworkPolicy",
+        namespaced,
+        short["netpol"]
+    ),
+    resource!(
+        "policy",
+        "v1",
+        "poddisruptionbudgets",
+        "poddisruptionbudget",
+        "PodDisruptionBudget",
+        namespaced,
+        short["pdb"],
+        sub["status"]
+    ),
+    resource!(
+        "rbac.authorization.k8s.io",
+        "v1",
+        "clusterrolebindings",
+        "clusterrolebinding",
+        "ClusterRoleBinding",
+        cluster
+    ),
+    resource!(
+        "rbac.authorization.k8s.io",
+        "v1",
+        "clusterroles",
+        "clusterrole",
+        "ClusterRole",
+        cluster
+    ),
+    resource!(
+        "rbac.authorization.k8s.io",
+        "v1",
+        "rolebindings",
+        "rolebinding",
+        "RoleBinding",
+        namespaced
+    ),
+    resource!(
+        "rbac.authorization.k8s.io",
+        "v1",
+        "roles",
+        "role",
+        "Role",
+        namespaced
+    ),
+    resource!(
+        "storage.k8s.io",
+        "v1",
+        "csidrivers",
+        "csidriver",
+        "CSIDriver",
+        cluster
+    ),
+    resource!(
+        "storage.k8s.io",
+        "v1",
+        "csinodes",
+        "csinode",
+        "CSINode",
+        cluster
+    ),
+    resource!(
+        "storage.k8s.io",
+        "v1",
+        "storageclasses",
+        "storageclass",
+        "StorageClass",
+        cluster,
+        short["sc"]
+    ),
+    resource!(
+        "storage.k8s.io",
+        "v1",
+        "volumeattachments",
+        "volumeattachment",
+        "VolumeAttachment",
+        cluster,
+        sub["status"]
+    ),
+    resource!(
+        "admissionregistration.k8s.io",
+        "v1",
+        "mutatingwebhookconfigurations",
+        "mutatingwebhookconfiguration",
+        "MutatingWebhookConfiguration",
+        cluster
+    ),
+    resource!(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingwebhookconfigurations",
+        "validatingwebhookconfiguration",
+        "ValidatingWebhookConfiguration",
+        cluster
+    ),
     resource!("apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition", "CustomResourceDefinition", cluster, short ["crd", "crds"], sub ["status"]),
-    resource!("scheduling.k8s.io", "v1", "priorityclasses", "priorityclass", "PriorityClass", cluster, short ["pc"]),
-    resource!("coordination.k8s.io", "v1", "leases", "lease", "Lease", namespaced),
-    resource!("discovery.k8s.io", "v1", "endpointslices", "endpointslice", "EndpointSlice", namespaced),
+    resource!(
+        "scheduling.k8s.io",
+        "v1",
+        "priorityclasses",
+        "priorityclass",
+        "PriorityClass",
+        cluster,
+        short["pc"]
+    ),
+    resource!(
+        "coordination.k8s.io",
+        "v1",
+        "leases",
+        "lease",
+        "Lease",
+        namespaced
+    ),
+    resource!(
+        "discovery.k8s.io",
+        "v1",
+        "endpointslices",
+        "endpointslice",
+        "EndpointSlice",
+        namespaced
+    ),
 ];
 
 /// Resources that have objects, each shelf once.

@@ -70,7 +70,9 @@ fn node(object: &Value, now: Timestamp) -> Vec<Value> {
 }
 
 fn roles(object: &Value) -> Value {
-    let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
+    let labels = object
+        .pointer("/metadata/labels")
+        .and_then(Value::as_object);
     let mut roles: Vec<&str> = labels
         .into_iter()
         .flatten()
@@ -117,10 +119,20 @@ fn event(object: &Value, now: Timestamp) -> Vec<Value> {
         "" => text(object, other).to_owned(),
         found => found.to_owned(),
     };
-    let about = if object.get("regarding").is_some() { "/regarding" } else { "/involvedObject" };
+    let about = if object.get("regarding").is_some() {
+        "/regarding"
+    } else {
+        "/involvedObject"
+    };
     let part = |field: &str| text(object, &format!("{about}/{field}"));
     let event_time = text(object, "/eventTime");
-    let or_event_time = |time: String| if time.is_empty() { event_time.to_owned() } else { time };
+    let or_event_time = |time: String| {
+        if time.is_empty() {
+            event_time.to_owned()
+        } else {
+            time
+        }
+    };
     let first = or_event_time(either("/firstTimestamp", "/deprecatedFirstTimestamp"));
     let series_last = text(object, "/series/lastObservedTime");
     let last = match either("/lastTimestamp", "/deprecatedLastTimestamp") {
@@ -149,7 +161,10 @@ fn event(object: &Value, now: Timestamp) -> Vec<Value> {
 fn source(object: &Value) -> String {
     let first_of = |pointers: &[&str]| {
         let found = pointers.iter().map(|pointer| text(object, pointer));
-        found.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+        found
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
     };
     let component = first_of(&[
         "/source/component",
@@ -197,8 +212,16 @@ const CLAIM: &[Column] = &[
 
 fn claim(object: &Value, now: Timestamp) -> Vec<Value> {
     let bound = !text(object, "/spec/volumeName").is_empty();
-    let modes = if bound { access_modes(object, "/status/accessModes") } else { String::new() };
-    let capacity = if bound { text(object, "/status/capacity/storage") } else { "" };
+    let modes = if bound {
+        access_modes(object, "/status/accessModes")
+    } else {
+        String::new()
+    };
+    let capacity = if bound {
+        text(object, "/status/capacity/storage")
+    } else {
+        ""
+    };
     vec![
         name(object),
         at(object, "/status/phase"),

@@ -20,7 +20,10 @@ pub(super) fn printer(resource: &Resource) -> Option<Printer> {
 }
 
 fn entries(object: &Value, field: &str) -> usize {
-    object.get(field).and_then(Value::as_object).map_or(0, serde_json::Map::len)
+    object
+        .get(field)
+        .and_then(Value::as_object)
+        .map_or(0, serde_json::Map::len)
 }
 
 const CONFIG_MAP: &[Column] = &[
@@ -62,7 +65,9 @@ fn quota(object: &Value, now: Timestamp) -> Vec<Value> {
     let hard = object.pointer("/status/hard").and_then(Value::as_object);
     let mut texts: [Vec<String>; 2] = [Vec::new(), Vec::new()];
     for (resource, limit) in hard.into_iter().flatten() {
-        let used = object.pointer("/status/used").and_then(|used| used.get(resource));
+        let used = object
+            .pointer("/status/used")
+            .and_then(|used| used.get(resource));
         let used = used.and_then(Value::as_str).unwrap_or_default();
         let column = usize::from(resource.starts_with("limits"));
         let limit = limit.as_str().unwrap_or_default();
@@ -77,10 +82,7 @@ fn quota(object: &Value, now: Timestamp) -> Vec<Value> {
     ]
 }
 
-const ACCOUNT: &[Column] = &[
-    Column("Name", "string", 0),
-    Column("Age", "string", 0),
-];
+const ACCOUNT: &[Column] = &[Column("Name", "string", 0), Column("Age", "string", 0)];
 
 fn account(object: &Value, now: Timestamp) -> Vec<Value> {
     vec![name(object), super::age(object, now)]

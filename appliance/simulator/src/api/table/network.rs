@@ -148,7 +148,11 @@ fn ingress(object: &Value, now: Timestamp) -> Vec<Value> {
         .map(|rule| text(rule, "/host"))
         .filter(|host| !host.is_empty())
         .collect();
-    let hosts = if hosts.is_empty() { "*".to_owned() } else { hosts.join(",") };
+    let hosts = if hosts.is_empty() {
+        "*".to_owned()
+    } else {
+        hosts.join(",")
+    };
     let addresses: Vec<&str> = items(object, "/status/loadBalancer/ingress")
         .map(|one| text(one, "/ip"))
         .collect();

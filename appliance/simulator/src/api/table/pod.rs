@@ -86,7 +86,8 @@ pub(super) fn status(pod: &Value) -> String {
         reason = pod_reason;
     }
     let gated = items(pod, "/status/conditions").any(|condition| {
-        text(condition, "/type") == "PodScheduled" && text(condition, "/reason") == "SchedulingGated"
+        text(condition, "/type") == "PodScheduled"
+            && text(condition, "/reason") == "SchedulingGated"
     });
     if gated {
         reason = "SchedulingGated";
@@ -99,7 +100,8 @@ pub(super) fn status(pod: &Value) -> String {
                 reason = derived;
             }
             let running = items(pod, "/status/containerStatuses").any(|status| {
-                status.get("ready") == Some(&json!(true)) && status.pointer("/state/running").is_some()
+                status.get("ready") == Some(&json!(true))
+                    && status.pointer("/state/running").is_some()
             });
             if reason == "Completed" && running {
                 let ready = condition(pod, "Ready") == Some("True");

@@ -279,7 +279,10 @@ fn targets(object: &Value) -> String {
             let found = found.map_or("<unknown>".to_owned(), |value| format!("{value}%"));
             match wanted {
                 Some(wanted) => format!("{name}: {found}/{wanted}%"),
-                None => format!("{name}: {found}/{}", text(metric, "/resource/target/averageValue")),
+                None => format!(
+                    "{name}: {found}/{}",
+                    text(metric, "/resource/target/averageValue")
+                ),
             }
         })
         .collect();

@@ -8,7 +8,10 @@ fn sample_world() -> World {
     let secrets = find("", "v1", "secrets").unwrap();
     let namespaces = find("", "v1", "namespaces").unwrap();
     world.put(namespaces, json!({"metadata": {"name": "shop"}}));
-    world.put(pods, json!({"metadata": {"name": "a", "namespace": "shop"}}));
+    world.put(
+        pods,
+        json!({"metadata": {"name": "a", "namespace": "shop"}}),
+    );
     let secret = json!({"metadata": {"name": "db", "namespace": "shop"}, "data": {"password": "aHVudGVyMg=="}});
     world.put(secrets, secret);
     let key = LogKey::current("shop", "a", "main");
@@ -28,14 +31,19 @@ fn a_written_bundle_reads_back_the_same() {
     assert_eq!(read.version(), world.version());
     let pods = find("", "v1", "pods").unwrap();
     assert_eq!(read.get(pods, "shop", "a"), world.get(pods, "shop", "a"));
-    let logs: Vec<_> = read.logs().map(|(key, lines)| (key.previous, lines.len())).collect();
+    let logs: Vec<_> = read
+        .logs()
+        .map(|(key, lines)| (key.previous, lines.len()))
+        .collect();
     assert_eq!(logs, [(false, 2), (true, 1)]);
 }
 
 #[test]
 fn values_of_secrets_never_reach_a_bundle() {
     let folder = tempfile::tempdir().unwrap();
-    sample_world().write_bundle(folder.path(), "test", "a test").unwrap();
+    sample_world()
+        .write_bundle(folder.path(), "test", "a test")
+        .unwrap();
     let text = fs::read_to_string(folder.path().join("shop/secrets.json")).unwrap();
     assert!(text.contains("\"password\":\"\""));
     assert!(!text.contains("aHVudGVyMg"));
@@ -44,10 +52,15 @@ fn values_of_secrets_never_reach_a_bundle() {
 #[test]
 fn an_archive_within_a_folder_reads_like_the_folder() {
     let folder = tempfile::tempdir().unwrap();
-    sample_world().write_bundle(&folder.path().join("case"), "test", "a test").unwrap();
+    sample_world()
+        .write_bundle(&folder.path().join("case"), "test", "a test")
+        .unwrap();
     let path = folder.path().join("case.tar.zst");
-    let mut archive = tar::Builder::new(zstd::Encoder::new(fs::File::create(&path).unwrap(), 1).unwrap());
-    archive.append_dir_all("case", folder.path().join("case")).unwrap();
+    let mut archive =
+        tar::Builder::new(zstd::Encoder::new(fs::File::create(&path).unwrap(), 1).unwrap());
+    archive
+        .append_dir_all("case", folder.path().join("case"))
+        .unwrap();
     archive.into_inner().unwrap().finish().unwrap();
     let read = World::load(&path).unwrap();
     assert_eq!(read.logs().count(), 2);
@@ -58,5 +71,8 @@ fn an_archive_within_a_folder_reads_like_the_folder() {
 fn a_folder_without_lists_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("notes.txt"), "x").unwrap();
-    assert!(matches!(World::load(folder.path()), Err(BundleError::Empty(_))));
+    assert!(matches!(
+        World::load(folder.path()),
+        Err(BundleError::Empty(_))
+    ));
 }
