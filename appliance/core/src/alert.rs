@@ -36,7 +36,7 @@ impl AlertStatus {
 }
 
 /// One alert of a notification.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// Firing or resolved.
     pub status: AlertStatus,
@@ -97,6 +97,18 @@ impl AlertId {
         let mut id = [0; 16];
         id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         Self(id)
+    }
+}
+
+impl AlertId {
+    /// The hash's bytes, for keys of a store.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The identity with these bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
     }
 }
 
