@@ -9,17 +9,27 @@
 //! object of the snapshot refers to and that is missing), and cites at least
 //! one piece of evidence.
 
+mod autoscaling;
 mod catalogue;
+mod control_plane;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod image;
+mod network;
+mod node;
 pub(crate) mod quantity;
+mod quiet;
 mod quota;
 pub(crate) mod resources;
+mod rollout;
+mod runtime;
 pub(crate) mod said;
+pub(crate) mod series;
+pub(crate) mod signs;
 mod startup;
 pub(crate) mod view;
+pub(crate) mod wiring;
 
 pub use self::catalogue::{Cause, Family, UnknownCause};
 pub use self::finding::{Case, Exclusion, Finding, Findings, Strength};
@@ -39,10 +49,22 @@ pub const ANALYZERS: &[Analyzer] = &[
     quota::services,
 ];
 
+/// Every analyzer by family: start-up first, then what runs, then what carries it.
+pub const FAMILIES: &[&[Analyzer]] = &[
+    ANALYZERS,
+    runtime::ANALYZERS,
+    rollout::ANALYZERS,
+    network::ANALYZERS,
+    node::ANALYZERS,
+    control_plane::ANALYZERS,
+    autoscaling::ANALYZERS,
+    quiet::ANALYZERS,
+];
+
 /// Runs every analyzer over `case`.
 pub fn analyze(case: &Case<'_>) -> Findings {
     let mut findings = Findings::default();
-    for analyzer in ANALYZERS {
+    for analyzer in FAMILIES.iter().copied().flatten() {
         analyzer(case, &mut findings);
     }
     findings

@@ -2,10 +2,24 @@
 //! confidence.
 //!
 //! The deepest unhealthy thing that explains the symptoms is the cause;
-//! symptoms fold under it. Several independent causes stay several.
+//! symptoms fold under it and add their evidence. Several independent causes
+//! stay several. The outcome depends on what was found, not on the order in
+//! which it was found or captured.
+//!
+//! Invariant: every cause of a [`Diagnosis`] was found by an analyzer; this
+//! module only drops, merges, orders and words how sure it is.
+
+mod edges;
+mod fold;
+mod rank;
 
 use crate::analysis::Confidence;
 use crate::causes::{Case, Exclusion, Finding, Findings};
+
+pub use self::edges::Edges;
+
+/// Causes kept at most: more is a list of symptoms.
+const CAUSES_MAX: usize = 5;
 
 /// A finding with its place and confidence word.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,9 +41,19 @@ pub struct Diagnosis {
 
 /// Ranks what the analyzers found.
 pub fn diagnose(case: &Case<'_>, findings: Findings) -> Diagnosis {
-    let _ = case;
-    Diagnosis {
-        causes: Vec::new(),
-        ruled_out: findings.excluded,
-    }
+    let Findings { found, excluded } = findings;
+    let edges = Edges::of(case);
+    let mut found = fold::in_fixed_order(found);
+    let mut ruled_out = fold::eliminate(&mut found, excluded);
+    let found = fold::finer_over_parent(found);
+    let found = fold::symptoms_under_causes(found, &edges);
+    let mut causes = rank::rank(case, &edges, found);
+    causes.truncate(CAUSES_MAX);
+    // What is stated as a cause cannot be ruled out beside it.
+    ruled_out.retain(|exclusion| {
+        !causes.iter().any(|ranked| {
+            ranked.finding.cause == exclusion.cause && ranked.finding.object == exclusion.object
+        })
+    });
+    Diagnosis { causes, ruled_out }
 }

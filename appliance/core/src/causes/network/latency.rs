@@ -1,0 +1,411 @@
+//! Slow or lossy requests: which service or node stands out, and whether its
+//! CPU or its network is the reason.
+//!
+//! Callers are slow because their callees are: of all slow services the
+//! deepest in the dependency graph is meant. It is slow by CPU when its own
+//! CPU or throttling rose beyond its peers', by the network when they did not.
+//! Several services of one node, or retransmits on one node only, mean the node.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::causes::{Case, Cause, Finding, Findings, Strength, series, view};
+use crate::evidence::Draft;
+use crate::object::ObjectRef;
+use crate::snapshot::{Objects, Series};
+
+/// How many times its normal level a series must reach to stand out.
+const RISE: f64 = 3.0;
+/// Smallest rise of a latency that matters, as a share of a second.
+const LATENCY_MIN_SECONDS: f64 = 0.02;
+/// Retransmitted segments per second from which a link is lossy.
+const RETRANSMITS_MIN: f64 = 1.0;
+/// Share of throttled time or cores from which CPU is the reason.
+const CPU_MIN: f64 = 0.05;
+
+/// A series that stands out, with how far.
+#[derive(Clone, Copy, Debug)]
+struct Risen<'a> {
+    series: &'a Series,
+    rise: series::Departure,
+}
+
+impl Risen<'_> {
+    fn ratio(&self) -> f64 {
+        self.rise.high / self.rise.normal.max(1e-9)
+    }
+
+    fn since(&self) -> Option<Timestamp> {
+        #[allow(clippy::cast_possible_truncation, reason = "Unix seconds fit")]
+        Timestamp::from_second(self.rise.since as i64).ok()
+    }
+
+    fn draft(&self, object: ObjectRef) -> Draft {
+        let title = format!(
+            "{} rose from {:.4} to {:.4}",
+            self.series.name, self.rise.normal, self.rise.high
+        );
+        series::draft(object, self.series, title)
+    }
+}
+
+/// Finds the service or node whose slowness explains the others'.
+pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
+    let slow = slow_services(case);
+    let cpu = cpu_bound(case);
+    let lossy = lossy_node(case);
+    if let Some((node, risen)) = &lossy {
+        node_loss(case, node, risen, &slow, findings);
+    }
+    for (service, evidence) in &cpu {
+        overloaded(case, service, evidence, slow.get(service), findings);
+    }
+    let roots = deepest(case, &slow);
+    if let Some(node) = common_node(case, &slow, &roots) {
+        node_delay(case, &node, &slow, findings);
+    }
+    for service in roots.iter().filter(|service| !cpu.contains_key(*service)) {
+        pod_delay(case, service, &slow[service], findings);
+    }
+}
+
+/// Services whose latency rose well beyond its normal level, worst series each.
+fn slow_services<'a>(case: &Case<'a>) -> BTreeMap<String, Risen<'a>> {
+    let mut slow: BTreeMap<String, Risen<'a>> = BTreeMap::new();
+    for series in series::named(case.snapshot, &["duration", "latency", "response_time"]) {
+        let Some(service) = series::service_label(series) else {
+            continue;
+        };
+        let Some(rise) = series::departure(series) else {
+            continue;
+        };
+        let unit = if series.name.contains("milli") || series.name.ends_with("_ms") {
+            1000.0
+        } else {
+            1.0
+        };
+        let much = rise.high - rise.normal >= LATENCY_MIN_SECONDS * unit;
+        if !much || rise.high < rise.normal * RISE {
+            continue;
+        }
+        let risen = Risen { series, rise };
+        let known = slow.entry(service.to_owned()).or_insert(risen);
+        if risen.ratio() > known.ratio() {
+            *known = risen;
+        }
+    }
+    slow
+}
+
+/// Services whose own CPU or throttling rose and stands out from all others'.
+fn cpu_bound<'a>(case: &Case<'a>) -> BTreeMap<String, Vec<Risen<'a>>> {
+    let mut all: BTreeMap<String, Vec<Risen<'a>>> = BTreeMap::new();
+    for parts in [["throttled"], ["cpu_usage"]] {
+        let mut risen: Vec<(String, Risen<'a>)> = Vec::new();
+        let mut levels: Vec<f64> = Vec::new();
+        for series in case
+            .snapshot
+            .series
+            .iter()
+            .filter(|series| parts.iter().any(|part| series.name.contains(part)))
+        {
+            let Some(rise) = series::departure(series) else {
+                continue;
+            };
+            let Some(service) = series::service_label(series) else {
+                continue;
+            };
+            let step = rise.high - rise.normal;
+            levels.push(step);
+            if step >= CPU_MIN && rise.high >= rise.normal * RISE && stays(series, &rise) {
+                risen.push((service.to_owned(), Risen { series, rise }));
+            }
+        }
+        levels.sort_by(f64::total_cmp);
+        let typical = levels.get(levels.len() / 2).copied().unwrap_or(0.0);
+        for (service, one) in risen {
+            let step = one.rise.high - one.rise.normal;
+            if step >= typical * RISE {
+                all.entry(service).or_default().push(one);
+            }
+        }
+    }
+    // Throttling of one is enough; when several rise, only the worst count.
+    let worst = all
+        .values()
+        .flatten()
+        .map(|one| one.rise.high - one.rise.normal)
+        .fold(0.0, f64::max);
+    all.retain(|_, list| {
+        list.iter()
+            .any(|one| one.rise.high - one.rise.normal >= worst / 2.0)
+    });
+    all
+}
+
+/// Whether the rise lasts: at least a sixth of the samples are near its height.
+fn stays(series: &Series, rise: &series::Departure) -> bool {
+    let threshold = rise.normal + (rise.high - rise.normal) * 0.5;
+    let near = series
+        .samples
+        .iter()
+        .filter(|sample| sample.value >= threshold)
+        .count();
+    // Busy start-up at the window's very beginning is no incident.
+    let at_start = series
+        .samples
+        .iter()
+        .take(near)
+        .all(|sample| sample.value >= threshold);
+    near * 6 >= series.samples.len() && !at_start
+}
+
+/// The node whose retransmits rose far beyond the other nodes'.
+fn lossy_node<'a>(case: &Case<'a>) -> Option<(String, Risen<'a>)> {
+    let mut nodes: Vec<(f64, String, Risen<'a>)> = Vec::new();
+    for series in series::named(case.snapshot, &["retrans"]) {
+        let Some(node) = series::node_label(series) else {
+            continue;
+        };
+        if let Some(rise) = series::departure(series) {
+            let node = node_name(&case.snapshot.objects, node)?;
+            nodes.push((rise.high - rise.normal, node, Risen { series, rise }));
+        }
+    }
+    nodes.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let next = nodes.get(1).map_or(0.0, |(step, ..)| *step);
+    let (step, node, risen) = nodes.into_iter().next()?;
+    (step >= RETRANSMITS_MIN && step >= next * RISE).then_some((node, risen))
+}
+
+/// The node that an exporter's label means: its name or internal IP.
+fn node_name(objects: &Objects, label: &str) -> Option<String> {
+    let host = label.split(':').next().unwrap_or(label);
+    let node = objects.nodes.iter().find(|node| {
+        let addresses = node
+            .status
+            .iter()
+            .flat_map(|status| status.addresses.iter().flatten());
+        view::name_of(*node) == host || addresses.into_iter().any(|address| address.address == host)
+    })?;
+    Some(view::name_of(node).to_owned())
+}
+
+fn node_loss(
+    case: &Case<'_>,
+    node: &str,
+    risen: &Risen<'_>,
+    slow: &BTreeMap<String, Risen<'_>>,
+    findings: &mut Findings,
+) {
+    let object = ObjectRef::cluster("Node", node);
+    let statement = format!(
+        "Node {node} loses packets: it sends {:.1} segments per second again, its peers do not.",
+        risen.rise.high
+    );
+    let workloads = slow.keys().filter_map(|name| workload_named(case, name));
+    findings.add(
+        Finding::new(
+            Cause::NodeNetworkLoss,
+            object.clone(),
+            Strength::Strong,
+            statement,
+        )
+        .because([risen.draft(object)])
+        .since(risen.since())
+        .explains(workloads),
+    );
+}
+
+fn overloaded(
+    case: &Case<'_>,
+    service: &str,
+    evidence: &[Risen<'_>],
+    slow: Option<&Risen<'_>>,
+    findings: &mut Findings,
+) {
+    let Some(workload) = workload_named(case, service) else {
+        return;
+    };
+    let throttled = evidence
+        .iter()
+        .any(|one| one.series.name.contains("throttled"));
+    let cause = if throttled {
+        Cause::CpuThrottling
+    } else {
+        Cause::PodCpuOverload
+    };
+    let what = if throttled {
+        "uses its whole CPU limit and is throttled"
+    } else {
+        "uses far more CPU than usual"
+    };
+    let statement = format!("{workload} {what}, its peers do not.");
+    let drafts = evidence.iter().map(|one| one.draft(workload.clone()));
+    let since = evidence.iter().filter_map(Risen::since).min();
+    findings.add(
+        Finding::new(cause, workload.clone(), Strength::Strong, statement)
+            .because(drafts)
+            .because(slow.map(|one| one.draft(workload.clone())))
+            .since(since)
+            .explains(callers(case, service)),
+    );
+}
+
+fn pod_delay(case: &Case<'_>, service: &str, risen: &Risen<'_>, findings: &mut Findings) {
+    let Some(workload) = workload_named(case, service) else {
+        return;
+    };
+    let statement = format!(
+        "Requests to {workload} take {:.0} times as long as usual while its CPU is idle: its network path is slow.",
+        risen.ratio()
+    );
+    findings.add(
+        Finding::new(
+            Cause::PodNetworkDelay,
+            workload.clone(),
+            Strength::Likely,
+            statement,
+        )
+        .because([risen.draft(workload)])
+        .since(risen.since())
+        .explains(callers(case, service)),
+    );
+}
+
+fn node_delay(
+    case: &Case<'_>,
+    node: &str,
+    slow: &BTreeMap<String, Risen<'_>>,
+    findings: &mut Findings,
+) {
+    let object = ObjectRef::cluster("Node", node);
+    let statement =
+        format!("The services on node {node} are slow together, those elsewhere are not.");
+    let drafts = slow
+        .iter()
+        .filter(|(service, _)| nodes_of(case, service).contains(node))
+        .map(|(_, risen)| risen.draft(object.clone()));
+    let explained = slow.keys().filter_map(|name| workload_named(case, name));
+    findings.add(
+        Finding::new(
+            Cause::NodeNetworkDelay,
+            object.clone(),
+            Strength::Likely,
+            statement,
+        )
+        .because(drafts)
+        .explains(explained),
+    );
+}
+
+/// Slow services none of whose callees is slow too: nearly as slow, that is,
+/// since waiting for a callee makes the caller no faster than it.
+fn deepest(case: &Case<'_>, slow: &BTreeMap<String, Risen<'_>>) -> BTreeSet<String> {
+    let calls = series::dependencies(case.snapshot);
+    let worst = slow
+        .values()
+        .map(|one| one.rise.high - one.rise.normal)
+        .fold(0.0, f64::max);
+    slow.iter()
+        .filter(|(_, one)| one.rise.high - one.rise.normal >= worst / 20.0)
+        .filter(|(service, one)| {
+            let callees = calls.get(*service);
+            let by_callee = callees.into_iter().flatten().any(|callee| {
+                slow.get(callee).is_some_and(|other| {
+                    let (own, theirs) = (
+                        one.rise.high - one.rise.normal,
+                        other.rise.high - other.rise.normal,
+                    );
+                    theirs * 10.0 >= own
+                })
+            });
+            !by_callee
+        })
+        .map(|(service, _)| service.clone())
+        .collect()
+}
+
+/// The only node that all root services run on, when they are several and
+/// the services elsewhere are not slow by themselves.
+fn common_node(
+    case: &Case<'_>,
+    slow: &BTreeMap<String, Risen<'_>>,
+    roots: &BTreeSet<String>,
+) -> Option<String> {
+    if roots.len() < 2 || case.snapshot.objects.nodes.len() < 2 {
+        return None;
+    }
+    let mut common: Option<BTreeSet<String>> = None;
+    for service in roots {
+        let nodes = nodes_of(case, service);
+        common = Some(match common {
+            None => nodes,
+            Some(known) => known.intersection(&nodes).cloned().collect(),
+        });
+    }
+    let common = common?;
+    let _ = slow;
+    (common.len() == 1).then(|| common.into_iter().next())?
+}
+
+fn nodes_of(case: &Case<'_>, service: &str) -> BTreeSet<String> {
+    let Some(workload) = workload_named(case, service) else {
+        return BTreeSet::new();
+    };
+    view::pods_of(&case.snapshot.objects, &workload)
+        .iter()
+        .filter_map(|pod| pod.spec.as_ref()?.node_name.clone())
+        .collect()
+}
+
+/// Workloads that call `service`, directly or through others.
+fn callers(case: &Case<'_>, service: &str) -> Vec<ObjectRef> {
+    let calls = series::dependencies(case.snapshot);
+    let mut reached = BTreeSet::from([service.to_owned()]);
+    loop {
+        let next: Vec<String> = calls
+            .iter()
+            .filter(|(client, _)| !reached.contains(*client))
+            .filter(|(_, servers)| servers.iter().any(|server| reached.contains(server)))
+            .map(|(client, _)| client.clone())
+            .collect();
+        if next.is_empty() {
+            break;
+        }
+        reached.extend(next);
+    }
+    reached
+        .iter()
+        .filter(|name| name.as_str() != service)
+        .filter_map(|name| workload_named(case, name))
+        .collect()
+}
+
+/// The workload that a series' service label means.
+fn workload_named(case: &Case<'_>, name: &str) -> Option<ObjectRef> {
+    let objects = &case.snapshot.objects;
+    if let Some(found) = objects
+        .deployments
+        .iter()
+        .find(|found| view::name_of(*found) == name)
+    {
+        return Some(view::reference("Deployment", found));
+    }
+    if let Some(found) = objects
+        .stateful_sets
+        .iter()
+        .find(|found| view::name_of(*found) == name)
+    {
+        return Some(view::reference("StatefulSet", found));
+    }
+    if let Some(pod) = objects.pods.iter().find(|pod| view::name_of(*pod) == name) {
+        return Some(view::workload_of(objects, pod));
+    }
+    let service = objects
+        .services
+        .iter()
+        .find(|found| view::name_of(*found) == name)?;
+    Some(crate::causes::wiring::workload_behind(objects, service))
+}

@@ -1,0 +1,399 @@
+//! Causes at nodes: not reachable, kubelet, runtime, network plugin, pressure,
+//! reboot, clock, and the proxy that carries Services.
+//!
+//! `Ready=Unknown` means that no heartbeat arrives: the machine is lost, or
+//! only its kubelet when something else on it still answers. `Ready=False`
+//! means that the kubelet itself says what is wrong.
+
+mod proxy;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::{Node, NodeCondition};
+
+use super::{Analyzer, Case, Cause, Finding, Findings, Strength, series, view};
+use crate::evidence::Draft;
+use crate::facts::EventFold;
+use crate::object::ObjectRef;
+use crate::snapshot::Series;
+
+/// The analyzers of this family.
+pub(crate) const ANALYZERS: &[Analyzer] = &[conditions, units, events, clock, proxy::analyze];
+
+/// A lease older than this is stale: kubelets renew every ten seconds and the
+/// controller waits forty to fifty.
+const LEASE_STALE: SignedDuration = SignedDuration::from_secs(45);
+
+/// Words of a kubelet whose container runtime does not answer.
+const RUNTIME_WORDS: [&str; 7] = [
+    "container runtime is down",
+    "container runtime network not ready: runtime",
+    "pleg is not healthy",
+    "containerd.sock",
+    "crio.sock",
+    "cri-dockerd.sock",
+    "docker.sock",
+];
+
+/// Words of a kubelet without a network plugin.
+const CNI_WORDS: [&str; 4] = [
+    "networkpluginnotready",
+    "cni plugin not initialized",
+    "cni config uninitialized",
+    "network plugin is not ready",
+];
+
+/// systemd units that make a node work, with the cause of their end.
+const UNITS: &[(&str, Cause)] = &[
+    ("kubelet", Cause::KubeletDown),
+    ("containerd", Cause::ContainerRuntimeDown),
+    ("crio", Cause::ContainerRuntimeDown),
+    ("cri-o", Cause::ContainerRuntimeDown),
+    ("docker", Cause::ContainerRuntimeDown),
+    ("kube-proxy", Cause::KubeProxyDown),
+    ("kube-scheduler", Cause::SchedulerDown),
+    ("kube-controller-manager", Cause::ControllerManagerDown),
+];
+
+fn conditions(case: &Case<'_>, findings: &mut Findings) {
+    let nodes = &case.snapshot.objects.nodes;
+    let unknown = nodes
+        .iter()
+        .filter(|node| ready(node).is_some_and(|ready| ready.status == "Unknown"))
+        .count();
+    for node in nodes {
+        let object = view::reference("Node", node);
+        if let Some(condition) = ready(node) {
+            match condition.status.as_str() {
+                "Unknown" => lost(case, node, condition, unknown == nodes.len(), findings),
+                "False" => unwell(case, &object, condition, findings),
+                _ => {}
+            }
+        }
+        pressure(case, node, &object, findings);
+    }
+}
+
+fn ready(node: &Node) -> Option<&NodeCondition> {
+    condition(node, "Ready")
+}
+
+fn condition<'a>(node: &'a Node, name: &str) -> Option<&'a NodeCondition> {
+    let conditions = node.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find(|condition| condition.type_ == name)
+}
+
+fn lost(
+    case: &Case<'_>,
+    node: &Node,
+    condition: &NodeCondition,
+    all: bool,
+    findings: &mut Findings,
+) {
+    let object = view::reference("Node", node);
+    let since = condition.last_transition_time.as_ref().map(|time| time.0);
+    let alive = sign_of_life(case, node, since);
+    let cause = if all {
+        Cause::VipOrLoadBalancerDown
+    } else if alive.is_some() {
+        Cause::KubeletDown
+    } else {
+        Cause::NodeUnreachable
+    };
+    let statement = match cause {
+        Cause::KubeletDown => {
+            format!("The kubelet of {object} sends no heartbeat while the machine still answers.")
+        }
+        Cause::VipOrLoadBalancerDown => {
+            "No node sends heartbeats: the way to the API server is down for all.".to_owned()
+        }
+        _ => format!("{object} sends no heartbeat."),
+    };
+    findings.add(
+        Finding::new(cause, object.clone(), Strength::Stated, statement)
+            .because([condition_draft(&object, condition)])
+            .because(stale_lease(case, &object))
+            .because(alive)
+            .since(since)
+            .explains(pods_on(case, &object))
+            .check(
+                format!("kubectl describe node {}", object.name),
+                "shows the last heartbeat and what the node said before",
+            ),
+    );
+}
+
+/// Something on the machine that still speaks: an exporter, or a unit's state.
+fn sign_of_life(case: &Case<'_>, node: &Node, since: Option<Timestamp>) -> Option<Draft> {
+    let object = view::reference("Node", node);
+    let since = since?.as_second() as f64;
+    let speaks = case.snapshot.series.iter().find(|series| {
+        let from_machine = series.name.starts_with("node_") || series.name == "up";
+        let newest = series.samples.last();
+        from_machine
+            && is_about(case, series, &object)
+            && newest.is_some_and(|sample| sample.at > since + 30.0 && sample.value.is_finite())
+            && !(series.name == "up" && series::last(series) == Some(0.0))
+    })?;
+    Some(series::draft(
+        object,
+        speaks,
+        "the machine still sends metrics",
+    ))
+}
+
+fn unwell(case: &Case<'_>, object: &ObjectRef, condition: &NodeCondition, findings: &mut Findings) {
+    let message = condition.message.as_deref().unwrap_or_default();
+    let (cause, what) = if view::mentions(message, &RUNTIME_WORDS) {
+        (
+            Cause::ContainerRuntimeDown,
+            "its container runtime does not answer",
+        )
+    } else if view::mentions(message, &CNI_WORDS) {
+        (Cause::CniNotReady, "its network plugin is not ready")
+    } else {
+        (Cause::KubeletOrRuntimeFault, "its kubelet reports a fault")
+    };
+    let statement = format!("{object} is not ready: {what}.");
+    findings.add(
+        Finding::new(cause, object.clone(), Strength::Stated, statement)
+            .because([condition_draft(object, condition)])
+            .since(condition.last_transition_time.as_ref().map(|time| time.0))
+            .explains(pods_on(case, object)),
+    );
+}
+
+fn pressure(case: &Case<'_>, node: &Node, object: &ObjectRef, findings: &mut Findings) {
+    const KINDS: [(&str, Cause); 3] = [
+        ("DiskPressure", Cause::DiskPressure),
+        ("MemoryPressure", Cause::MemoryPressure),
+        ("PIDPressure", Cause::PidPressure),
+    ];
+    for (name, cause) in KINDS {
+        let Some(found) = condition(node, name).filter(|found| found.status == "True") else {
+            continue;
+        };
+        let statement = format!("{object} is under {name}: the kubelet evicts pods to free it.");
+        let evicted = case.facts.events.iter().filter(|event| {
+            view::mentions(
+                &event.reason,
+                &["evict", "freediskspacefailed", "imagegcfailed", "systemoom"],
+            ) && event.object.name == object.name
+                && view::in_window(case, event.last)
+        });
+        findings.add(
+            Finding::new(cause, object.clone(), Strength::Stated, statement)
+                .because([condition_draft(object, found)])
+                .because(evicted.take(3).map(Draft::event))
+                .since(found.last_transition_time.as_ref().map(|time| time.0))
+                .explains(pods_on(case, object)),
+        );
+    }
+}
+
+/// Units of systemd that are not active on a node.
+fn units(case: &Case<'_>, findings: &mut Findings) {
+    for series in series::named(case.snapshot, &["node_systemd_unit_state"]) {
+        let is_active = series.labels.get("state").map(String::as_str) == Some("active");
+        let name = series.labels.get("name").map_or("", String::as_str);
+        let unit = name.strip_suffix(".service").unwrap_or(name);
+        let Some((_, cause)) = UNITS.iter().find(|(known, _)| *known == unit) else {
+            continue;
+        };
+        if !is_active || series::last(series) != Some(0.0) {
+            continue;
+        }
+        let Some(object) = node_of(case, series) else {
+            continue;
+        };
+        if was_never_active(series) && !other_runtime_missing(case, *cause, &object) {
+            continue;
+        }
+        let statement = format!("Unit {name} on {object} is not active.");
+        let draft = series::draft(object.clone(), series, format!("{name} is not active"));
+        findings.add(
+            Finding::new(*cause, object.clone(), Strength::Strong, statement)
+                .because([draft])
+                .explains(pods_on(case, &object)),
+        );
+    }
+}
+
+/// A unit that was off in every one of many samples is not installed for use.
+fn was_never_active(series: &Series) -> bool {
+    series.samples.len() >= 30 && series.samples.iter().all(|sample| sample.value == 0.0)
+}
+
+/// A node needs one runtime: an idle `docker` beside a running `containerd` is fine.
+fn other_runtime_missing(case: &Case<'_>, cause: Cause, node: &ObjectRef) -> bool {
+    cause == Cause::ContainerRuntimeDown
+        && !series::named(case.snapshot, &["node_systemd_unit_state"]).any(|series| {
+            let name = series.labels.get("name").map_or("", String::as_str);
+            let unit = name.strip_suffix(".service").unwrap_or(name);
+            let runtime = UNITS
+                .iter()
+                .any(|(known, cause)| *known == unit && *cause == Cause::ContainerRuntimeDown);
+            runtime
+                && series.labels.get("state").map(String::as_str) == Some("active")
+                && series::last(series) == Some(1.0)
+                && is_about(case, series, node)
+        })
+}
+
+/// Events of nodes that state a cause in words.
+fn events(case: &Case<'_>, findings: &mut Findings) {
+    for event in &case.facts.events {
+        if event.object.kind != "Node" || !view::in_window(case, event.last) {
+            continue;
+        }
+        let Some(object) = known_node(case, &event.object.name) else {
+            continue;
+        };
+        if view::mentions(&event.reason, &["rebooted"]) {
+            let statement = format!("{object} rebooted.");
+            findings.add(event_finding(
+                case,
+                Cause::RebootOrKernelPanic,
+                &object,
+                event,
+                statement,
+            ));
+        }
+        let runtime = view::mentions(&event.message, &RUNTIME_WORDS)
+            && view::mentions(
+                &event.message,
+                &["no such file", "refused", "deadline", "down", "unavailable"],
+            );
+        if runtime && still_so(case, &object, event) {
+            let statement = format!("The container runtime of {object} does not answer.");
+            findings.add(event_finding(
+                case,
+                Cause::ContainerRuntimeDown,
+                &object,
+                event,
+                statement,
+            ));
+        }
+    }
+}
+
+/// A complaint of a node that says it is ready since is over.
+fn still_so(case: &Case<'_>, object: &ObjectRef, event: &EventFold) -> bool {
+    let node = case.snapshot.objects.nodes.get("", &object.name);
+    let Some(condition) = node.and_then(ready) else {
+        return true;
+    };
+    let turned = condition.last_transition_time.as_ref().map(|time| time.0);
+    condition.status != "True"
+        || event
+            .last
+            .zip(turned)
+            .is_some_and(|(last, turned)| last > turned)
+}
+
+fn event_finding(
+    case: &Case<'_>,
+    cause: Cause,
+    object: &ObjectRef,
+    event: &EventFold,
+    statement: String,
+) -> Finding {
+    Finding::new(cause, object.clone(), Strength::Strong, statement)
+        .because([Draft::event(event)])
+        .since(event.first)
+        .explains(pods_on(case, object))
+}
+
+/// Clocks that are off, by node-exporter's own measures.
+fn clock(case: &Case<'_>, findings: &mut Findings) {
+    for series in series::named(
+        case.snapshot,
+        &["node_timex_offset_seconds", "node_timex_sync_status"],
+    ) {
+        let Some(value) = series::last(series) else {
+            continue;
+        };
+        // The mixin's NodeClockSkewDetected fires at 50 ms.
+        let off = if series.name.ends_with("offset_seconds") {
+            value.abs() > 0.05
+        } else {
+            value == 0.0
+        };
+        let Some(object) = node_of(case, series).filter(|_| off) else {
+            continue;
+        };
+        let strength = if value.abs() > 1.0 {
+            Strength::Strong
+        } else {
+            Strength::Likely
+        };
+        let statement = format!("The clock of {object} is off or not synchronized.");
+        let title = format!("{} is {value}", series.name);
+        findings.add(
+            Finding::new(Cause::ClockSkew, object.clone(), strength, statement)
+                .because([series::draft(object, series, title)]),
+        );
+    }
+}
+
+fn condition_draft(object: &ObjectRef, condition: &NodeCondition) -> Draft {
+    let reason = condition.reason.as_deref().unwrap_or("no reason");
+    let title = format!("{} is {} ({reason})", condition.type_, condition.status);
+    let lines = condition.message.iter().cloned().collect();
+    Draft::status(object.clone(), title, lines)
+        .at(condition.last_transition_time.as_ref().map(|time| time.0))
+}
+
+fn stale_lease(case: &Case<'_>, node: &ObjectRef) -> Option<Draft> {
+    let lease = case
+        .snapshot
+        .objects
+        .leases
+        .get("kube-node-lease", &node.name)?;
+    let renewed = lease.spec.as_ref()?.renew_time.as_ref()?.0;
+    if case.snapshot.captured_at - LEASE_STALE < renewed {
+        return None;
+    }
+    let object = ObjectRef::namespaced("Lease", "kube-node-lease", &node.name);
+    let title = format!("lease was last renewed at {renewed}");
+    Some(Draft::status(object, title, Vec::new()).at(Some(renewed)))
+}
+
+/// The node that a series is about.
+fn node_of(case: &Case<'_>, series: &Series) -> Option<ObjectRef> {
+    let label = series::node_label(series)?;
+    let host = label.split(':').next().unwrap_or(label);
+    known_node(case, host)
+}
+
+fn is_about(case: &Case<'_>, series: &Series, node: &ObjectRef) -> bool {
+    node_of(case, series).as_ref() == Some(node)
+}
+
+/// The node of that name or address.
+fn known_node(case: &Case<'_>, name: &str) -> Option<ObjectRef> {
+    let nodes = &case.snapshot.objects.nodes;
+    let node = nodes.get("", name).or_else(|| {
+        nodes.iter().find(|node| {
+            let addresses = node
+                .status
+                .iter()
+                .flat_map(|status| status.addresses.iter().flatten());
+            addresses.into_iter().any(|address| address.address == name)
+        })
+    })?;
+    Some(view::reference("Node", node))
+}
+
+/// Unwell pods on the node, their workloads and Services.
+fn pods_on(case: &Case<'_>, node: &ObjectRef) -> Vec<ObjectRef> {
+    let objects = &case.snapshot.objects;
+    objects
+        .pods
+        .iter()
+        .filter(|pod| {
+            let on = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+            on == Some(node.name.as_str())
+        })
+        .flat_map(|pod| view::affected_by(objects, pod))
+        .collect()
+}

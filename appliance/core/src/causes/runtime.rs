@@ -1,0 +1,80 @@
+//! Causes inside running pods: memory, crashes, probes, dependencies,
+//! databases, files, jobs.
+//!
+//! Each submodule holds the analyzers of one kind of trouble. Log-based ones
+//! share one reading of the logs.
+
+mod crash;
+mod database;
+mod dependency;
+mod files;
+mod jobs;
+mod memory;
+mod pressure;
+mod probes;
+
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
+
+use super::signs::{self, Seen};
+use super::view;
+use super::{Analyzer, Case, Findings};
+
+/// The analyzers of this family.
+pub(crate) const ANALYZERS: &[Analyzer] = &[
+    memory::analyze,
+    probes::analyze,
+    crash_and_logs,
+    pressure::evicted,
+    pressure::terminating,
+    jobs::analyze,
+];
+
+/// Reads the logs once for all that live on them.
+fn crash_and_logs(case: &Case<'_>, findings: &mut Findings) {
+    let seen = signs::seen(case.snapshot);
+    dependency::analyze(case, &seen, findings);
+    database::analyze(case, &seen, findings);
+    files::analyze(case, &seen, findings);
+    crash::analyze(case, &seen, findings);
+}
+
+/// How a container last ended: the instance before, or this one when it is over.
+fn last_end(status: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    let now = status
+        .state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref());
+    let before = status
+        .last_state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref());
+    now.or(before)
+}
+
+/// Whether the end belongs to this incident: the container is unwell now or
+/// ended within the window.
+fn is_recent(case: &Case<'_>, status: &ContainerStatus, end: &ContainerStateTerminated) -> bool {
+    let at = end.finished_at.as_ref().map(|time| time.0);
+    let unwell = !status.ready && view::waiting(status).is_some();
+    unwell || at.is_some_and(|at| view::in_window(case, Some(at)))
+}
+
+/// Whether a pod is unwell, or was restarted within the window.
+fn is_troubled(case: &Case<'_>, pod: &Pod) -> bool {
+    !view::is_well(pod)
+        || view::container_statuses(pod).any(|status| {
+            status.restart_count > 0
+                && last_end(status).is_some_and(|end| is_recent(case, status, end))
+        })
+}
+
+/// The pod that a log line is from.
+fn pod_of<'a>(case: &Case<'a>, seen: &Seen) -> Option<&'a Pod> {
+    let namespace = seen.pod.namespace.as_deref().unwrap_or_default();
+    case.snapshot.objects.pods.get(namespace, &seen.pod.name)
+}
+
+/// `kubectl` words that name the namespace of `pod`.
+fn namespace_words(namespace: Option<&str>) -> String {
+    namespace.map_or_else(String::new, |namespace| format!(" -n {namespace}"))
+}
