@@ -66,9 +66,11 @@ export function start(): void {
     const key = next.screen === 'list' ? listHash(next.filter) : `incident ${next.id}`;
     if (key === shown) return;
     shown = key;
-    untracked(() => (next.screen === 'list' ? openList(next.filter) : openIncident(next.id)));
+    untracked(() => {
+      if (next.screen === 'list') openList(next.filter);
+      else void openIncident(next.id);
+    });
   });
-  void refreshStatus();
 }
 
 /** Tries the stream again without waiting. */
@@ -119,6 +121,7 @@ export async function loadList(filter: Filter = lastFilter.value): Promise<void>
       listProblem.value = null;
     });
     if (link.value.state !== 'live') live.connect();
+    if (!status.value) void refreshStatus();
   } catch (error) {
     if (aborted.aborted) return;
     listProblem.value = asProblem(error);
@@ -142,10 +145,19 @@ export async function loadMore(): Promise<void> {
   listLoading.value = false;
 }
 
-function openIncident(id: string): void {
+async function openIncident(id: string): Promise<void> {
   closeWriting();
   opened.value = { id, detail: null, analysis: null, problem: null, loading: true };
+  // The state first: events after its sequence number include every change
+  // that is later than what is loaded next.
+  if (list.value.seq === 0) await followFromNow();
   void loadIncident(id);
+}
+
+async function followFromNow(): Promise<void> {
+  await refreshStatus();
+  list.value = { ...list.value, seq: status.value?.journal_seq ?? 0 };
+  live.connect();
 }
 
 /** Loads the incident and its analysis; keeps what is shown if that fails. */
@@ -172,10 +184,6 @@ export async function loadIncident(id: string): Promise<void> {
     loading: false,
   };
   opened.value = next;
-  if (link.value.state === 'connecting' && list.value.seq === 0 && next.detail) {
-    list.value = { ...list.value, seq: next.detail.incident.seq };
-    live.connect();
-  }
   const phase = next.detail?.incident.phase;
   if (phase && phase !== 'done' && phase !== 'failed') followWriting(id);
 }

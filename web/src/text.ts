@@ -4,20 +4,17 @@ import type { Confidence, ObjectRef, Phase, Risk, Verdict } from './api';
 
 // Colour and cursor sequences of terminals carry no meaning here.
 const ANSI = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
-// Characters that reorder or hide the text around them.
-const INVISIBLE = /[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
+// Controls other than tab and line feed, and characters that reorder or hide
+// the text around them.
+const HIDDEN =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
 
-/** Text whose control and direction characters can be seen. */
+/** Text whose control and direction characters can be seen, as `⟨U+202E⟩`. */
 export function visible(text: string): string {
-  return text
-    .replace(ANSI, '')
-    .replace(CONTROL, (character) => {
-      const code = character.charCodeAt(0);
-      return code === 0x7f ? '␡' : String.fromCharCode(0x2400 + code);
-    })
-    .replace(INVISIBLE, (character) => `⟨U+${character.charCodeAt(0).toString(16).toUpperCase()}⟩`);
+  return text.replace(ANSI, '').replace(HIDDEN, (character) => {
+    const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
+    return `⟨U+${code}⟩`;
+  });
 }
 
 /** `LivenessProbeWrongPort` as `Liveness probe wrong port`; acronyms stay. */
@@ -48,6 +45,14 @@ export function author(by: string): string {
   return by.startsWith('model:') ? `model ${visible(by.slice('model:'.length))}` : 'rules';
 }
 
+/** `Deployment/ads` in a namespace as its kind and its full name. */
+export function placeOf(namespace: string, workload: string): { kind: string; name: string } {
+  const slash = workload.indexOf('/');
+  const kind = slash < 0 ? '' : workload.slice(0, slash);
+  const name = [namespace, workload.slice(slash + 1)].filter(Boolean).join('/');
+  return { kind: visible(kind), name: visible(name) };
+}
+
 export type SeverityClass = 'crit' | 'warn' | 'info';
 
 /** The three marks of the console; a site's own words count as info. */
@@ -73,9 +78,9 @@ export const CONFIDENCE_WORDS: Record<Confidence, string> = {
 };
 
 export const RISK_WORDS: Record<Risk, string> = {
-  low: 'low risk: touches one workload',
-  medium: 'medium risk: touches traffic or several workloads',
-  high: 'high risk: data or the cluster may be lost',
+  low: 'touches one workload',
+  medium: 'touches traffic or several workloads',
+  high: 'data or the cluster may be lost',
 };
 
 export const VERDICTS: readonly (readonly [Verdict, string])[] = [

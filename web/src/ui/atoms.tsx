@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { zone } from '../settings';
 import { now } from '../state';
-import { severityClass, visible } from '../text';
+import { placeOf, severityClass, visible } from '../text';
 import { ago, clock, parse, stamp } from '../time';
 
 const SHAPES = { crit: '◆', warn: '▲', info: '●' } as const;
@@ -42,7 +42,7 @@ export function Clock() {
 }
 
 /** A text and a button that copies it. */
-export function Copy({ text, label }: { text: string; label: string }) {
+export function Copy({ text, label, words = 'Copy' }: { text: string; label: string; words?: string }) {
   const state = useSignal<'copy' | 'copied' | 'select'>('copy');
   const copy = async () => {
     try {
@@ -53,10 +53,10 @@ export function Copy({ text, label }: { text: string; label: string }) {
     }
     window.setTimeout(() => (state.value = 'copy'), 1500);
   };
-  const words = { copy: 'Copy', copied: 'Copied', select: 'Select it by hand' };
+  const shown = { copy: words, copied: 'Copied', select: 'Select it by hand' };
   return (
     <button type="button" class="quiet" aria-label={`Copy ${label}`} onClick={() => void copy()}>
-      {words[state.value]}
+      {shown[state.value]}
     </button>
   );
 }
@@ -70,6 +70,17 @@ export function Command({ command, label }: { command: string; label: string }) 
       </code>
       <Copy text={command} label={label} />
     </div>
+  );
+}
+
+/** Where something is: its kind and full name. */
+export function Place({ namespace, workload }: { namespace: string; workload: string }) {
+  const { kind, name } = placeOf(namespace, workload);
+  return (
+    <>
+      {kind && <span class="dim">{kind} </span>}
+      <span class="mono">{name}</span>
+    </>
   );
 }
 

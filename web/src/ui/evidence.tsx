@@ -69,14 +69,13 @@ function Item({ item, lines }: { item: Evidence; lines: readonly [number, number
   const focused = lines !== null;
   const key = lines === null ? '' : String(lines);
   useEffect(() => {
-    if (!focused) return;
-    open.value = true;
-    const frame = requestAnimationFrame(() => {
-      const target = element.current?.querySelector('.line.cited') ?? element.current;
-      target?.scrollIntoView({ block: key === 'all' ? 'start' : 'center' });
-    });
-    return () => cancelAnimationFrame(frame);
+    if (focused) open.value = true;
   }, [focused, key]);
+  useEffect(() => {
+    if (!focused || !open.value) return;
+    const frame = requestAnimationFrame(() => reveal(element.current));
+    return () => cancelAnimationFrame(frame);
+  }, [focused, key, open.value]);
   const classes = [
     'item',
     focused && 'focused',
@@ -114,6 +113,25 @@ function Item({ item, lines }: { item: Evidence; lines: readonly [number, number
       )}
     </li>
   );
+}
+
+/** Brings an item to the top of the rail and its cited line into its box. */
+function reveal(item: HTMLElement | null): void {
+  const rail = item?.closest<HTMLElement>('.rail');
+  if (!item || !rail) return;
+  // Beside the report only the rail scrolls; below it, the page does.
+  if (getComputedStyle(rail).overflowY === 'auto') {
+    const header = rail.querySelector('header')?.offsetHeight ?? 0;
+    rail.scrollTop += item.getBoundingClientRect().top - rail.getBoundingClientRect().top - header;
+  } else {
+    item.scrollIntoView({ block: 'start' });
+  }
+  const line = item.querySelector('.line.cited');
+  const box = item.querySelector('.lines');
+  if (line && box) {
+    const margin = box.clientHeight / 3;
+    box.scrollTop += line.getBoundingClientRect().top - box.getBoundingClientRect().top - margin;
+  }
 }
 
 function Lines({ item, cited }: { item: Evidence; cited: readonly [number, number] | null }) {

@@ -90,7 +90,8 @@ export function Actions({ analysis }: { analysis: Analysis }) {
             <p>
               {visible(action.why)}{' '}
               <span class="dim">
-                {RISK_WORDS[action.risk]} · {action.reversible ? 'can be undone' : 'cannot be undone'}
+                <span class={`risk ${action.risk}`}>{action.risk} risk</span>: {RISK_WORDS[action.risk]}
+                {action.reversible ? ' · can be undone' : ' · cannot be undone'}
               </span>
             </p>
             <Command command={action.command} label={`repair ${index + 1}`} />

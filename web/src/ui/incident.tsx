@@ -5,7 +5,7 @@ import { listHash } from '../route';
 import { type Opened, lastFilter, loadIncident, now, opened, route, writing } from '../state';
 import { PHASE_WORDS, visible } from '../text';
 import { duration, parse } from '../time';
-import { Copy, Severity, Time } from './atoms';
+import { Copy, Place, Severity, Time } from './atoms';
 import { CausePanel } from './cause';
 import { lineCounter } from './cite';
 import { EvidenceRail } from './evidence';
@@ -75,7 +75,6 @@ function Title({ detail, analysis }: { detail: IncidentDetail; analysis: Analysi
   const started = parse(row.started_at);
   const ended = parse(row.resolved_at);
   const owner = row.owner || analysis?.enrichment.owner || '';
-  const place = [row.namespace, row.workload].filter(Boolean).join('/');
   return (
     <header class="incident-title">
       <p class="row">
@@ -86,11 +85,15 @@ function Title({ detail, analysis }: { detail: IncidentDetail; analysis: Analysi
             : `open ${started === null ? '' : duration(now.value - started)}`}
         </span>
         <span class="dim mono">{row.id}</span>
-        <Copy text={location.href} label="the link to this" />
+        <Copy text={location.href} label="the link to this incident" words="Copy link" />
       </p>
       <h1>{visible(row.title)}</h1>
       <p class="row meta">
-        {place && <span class="mono">{visible(place)}</span>}
+        {row.workload && (
+          <span>
+            <Place namespace={row.namespace} workload={row.workload} />
+          </span>
+        )}
         <span>
           <span class="dim">since</span> <Time at={row.started_at} />
         </span>

@@ -16,12 +16,14 @@ import {
 } from '../state';
 import { PHASE_WORDS, count, severityClass, visible } from '../text';
 import { duration, parse } from '../time';
-import { Severity, Time } from './atoms';
+import { Place, Severity, Time } from './atoms';
 import { FirstRun, NothingFound } from './empty';
 import { ProblemPanel } from './problem';
 
 /** Pause after typing before the list is asked again. */
 const TYPING_MS = 200;
+/** From this many firing alerts on the totals are marked as a storm. */
+const STORM_ALERTS = 100;
 
 export function ListScreen() {
   const state = list.value;
@@ -112,7 +114,8 @@ function Toolbar() {
       <Search />
       <span class="spring" />
       {counts.open > 0 && (
-        <span class="dim num totals">
+        <span class={`num ${counts.firing_alerts >= STORM_ALERTS ? 'storm' : 'dim'}`}>
+          {counts.firing_alerts >= STORM_ALERTS && <span aria-hidden="true">▲ </span>}
           {count(counts.firing_alerts, 'alert')} in {count(counts.open, 'open incident')}
         </span>
       )}
@@ -173,7 +176,6 @@ function Search() {
 
 function Row({ row, index }: { row: IncidentRow; index: number }) {
   const resolved = row.status === 'resolved';
-  const place = [row.namespace, row.workload].filter(Boolean).join('/');
   return (
     <li class={`incident-row ${resolved ? 'calm' : severityClass(row.severity)}`}>
       <a
@@ -186,8 +188,8 @@ function Row({ row, index }: { row: IncidentRow; index: number }) {
         <span class="row-title clip" title={visible(row.title)}>
           {visible(row.title)}
         </span>
-        <span class="row-place clip mono" title={visible(place)}>
-          {visible(place)}
+        <span class="row-place clip">
+          <Place namespace={row.namespace} workload={row.workload} />
         </span>
         <span class="row-age num">
           <Age row={row} />
