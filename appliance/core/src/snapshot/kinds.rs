@@ -86,6 +86,11 @@ macro_rules! kinds {
                 }
             }
 
+            /// Every namespace in which some kind was listed on its own.
+            pub fn captured_namespaces(&self) -> impl Iterator<Item = &str> {
+                std::iter::empty()$(.chain(self.$field.captured_namespaces()))*
+            }
+
             /// Metadata of the object, if it was captured.
             pub fn metadata(&self, object: &ObjectRef) -> Option<&ObjectMeta> {
                 let namespace = object.namespace.as_deref().unwrap_or_default();
