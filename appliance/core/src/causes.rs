@@ -16,6 +16,7 @@ mod finding;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod image;
+pub(crate) mod labels;
 mod network;
 mod node;
 pub(crate) mod quantity;
@@ -25,9 +26,11 @@ pub(crate) mod resources;
 mod rollout;
 mod runtime;
 pub(crate) mod said;
+mod scheduling;
 pub(crate) mod series;
 pub(crate) mod signs;
 mod startup;
+mod storage;
 pub(crate) mod view;
 pub(crate) mod wiring;
 
@@ -41,12 +44,33 @@ pub type Analyzer = fn(&Case<'_>, &mut Findings);
 pub const ANALYZERS: &[Analyzer] = &[
     image::pulls,
     image::platform,
+    startup::config::objects,
+    startup::config::volumes,
+    startup::command::bad_command,
+    startup::command::hook,
+    startup::command::init,
+    startup::sandbox::network,
     startup::admission::refused,
     startup::admission::service_account,
     quota::refused,
     quota::pods,
     quota::claims,
     quota::services,
+    scheduling::unplaced,
+    scheduling::gated,
+    scheduling::custom_scheduler,
+    scheduling::unknown_node,
+    scheduling::preempted,
+    scheduling::scheduler_down,
+    storage::claims,
+    storage::multi_attach,
+    storage::hung_file_server,
+    storage::filling,
+    storage::resize,
+    storage::saturated_disks,
+    storage::failing_disks,
+    storage::clusters,
+    storage::snapshots,
 ];
 
 /// Every analyzer by family: start-up first, then what runs, then what carries it.

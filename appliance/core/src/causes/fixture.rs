@@ -253,10 +253,7 @@ impl Fixture {
     /// What `analyzer` finds, with the facts of this snapshot.
     pub(crate) fn findings(&self, analyzer: Analyzer) -> Findings {
         let started_at = self.alerts[0].starts_at;
-        let mut facts = Facts::find(&self.snapshot, started_at);
-        if facts.events.is_empty() {
-            facts.events = tmp_fold(&self.snapshot);
-        }
+        let facts = Facts::find(&self.snapshot, started_at);
         let case = Case {
             snapshot: &self.snapshot,
             facts: &facts,
@@ -298,26 +295,4 @@ impl Fixture {
 /// An owner reference of a controller.
 pub(crate) fn owner(kind: &str, name: &str) -> Value {
     json!({"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": name, "controller": true})
-}
-
-fn tmp_fold(snapshot: &Snapshot) -> Vec<crate::facts::EventFold> {
-    snapshot
-        .objects
-        .events
-        .iter()
-        .map(|e| crate::facts::EventFold {
-            object: ObjectRef {
-                kind: e.involved_object.kind.clone().unwrap(),
-                namespace: e.involved_object.namespace.clone(),
-                name: e.involved_object.name.clone().unwrap(),
-            },
-            event_type: e.type_.clone().unwrap(),
-            reason: e.reason.clone().unwrap(),
-            message: e.message.clone().unwrap(),
-            count: 1,
-            first: e.first_timestamp.as_ref().map(|t| t.0),
-            last: e.last_timestamp.as_ref().map(|t| t.0),
-            component: String::new(),
-        })
-        .collect()
 }

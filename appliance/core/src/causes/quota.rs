@@ -16,7 +16,7 @@ mod tests;
 use super::{Cause, Finding, Strength};
 use crate::object::ObjectRef;
 
-pub(super) use self::full::{claims, pods, services};
+pub(super) use self::full::{claims, has_storage_quota, missing_claims, pods, services};
 pub(super) use self::refusal::refused;
 
 /// Which finer cause a resource name of a quota belongs to.

@@ -6,3 +6,6 @@
 //! quotas [`super::quota`]'s.
 
 pub(super) mod admission;
+pub(super) mod command;
+pub(super) mod config;
+pub(super) mod sandbox;

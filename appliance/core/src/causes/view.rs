@@ -259,6 +259,15 @@ pub(crate) fn affected_by(objects: &Objects, pod: &Pod) -> Vec<ObjectRef> {
     affected
 }
 
+/// Names of the claims a pod spec mounts.
+pub(crate) fn claim_names(spec: &PodSpec) -> Vec<String> {
+    spec.volumes
+        .iter()
+        .flatten()
+        .filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.clone()))
+        .collect()
+}
+
 /// The phase of a pod, `Unknown` when its status was not captured.
 pub(crate) fn phase(pod: &Pod) -> &str {
     pod.status

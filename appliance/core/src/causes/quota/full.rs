@@ -6,15 +6,15 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{Pod, PodSpec, ResourceQuota};
+use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
 
 use super::{cause_of, finding};
 use crate::causes::quantity::value;
 use crate::causes::resources::{Amounts, limits, requests};
 use crate::causes::said::refusals;
 use crate::causes::view::{
-    affected_by, affected_by_workload, is_terminating, is_well, live_events, mentions, name_of,
-    namespace_of, reference, replicas, services_selecting, template_labels, template_of,
+    affected_by, affected_by_workload, claim_names, is_terminating, is_well, live_events, mentions,
+    name_of, namespace_of, reference, replicas, services_selecting, template_labels, template_of,
     workload_of,
 };
 use crate::causes::{Case, Cause, Findings, Strength};
@@ -209,6 +209,13 @@ pub(crate) fn claims(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
+/// Whether a quota of the namespace counts claims or their storage.
+pub(crate) fn has_storage_quota(case: &Case<'_>, namespace: &str) -> bool {
+    rooms(&case.snapshot.objects, namespace)
+        .iter()
+        .any(|room| cause_of(room.resource) == Cause::StorageQuotaExceeded)
+}
+
 /// Whether little room is left, or a waiting volume is larger than what is left.
 fn tight(objects: &Objects, room: &Room<'_>) -> bool {
     let left = room.hard - room.used;
@@ -269,15 +276,6 @@ pub(crate) fn missing_claims(case: &Case<'_>, pod: &Pod) -> Vec<String> {
                 .is_none();
             absent && (captured || said_missing(claim))
         })
-        .collect()
-}
-
-/// Names of the claims a pod spec mounts.
-pub(crate) fn claim_names(spec: &PodSpec) -> Vec<String> {
-    spec.volumes
-        .iter()
-        .flatten()
-        .filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.clone()))
         .collect()
 }
 
