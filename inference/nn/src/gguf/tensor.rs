@@ -1,0 +1,209 @@
+//! Tensors of a file: what they are and where their bytes lie.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::reader::Reader;
+use crate::error::{ModelError, malformed};
+
+/// Most elements of a tensor; the largest real ones have some 2^32.
+const ELEMENTS_MAX: u64 = 1 << 40;
+/// Weights in a block of `Q8_0`.
+pub(crate) const Q8_0_WEIGHTS: usize = 32;
+/// Bytes of a block of `Q8_0`: an f16 scale and 32 signed bytes.
+pub(crate) const Q8_0_BYTES: usize = 34;
+
+/// How weights are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    /// 32-bit reals.
+    F32,
+    /// 16-bit IEEE reals.
+    F16,
+    /// Blocks of 32 signed bytes with one 16-bit scale.
+    Q8_0,
+}
+
+impl Dtype {
+    fn from_number(number: u32, tensor: &str) -> Result<Self, ModelError> {
+        match number {
+            0 => Ok(Self::F32),
+            1 => Ok(Self::F16),
+            8 => Ok(Self::Q8_0),
+            _ => {
+                let name = type_name(number);
+                Err(ModelError::Unsupported(format!(
+                    "the tensor `{tensor}` is stored as {name}, which is not supported; use a file in F32, F16 or Q8_0"
+                )))
+            }
+        }
+    }
+
+    /// Weights that are stored together.
+    pub(crate) fn block_weights(self) -> usize {
+        if self == Self::Q8_0 { Q8_0_WEIGHTS } else { 1 }
+    }
+
+    /// Bytes they take.
+    pub(crate) fn block_bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+            Self::Q8_0 => Q8_0_BYTES,
+        }
+    }
+}
+
+/// The format's name of a storage type we cannot read.
+fn type_name(number: u32) -> String {
+    let name = match number {
+        2 => "Q4_0",
+        3 => "Q4_1",
+        6 => "Q5_0",
+        7 => "Q5_1",
+        9 => "Q8_1",
+        10 => "Q2_K",
+        11 => "Q3_K",
+        12 => "Q4_K",
+        13 => "Q5_K",
+        14 => "Q6_K",
+        15 => "Q8_K",
+        16 => "IQ2_XXS",
+        17 => "IQ2_XS",
+        18 => "IQ3_XXS",
+        19 => "IQ1_S",
+        20 => "IQ4_NL",
+        21 => "IQ3_S",
+        22 => "IQ2_S",
+        23 => "IQ4_XS",
+        24 => "I8",
+        25 => "I16",
+        26 => "I32",
+        27 => "I64",
+        28 => "F64",
+        29 => "IQ1_M",
+        30 => "BF16",
+        34 => "TQ1_0",
+        35 => "TQ2_0",
+        39 => "MXFP4",
+        _ => return format!("the unknown type {number}"),
+    };
+    name.to_owned()
+}
+
+/// A tensor of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Its name.
+    pub name: String,
+    /// Its dimensions, innermost (contiguous) first.
+    pub dims: Vec<usize>,
+    /// How it is stored.
+    pub dtype: Dtype,
+    /// Where its bytes lie in the file. While the header is read, relative to the data section.
+    pub range: Range<usize>,
+}
+
+impl TensorInfo {
+    /// Weights of the tensor.
+    pub fn weights(&self) -> usize {
+        self.dims.iter().product()
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>, name_max: u64) -> Result<Self, ModelError> {
+        let name = reader.text(name_max)?;
+        let dims = dims(reader, &name)?;
+        let dtype = Dtype::from_number(reader.u32()?, &name)?;
+        if !dims[0].is_multiple_of(dtype.block_weights()) {
+            return Err(malformed(format!(
+                "the rows of `{name}` are no whole number of blocks"
+            )));
+        }
+        let bytes = dims.iter().product::<usize>() / dtype.block_weights() * dtype.block_bytes();
+        let start = usize::try_from(reader.u64()?).ok();
+        let range = start.and_then(|start| Some(start..start.checked_add(bytes)?));
+        let range = range.ok_or_else(|| outside(&name))?;
+        Ok(Self {
+            name,
+            dims,
+            dtype,
+            range,
+        })
+    }
+}
+
+/// Reads 1 to 4 dimensions whose product is within bounds, so that no later arithmetic can wrap.
+fn dims(reader: &mut Reader<'_>, name: &str) -> Result<Vec<usize>, ModelError> {
+    let count = reader.u32()?;
+    if !(1..=4).contains(&count) {
+        return Err(malformed(format!(
+            "the tensor `{name}` has {count} dimensions"
+        )));
+    }
+    let dims = (0..count)
+        .map(|_| reader.u64())
+        .collect::<Result<Vec<_>, _>>()?;
+    let weights = dims
+        .iter()
+        .try_fold(1_u64, |product, &dim| product.checked_mul(dim));
+    if weights.is_none_or(|weights| weights == 0 || weights > ELEMENTS_MAX) {
+        return Err(malformed(format!(
+            "the tensor `{name}` has the impossible shape {dims:?}"
+        )));
+    }
+    dims.into_iter()
+        .map(|dim| {
+            usize::try_from(dim).map_err(|_| malformed(format!("the tensor `{name}` is too large")))
+        })
+        .collect()
+}
+
+fn outside(name: &str) -> ModelError {
+    malformed(format!(
+        "the tensor `{name}` lies outside the file, which seems cut short"
+    ))
+}
+
+/// Moves ranges behind the header and checks alignment, bounds and overlaps.
+pub(super) fn place(
+    infos: Vec<TensorInfo>,
+    header_bytes: usize,
+    alignment: u64,
+    file_bytes: usize,
+) -> Result<BTreeMap<String, TensorInfo>, ModelError> {
+    let alignment =
+        usize::try_from(alignment).map_err(|_| malformed("its alignment is too large"))?;
+    let data = header_bytes.next_multiple_of(alignment);
+    let mut placed = BTreeMap::new();
+    let mut ranges = Vec::with_capacity(infos.len());
+    for mut info in infos {
+        if !info.range.start.is_multiple_of(alignment) {
+            return Err(malformed(format!(
+                "the tensor `{}` is not aligned to {alignment} bytes",
+                info.name
+            )));
+        }
+        let end = data
+            .checked_add(info.range.end)
+            .filter(|&end| end <= file_bytes);
+        let end = end.ok_or_else(|| outside(&info.name))?;
+        info.range = data + info.range.start..end;
+        ranges.push((info.range.clone(), info.name.clone()));
+        if let Some(twin) = placed.insert(info.name.clone(), info) {
+            return Err(malformed(format!(
+                "the tensor `{}` occurs twice",
+                twin.name
+            )));
+        }
+    }
+    ranges.sort_unstable_by_key(|(range, _)| range.start);
+    for pair in ranges.windows(2) {
+        if pair[1].0.start < pair[0].0.end {
+            return Err(malformed(format!(
+                "the tensors `{}` and `{}` overlap",
+                pair[0].1, pair[1].1
+            )));
+        }
+    }
+    Ok(placed)
+}

@@ -1,0 +1,159 @@
+//! Rows of weights times columns of activations.
+//!
+//! For one token each stored block is widened in registers and multiplied at
+//! once. For many, a few rows are widened to f32 and kept in the nearest
+//! cache while all tokens pass by, in tiles of rows and tokens that fill the registers.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::widen_inline;
+use crate::gguf::{Dtype, Q8_0_BYTES, Q8_0_WEIGHTS};
+
+/// Rows widened together: with 2 or 4 tokens their sums fill 16 or 32 registers by half.
+pub(crate) const TILE_ROWS: usize = 4;
+
+/// Multiplies stored rows with activations: `out[row][token]`.
+///
+/// `rows` holds whole rows of `columns` weights, `x` is `[tokens, columns]`,
+/// `out` is `[rows, tokens]`, `scratch` is grown to `TILE_ROWS` widened rows.
+pub(crate) fn multiply_rows(
+    arch: Arch,
+    dtype: Dtype,
+    rows: &[u8],
+    columns: usize,
+    x: &[f32],
+    out: &mut [f32],
+    scratch: &mut Vec<f32>,
+) {
+    arch.dispatch(Multiply {
+        dtype,
+        rows,
+        columns,
+        x,
+        out,
+        scratch,
+    });
+}
+
+struct Multiply<'a> {
+    dtype: Dtype,
+    rows: &'a [u8],
+    columns: usize,
+    x: &'a [f32],
+    out: &'a mut [f32],
+    scratch: &'a mut Vec<f32>,
+}
+
+impl WithSimd for Multiply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let row_bytes = self.columns / self.dtype.block_weights() * self.dtype.block_bytes();
+        let tokens = self.x.len() / self.columns;
+        if tokens == 1 && self.dtype == Dtype::Q8_0 {
+            for (out, row) in self.out.iter_mut().zip(self.rows.chunks_exact(row_bytes)) {
+                *out = dot_q8_0(simd, row, self.x);
+            }
+            return;
+        }
+        self.scratch.resize(TILE_ROWS * self.columns, 0.0);
+        let stored = self.rows.chunks(TILE_ROWS * row_bytes);
+        for (stored, out) in stored.zip(self.out.chunks_mut(TILE_ROWS * tokens)) {
+            let widened = &mut self.scratch[..out.len() / tokens * self.columns];
+            widen_inline(self.dtype, stored, widened);
+            multiply_widened(simd, widened, self.columns, self.x, out);
+        }
+    }
+}
+
+/// One row of `Q8_0` times one token's activations.
+#[inline(always)]
+fn dot_q8_0<S: Simd>(simd: S, row: &[u8], x: &[f32]) -> f32 {
+    let blocks = row.as_chunks::<Q8_0_BYTES>().0;
+    let mut sum = simd.splat_f32s(0.0);
+    for (block, x) in blocks.iter().zip(x.as_chunks::<Q8_0_WEIGHTS>().0) {
+        let mut weights = [0.0_f32; Q8_0_WEIGHTS];
+        for (weight, byte) in weights.iter_mut().zip(&block[2..]) {
+            *weight = f32::from(byte.cast_signed());
+        }
+        let mut inner = simd.splat_f32s(0.0);
+        for (weight, x) in S::as_simd_f32s(&weights).0.iter().zip(S::as_simd_f32s(x).0) {
+            inner = simd.mul_add_e_f32s(*weight, *x, inner);
+        }
+        let scale = super::half::widen(u16::from_le_bytes([block[0], block[1]]));
+        sum = simd.mul_add_e_f32s(simd.splat_f32s(scale), inner, sum);
+    }
+    simd.reduce_sum_f32s(sum)
+}
+
+#[inline(always)]
+fn multiply_widened<S: Simd>(simd: S, weights: &[f32], columns: usize, x: &[f32], out: &mut [f32]) {
+    let tokens = x.len() / columns;
+    if weights.len() == TILE_ROWS * columns {
+        let mut token = 0;
+        if S::REGISTER_COUNT >= 32 {
+            while token + 4 <= tokens {
+                tile::<S, TILE_ROWS, 4>(simd, weights, columns, x, token, out);
+                token += 4;
+            }
+        }
+        while token + 2 <= tokens {
+            tile::<S, TILE_ROWS, 2>(simd, weights, columns, x, token, out);
+            token += 2;
+        }
+        if token < tokens {
+            tile::<S, TILE_ROWS, 1>(simd, weights, columns, x, token, out);
+        }
+        return;
+    }
+    for (row, out) in weights
+        .chunks_exact(columns)
+        .zip(out.chunks_exact_mut(tokens))
+    {
+        for token in 0..tokens {
+            tile::<S, 1, 1>(simd, row, columns, x, token, out);
+        }
+    }
+}
+
+/// `R` widened rows times the `T` tokens from `token` on.
+#[inline(always)]
+fn tile<S: Simd, const R: usize, const T: usize>(
+    simd: S,
+    weights: &[f32],
+    columns: usize,
+    x: &[f32],
+    token: usize,
+    out: &mut [f32],
+) {
+    let tokens = x.len() / columns;
+    let weights: [_; R] =
+        std::array::from_fn(|r| S::as_simd_f32s(&weights[r * columns..][..columns]));
+    let x: [_; T] =
+        std::array::from_fn(|t| S::as_simd_f32s(&x[(token + t) * columns..][..columns]));
+    let vectors = weights[0].0.len();
+    let weight_vectors: [_; R] = std::array::from_fn(|r| &weights[r].0[..vectors]);
+    let x_vectors: [_; T] = std::array::from_fn(|t| &x[t].0[..vectors]);
+    let mut sums = [[simd.splat_f32s(0.0); T]; R];
+    for k in 0..vectors {
+        let x: [_; T] = std::array::from_fn(|t| x_vectors[t][k]);
+        for (r, sums) in sums.iter_mut().enumerate() {
+            let weight = weight_vectors[r][k];
+            for (sum, x) in sums.iter_mut().zip(x) {
+                *sum = simd.mul_add_e_f32s(weight, x, *sum);
+            }
+        }
+    }
+    for (r, sums) in sums.iter().enumerate() {
+        for (t, sum) in sums.iter().enumerate() {
+            let tail: f32 = weights[r]
+                .1
+                .iter()
+                .zip(x[t].1)
+                .map(|(weight, x)| weight * x)
+                .sum();
+            out[r * tokens + token + t] = simd.reduce_sum_f32s(*sum) + tail;
+        }
+    }
+}

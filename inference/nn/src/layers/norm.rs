@@ -1,0 +1,58 @@
+//! Root mean square normalization.
+
+/// Scales each row to a root mean square of one, then by the weights.
+///
+/// # Source
+/// Zhang and Sennrich (arXiv:1910.07467).
+#[derive(Clone, Debug)]
+pub(crate) struct RmsNorm {
+    /// `[hidden]`
+    pub(crate) weight: Vec<f32>,
+    /// Added to the mean square, so that a row of zeros stays finite.
+    pub(crate) eps: f32,
+}
+
+impl RmsNorm {
+    /// Normalizes each row of `x` into `out`; both are `[tokens, hidden]`.
+    pub(crate) fn apply(&self, x: &[f32], out: &mut [f32]) {
+        let width = self.weight.len();
+        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+            let mean_square = x.iter().map(|x| x * x).sum::<f32>() / width as f32;
+            let scale = 1.0 / (mean_square + self.eps).sqrt();
+            for ((out, x), weight) in out.iter_mut().zip(x).zip(&self.weight) {
+                *out = x * scale * weight;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_gets_a_root_mean_square_of_one_times_the_weights() {
+        let norm = RmsNorm {
+            weight: vec![1.0, 2.0],
+            eps: 0.0,
+        };
+        let mut out = [0.0; 2];
+        norm.apply(&[3.0, 4.0], &mut out);
+        let scale = 1.0 / 12.5_f32.sqrt();
+        assert!(
+            (out[0] - 3.0 * scale).abs() < 1e-6 && (out[1] - 8.0 * scale).abs() < 1e-6,
+            "{out:?}"
+        );
+    }
+
+    #[test]
+    fn a_row_of_zeros_stays_finite() {
+        let mut out = [1.0; 2];
+        RmsNorm {
+            weight: vec![1.0; 2],
+            eps: 1e-6,
+        }
+        .apply(&[0.0; 2], &mut out);
+        assert!(out.iter().all(|x| x.abs() < 1e-9), "{out:?}");
+    }
+}
