@@ -29,16 +29,14 @@ pub enum EngineError {
         /// What was sent.
         found: String,
     },
-    /// The prompt and the tokens to write do not fit the window.
+    /// The prompt leaves no room in the window for an answer.
     #[error(
         "This model's maximum context length is {context_length} tokens. However, your messages resulted in \
-         {prompt_tokens} tokens and {max_tokens} were asked for the answer. Please reduce the length of the messages or of the answer."
+         {prompt_tokens} tokens. Please reduce the length of the messages."
     )]
     TooLong {
         /// Tokens of the prompt.
         prompt_tokens: usize,
-        /// Tokens asked for the answer.
-        max_tokens: usize,
         /// Tokens of the window.
         context_length: usize,
     },

@@ -56,6 +56,13 @@ impl<T> AdmissionQueue<T> {
         Ok(())
     }
 
+    /// Drops the items that `keep` does not want.
+    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        for lane in &mut self.lanes {
+            lane.retain(&mut keep);
+        }
+    }
+
     /// The most urgent item that waited longest.
     pub fn pop(&mut self) -> Option<T> {
         self.lanes.iter_mut().find_map(VecDeque::pop_front)

@@ -52,7 +52,7 @@ pub enum Constraint {
 
 /// How tokens are chosen.
 ///
-/// Defaults are OpenAI's: temperature 1, nothing cut off, no penalty.
+/// Defaults are those of the `OpenAI` API: temperature 1, nothing cut off, no penalty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SamplingParams {
     /// Divides the logits; 0 takes the likeliest token.
@@ -166,7 +166,7 @@ fn within(name: &'static str, value: f32, least: f32, most: f32) -> Result<(), E
     if value >= least && value <= most {
         return Ok(());
     }
-    let least = if least == f32::MIN_POSITIVE {
+    let least = if least > 0.0 && least < 1e-30 {
         "above 0".to_owned()
     } else {
         format!("from {least}")

@@ -65,12 +65,18 @@ fn widen_inline(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
         }
         Dtype::Q8_0 => {
             let blocks = bytes.as_chunks::<Q8_0_BYTES>().0;
-            for (out, block) in out.as_chunks_mut::<Q8_0_WEIGHTS>().0.iter_mut().zip(blocks) {
-                let scale = half::widen(u16::from_le_bytes([block[0], block[1]]));
-                for (out, byte) in out.iter_mut().zip(&block[2..]) {
-                    *out = scale * f32::from(byte.cast_signed());
-                }
+            for (out, block) in out.as_chunks_mut().0.iter_mut().zip(blocks) {
+                widen_block(block, out);
             }
         }
+    }
+}
+
+/// Widens one block of `Q8_0`; exact, since a scale has 11 bits and a weight 8.
+#[inline(always)]
+fn widen_block(block: &[u8; Q8_0_BYTES], out: &mut [f32; Q8_0_WEIGHTS]) {
+    let scale = half::widen(u16::from_le_bytes([block[0], block[1]]));
+    for (out, byte) in out.iter_mut().zip(&block[2..]) {
+        *out = scale * f32::from(byte.cast_signed());
     }
 }

@@ -3,6 +3,9 @@
 //! For one token each stored block is widened in registers and multiplied at
 //! once. For many, a few rows are widened to f32 and kept in the nearest
 //! cache while all tokens pass by, in tiles of rows and tokens that fill the registers.
+//!
+//! Invariant: a product is the same to the last bit however many tokens are
+//! multiplied together, so that a seed gives the same text whatever was cached or chunked.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -52,8 +55,15 @@ impl WithSimd for Multiply<'_> {
         let row_bytes = self.columns / self.dtype.block_weights() * self.dtype.block_bytes();
         let tokens = self.x.len() / self.columns;
         if tokens == 1 && self.dtype == Dtype::Q8_0 {
-            for (out, row) in self.out.iter_mut().zip(self.rows.chunks_exact(row_bytes)) {
-                *out = dot_q8_0(simd, row, self.x);
+            let stored = self.rows.chunks(TILE_ROWS * row_bytes);
+            for (stored, out) in stored.zip(self.out.chunks_mut(TILE_ROWS)) {
+                if let Ok(out) = <&mut [f32; TILE_ROWS]>::try_from(&mut *out) {
+                    *out = rows_q8_0::<S, TILE_ROWS>(simd, stored, row_bytes, self.x);
+                } else {
+                    for (stored, out) in stored.chunks(row_bytes).zip(out) {
+                        [*out] = rows_q8_0::<S, 1>(simd, stored, row_bytes, self.x);
+                    }
+                }
             }
             return;
         }
@@ -67,24 +77,34 @@ impl WithSimd for Multiply<'_> {
     }
 }
 
-/// One row of `Q8_0` times one token's activations.
+/// `R` rows of `Q8_0` times one token's activations, without a detour through memory.
+///
+/// Weights and sums are those of [`tile`], in the same order.
 #[inline(always)]
-fn dot_q8_0<S: Simd>(simd: S, row: &[u8], x: &[f32]) -> f32 {
-    let blocks = row.as_chunks::<Q8_0_BYTES>().0;
-    let mut sum = simd.splat_f32s(0.0);
-    for (block, x) in blocks.iter().zip(x.as_chunks::<Q8_0_WEIGHTS>().0) {
-        let mut weights = [0.0_f32; Q8_0_WEIGHTS];
-        for (weight, byte) in weights.iter_mut().zip(&block[2..]) {
-            *weight = f32::from(byte.cast_signed());
+fn rows_q8_0<S: Simd, const R: usize>(
+    simd: S,
+    rows: &[u8],
+    row_bytes: usize,
+    x: &[f32],
+) -> [f32; R] {
+    let blocks = x.len() / Q8_0_WEIGHTS;
+    let rows: [_; R] = std::array::from_fn(|r| {
+        &rows[r * row_bytes..][..row_bytes]
+            .as_chunks::<Q8_0_BYTES>()
+            .0[..blocks]
+    });
+    let x = &x.as_chunks::<Q8_0_WEIGHTS>().0[..blocks];
+    let mut sums = [simd.splat_f32s(0.0); R];
+    for (k, x) in x.iter().enumerate() {
+        for (row, sum) in rows.iter().zip(&mut sums) {
+            let mut weights = [0.0; Q8_0_WEIGHTS];
+            super::widen_block(&row[k], &mut weights);
+            for (weight, x) in S::as_simd_f32s(&weights).0.iter().zip(S::as_simd_f32s(x).0) {
+                *sum = simd.mul_add_e_f32s(*weight, *x, *sum);
+            }
         }
-        let mut inner = simd.splat_f32s(0.0);
-        for (weight, x) in S::as_simd_f32s(&weights).0.iter().zip(S::as_simd_f32s(x).0) {
-            inner = simd.mul_add_e_f32s(*weight, *x, inner);
-        }
-        let scale = super::half::widen(u16::from_le_bytes([block[0], block[1]]));
-        sum = simd.mul_add_e_f32s(simd.splat_f32s(scale), inner, sum);
     }
-    simd.reduce_sum_f32s(sum)
+    sums.map(|sum| simd.reduce_sum_f32s(sum))
 }
 
 #[inline(always)]

@@ -1,0 +1,69 @@
+//! Where a text stands in its grammar.
+
+use std::fmt;
+
+use inference_core::mask::TokenMask;
+use inference_core::{EngineError, TokenId};
+use llguidance::Matcher;
+use llguidance::api::StopReason;
+
+/// Where one answer stands in its grammar.
+pub struct TokenMatcher {
+    matcher: Matcher,
+}
+
+impl TokenMatcher {
+    pub(crate) fn new(matcher: Matcher) -> Self {
+        Self { matcher }
+    }
+
+    /// Which tokens may come next; end tokens once the text may end.
+    ///
+    /// # Errors
+    /// [`EngineError::Failed`] if the grammar passes its limits at this point.
+    pub fn mask(&mut self) -> Result<TokenMask, EngineError> {
+        let mask = self.matcher.compute_mask_or_eos().map_err(failed)?;
+        Ok(TokenMask::from_words(mask.as_slice().to_vec()))
+    }
+
+    /// Tokens that must come next, which need not be sampled. Does not consume them.
+    pub fn forced(&mut self) -> Vec<TokenId> {
+        self.matcher.compute_ff_tokens()
+    }
+
+    /// Notes that `token` was written.
+    ///
+    /// # Errors
+    /// [`EngineError::Failed`] if the grammar does not allow it.
+    pub fn consume(&mut self, token: TokenId) -> Result<(), EngineError> {
+        self.matcher.consume_token(token).map_err(failed)
+    }
+
+    /// Whether the text is complete and nothing may follow.
+    pub fn is_complete(&self) -> bool {
+        matches!(
+            self.matcher.stop_reason(),
+            StopReason::NoExtension | StopReason::NoExtensionBias | StopReason::EndOfSentence
+        )
+    }
+
+    /// Whether the text may end here.
+    ///
+    /// # Errors
+    /// [`EngineError::Failed`] if the grammar passed its limits.
+    pub fn may_end(&mut self) -> Result<bool, EngineError> {
+        self.matcher.is_accepting().map_err(failed)
+    }
+}
+
+impl fmt::Debug for TokenMatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenMatcher")
+            .field("stop_reason", &self.matcher.stop_reason())
+            .finish()
+    }
+}
+
+fn failed(error: impl fmt::Display) -> EngineError {
+    EngineError::Failed(format!("the grammar stopped: {error}"))
+}

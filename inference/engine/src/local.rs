@@ -1,0 +1,219 @@
+//! The engine of this process.
+//!
+//! Judges requests where they are made, so that nothing wrong is ever queued.
+
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use inference_core::{
+    ChatMessage, Engine, EngineError, GenerateRequest, Generation, ModelInfo, Prompt, TokenId,
+};
+use inference_nn::{Decoder, DecoderOptions};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::metrics::{Ending, Metrics};
+use crate::model::{self, LoadError, LoadProblem, ModelText};
+use crate::shared::{Job, Shared};
+use crate::stream;
+use crate::worker::Worker;
+
+/// Requests that may wait: some minutes of work for a small model.
+const QUEUE_CAPACITY: usize = 64;
+
+/// How an engine is set up.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// The model's name for clients; the file's own name for it, or the file's name, where there is none.
+    pub name: Option<String>,
+    /// How the decoder is set up.
+    pub decoder: DecoderOptions,
+    /// Requests that may wait.
+    pub queue_capacity: usize,
+    /// Threads that compute; the number of cores this process may use where there is none.
+    pub threads: Option<NonZero<usize>>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            name: None,
+            decoder: DecoderOptions::default(),
+            queue_capacity: QUEUE_CAPACITY,
+            threads: None,
+        }
+    }
+}
+
+/// Whether the engine gets on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineHealth {
+    /// Whether a request runs.
+    pub busy: bool,
+    /// How long ago a chunk or step was finished; while busy, minutes mean that it is wedged.
+    pub since_progress: Duration,
+    /// Requests that wait.
+    pub waiting: usize,
+}
+
+/// The engine of this process. Dropping it ends what runs and joins its thread.
+#[derive(Debug)]
+pub struct LocalEngine {
+    text: ModelText,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LocalEngine {
+    /// Loads the model file at `path` and starts the thread that owns it.
+    ///
+    /// # Errors
+    /// [`LoadError`] with the file, what is wrong with it and what to do.
+    pub fn load(path: &Path, options: &EngineOptions, metrics: Metrics) -> Result<Self, LoadError> {
+        let start = Instant::now();
+        let name = |problem| LoadError {
+            path: path.to_owned(),
+            problem,
+        };
+        let (decoder, text) = model::load(path, options).map_err(name)?;
+        tracing::info!(
+            model = text.info.name,
+            parameters = text.info.parameters,
+            context_length = text.info.context_length,
+            load_ms = start.elapsed().as_millis(),
+            "model loaded"
+        );
+        Self::start(decoder, text, options, metrics).map_err(name)
+    }
+
+    fn start(
+        decoder: Box<dyn Decoder>,
+        text: ModelText,
+        options: &EngineOptions,
+        metrics: Metrics,
+    ) -> Result<Self, LoadProblem> {
+        let shared = Arc::new(Shared::new(options.queue_capacity, metrics));
+        let pool = pool(options.threads)?;
+        let tokenizer = Arc::clone(&text.tokenizer);
+        let worker = Worker {
+            decoder,
+            tokenizer,
+            shared: Arc::clone(&shared),
+            held: Vec::new(),
+        };
+        let thread = thread::Builder::new()
+            .name("inference".to_owned())
+            .spawn(move || worker.work(&pool));
+        let thread = thread.map_err(|error| LoadProblem::Threads(error.to_string()))?;
+        Ok(Self {
+            text,
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Whether the engine gets on.
+    pub fn health(&self) -> EngineHealth {
+        EngineHealth {
+            busy: self.shared.is_busy(),
+            since_progress: self.shared.since_progress(),
+            waiting: self.shared.waiting(),
+        }
+    }
+
+    fn judge(&self, request: GenerateRequest) -> Result<(Job, stream::Stream), EngineError> {
+        let context_length = self.text.info.context_length;
+        request.sampling.validate(self.text.info.vocab_size)?;
+        let prompt = self.tokenize(&request.prompt);
+        if prompt.is_empty() {
+            return Err(EngineError::EmptyPrompt);
+        }
+        if prompt.len() >= context_length {
+            return Err(EngineError::TooLong {
+                prompt_tokens: prompt.len(),
+                context_length,
+            });
+        }
+        let room = context_length - prompt.len();
+        let max_tokens = request
+            .sampling
+            .max_tokens
+            .map_or(room, |wanted| wanted.min(room));
+        let matcher = request
+            .constraint
+            .map(|constraint| self.text.compiler.compile(&constraint))
+            .transpose()?;
+        let (events, stream) = stream::channel();
+        let job = Job {
+            prompt,
+            sampling: request.sampling,
+            max_tokens,
+            matcher,
+            events,
+            arrived: Instant::now(),
+        };
+        Ok((job, stream))
+    }
+}
+
+impl Engine for LocalEngine {
+    fn model(&self) -> &ModelInfo {
+        &self.text.info
+    }
+
+    fn chat_prompt(&self, messages: &[ChatMessage]) -> Result<Prompt, EngineError> {
+        self.text
+            .template
+            .prompt(messages, &self.text.tokenizer)
+            .map_err(EngineError::Template)
+    }
+
+    fn tokenize(&self, prompt: &Prompt) -> Vec<TokenId> {
+        self.text.tokenizer.encode_prompt(prompt)
+    }
+
+    fn count(&self, text: &str) -> usize {
+        self.text.tokenizer.encode(text).len()
+    }
+
+    fn submit(&self, request: GenerateRequest) -> Result<Generation, EngineError> {
+        let priority = request.priority;
+        let queued = self.judge(request).and_then(|(job, stream)| {
+            let prompt_tokens = job.prompt.len();
+            self.shared.push(priority, job)?;
+            Ok(Generation::new(prompt_tokens, stream))
+        });
+        if queued.is_err() {
+            self.shared.metrics.ended(Ending::Refused);
+        }
+        queued
+    }
+}
+
+impl Drop for LocalEngine {
+    fn drop(&mut self) {
+        self.shared.stop();
+        if let Some(thread) = self.thread.take() {
+            // The worker catches panics of requests; one of its own has been reported by the runtime.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn pool(threads: Option<NonZero<usize>>) -> Result<ThreadPool, LoadProblem> {
+    let threads = threads.map_or_else(
+        || thread::available_parallelism().map_or(1, NonZero::get),
+        NonZero::get,
+    );
+    let name = |number| format!("inference-{number}");
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(name)
+        .build();
+    pool.map_err(|error| LoadProblem::Threads(error.to_string()))
+}
