@@ -63,6 +63,7 @@ pub fn router(backend: Arc<dyn ConsoleBackend>) -> Router {
 }
 
 /// Answers every address that no router knows.
+#[allow(clippy::unused_async, reason = "axum's handlers are async")]
 pub async fn not_found() -> Problem {
     Problem::new(
         Code::NotFound,

@@ -4,7 +4,8 @@
 //! was built, nothing else. Leaves HTTP to `appliance-http`.
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::LazyLock;
 
 use flate2::Compression;
@@ -61,8 +62,13 @@ fn load((path, name, content_type): (&'static str, &str, &'static str)) -> Optio
 }
 
 fn etag(hash: &[u8; 32]) -> String {
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hex}\"")
+    let mut tag = String::from("\"");
+    for byte in hash {
+        // Writing to a string cannot fail.
+        let _ = write!(tag, "{byte:02x}");
+    }
+    tag.push('"');
+    tag
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use appliance_core::analysis::Analysis;
+use appliance_core::analysis::{Analysis, Confidence};
 use appliance_http::backend::{BackendError, BackendFuture, BackendStream, ConsoleBackend};
 use appliance_http::health::{HealthReport, HealthSource, Subsystem};
 use appliance_http::wire::{
@@ -151,6 +151,8 @@ impl Fixture {
                     held.detail.incident.phase = phase;
                     if phase == Phase::Reading && held.analysis.is_none() {
                         held.analysis = data::card(&held.detail);
+                        held.detail.incident.cause = "volume of postgres-0 is filling up".into();
+                        held.detail.incident.confidence = Some(Confidence::High);
                     }
                     if let Some(analysis) = &held.analysis {
                         held.detail.incident.evidence_count = analysis.evidence.len() as u64;
@@ -170,15 +172,20 @@ impl Fixture {
                 });
                 tokio::time::sleep(Duration::from_millis(400)).await;
             }
-            let text = lock(&state)
+            let summary = lock(&state)
                 .held(&id)
                 .ok()
                 .and_then(|held| held.analysis.as_ref())
-                .map(|analysis| analysis.summary.text.clone())
+                .map(data::words)
                 .unwrap_or_default();
-            for word in text.split_inclusive(' ') {
+            for word in summary.text.split_inclusive(' ') {
                 sender.send_modify(|progress| progress.text.push_str(word));
                 tokio::time::sleep(Duration::from_millis(40)).await;
+            }
+            if let Ok(held) = lock(&state).held(&id)
+                && let Some(analysis) = &mut held.analysis
+            {
+                analysis.summary = summary;
             }
             step(Phase::Done, EventKind::Analysis);
             sender.send_modify(|progress| progress.phase = Phase::Done);

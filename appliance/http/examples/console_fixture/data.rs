@@ -2,7 +2,7 @@
 //!
 //! In the JSON files `T-90` stands for the instant 90 s ago.
 
-use appliance_core::analysis::{Analysis, Confidence};
+use appliance_core::analysis::{Analysis, Confidence, Summary};
 use appliance_http::wire::{
     Condition, EgressStatus, IncidentDetail, IncidentRow, IntakeStatus, ModelState, ModelStatus,
     Phase, QueueStatus, SourceStatus, StatusReport,
@@ -146,7 +146,25 @@ pub(crate) fn fresh(number: usize, now: Timestamp) -> Held {
 pub(crate) fn card(detail: &IncidentDetail) -> Option<Analysis> {
     let mut analysis = analysis(include_str!("volume.json"), Timestamp::now()).ok()?;
     analysis.incident.id.clone_from(&detail.incident.id);
+    analysis.incident.started_at = detail.incident.started_at;
     Some(analysis)
+}
+
+/// The model's words for a card.
+pub(crate) fn words(card: &Analysis) -> Summary {
+    let text = match card.summary.by.as_str() {
+        "rules" => format!(
+            "{} It fills steadily and was not resized. At this pace it is full in about three \
+             hours, and what writes to it will then stop taking writes [E1].",
+            card.summary.text
+        ),
+        _ => card.summary.text.clone(),
+    };
+    Summary {
+        text,
+        by: "model:qwen3-8b-q4".into(),
+        citations: card.summary.citations.clone(),
+    }
 }
 
 /// The appliance's state.

@@ -6,7 +6,7 @@
 //! authentication layer.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -30,7 +30,7 @@ fn refusal(headers: &HeaderMap) -> Option<&'static str> {
     if !headers.contains_key(REQUEST_HEADER) {
         return Some("the header x-anchorite-request is missing");
     }
-    match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
+    match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
         Some(b"same-origin" | b"none") => None,
         Some(_) => Some("the request comes from another site"),
         None if headers.contains_key(header::ORIGIN) => {
