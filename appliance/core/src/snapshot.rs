@@ -86,6 +86,11 @@ impl<T: Metadata<Ty = ObjectMeta>> Collection<T> {
         self.everywhere || self.namespaces.contains(namespace)
     }
 
+    /// The namespaces this kind was listed in one by one.
+    pub fn captured_namespaces(&self) -> impl Iterator<Item = &str> {
+        self.namespaces.iter().map(String::as_str)
+    }
+
     /// Whether this kind was listed anywhere at all.
     pub fn captured_anywhere(&self) -> bool {
         self.everywhere || !self.namespaces.is_empty()

@@ -67,7 +67,7 @@ fn walk_object(object: &mut Map<String, Value>, depth: usize) {
         let is_secret = is_secret_name(key) || named_secret && key == "value";
         match value {
             Value::String(text) if is_secret && !is_harmless(text) => {
-                *text = "<redacted:value>".to_owned();
+                "<redacted:value>".clone_into(text);
             }
             Value::String(text) if key == LAST_APPLIED => *text = last_applied(text, depth),
             _ => walk(value, depth - 1),

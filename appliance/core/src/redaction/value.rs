@@ -60,7 +60,7 @@ pub(super) fn is_harmless(value: &str) -> bool {
         "/var/", "/etc/", "/run/", "/mnt/", "/tmp/", "/opt/", "/home/", "/usr/",
     ];
     value.is_empty()
-        || value.starts_with("<")
+        || value.starts_with('<')
         || value.starts_with("$(")
         || value.starts_with("${")
         || value.starts_with('{')

@@ -86,6 +86,11 @@ macro_rules! kinds {
                 }
             }
 
+            /// Every namespace in which some kind was listed on its own.
+            pub fn captured_namespaces(&self) -> impl Iterator<Item = &str> {
+                std::iter::empty()$(.chain(self.$field.captured_namespaces()))*
+            }
+
             /// Metadata of the object, if it was captured.
             pub fn metadata(&self, object: &ObjectRef) -> Option<&ObjectMeta> {
                 let namespace = object.namespace.as_deref().unwrap_or_default();
@@ -232,17 +237,18 @@ fn items(list: Value) -> Vec<Value> {
             Some(Value::Array(items)) => items,
             // Go marshals an empty list as null.
             Some(_) => Vec::new(),
-            None if object.contains_key("metadata") && object.get("spec").is_some()
-                || object
-                    .get("kind")
-                    .is_some_and(|kind| !kind.as_str().unwrap_or_default().ends_with("List")) =>
-            {
+            None if object.contains_key("metadata") && !is_list(&object) => {
                 vec![Value::Object(object)]
             }
             None => Vec::new(),
         },
         _ => Vec::new(),
     }
+}
+
+fn is_list(object: &Map<String, Value>) -> bool {
+    let kind = object.get("kind").and_then(Value::as_str);
+    kind.is_some_and(|kind| kind.ends_with("List"))
 }
 
 /// Fills in the namespace an item was listed in; returns the item's name.
@@ -254,10 +260,10 @@ fn place(meta: &mut Value, namespace: Option<&str>) -> String {
         Some(namespace) if !namespace.is_empty() => {
             meta.entry("namespace").or_insert_with(|| namespace.into());
         }
-        Some(_) => {}
         None => {
             meta.remove("namespace");
         }
+        Some(_) => {}
     }
     meta.get("name")
         .and_then(Value::as_str)
