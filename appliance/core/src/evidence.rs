@@ -4,12 +4,17 @@
 //! gives each an [`EvidenceId`]. Everything a person reads in an analysis
 //! points at one of these.
 
+mod draft;
+pub mod query;
+
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::object::ObjectRef;
+
+pub use self::query::{events_query, get_query, namespace_flag};
 
 /// `E1`, `E2`, … within one analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,137 +90,4 @@ impl Draft {
     pub fn key(&self) -> (EvidenceKind, &ObjectRef, &str) {
         (self.kind, &self.object, &self.title)
     }
-}
-
-impl Draft {
-    /// Folded events of one object.
-    pub fn event(fold: &crate::facts::EventFold) -> Self {
-        Self {
-            kind: EvidenceKind::Event,
-            object: fold.object.clone(),
-            at: fold.last.or(fold.first),
-            title: format!("{} ×{}", fold.reason, fold.count),
-            lines: vec![fold.message.clone()],
-            query: events_query(&fold.object),
-            truncated: String::new(),
-        }
-    }
-
-    /// Log lines of one shape.
-    pub fn log(template: &crate::facts::LogTemplate) -> Self {
-        let previous = if template.previous { " --previous" } else { "" };
-        Self {
-            kind: EvidenceKind::Log,
-            object: template.pod.clone(),
-            at: template.last.or(template.first),
-            title: format!(
-                "log of container {}{}: {} like this",
-                template.container,
-                if template.previous {
-                    " (previous instance)"
-                } else {
-                    ""
-                },
-                template.count
-            ),
-            lines: vec![template.exemplar.clone()],
-            query: format!(
-                "kubectl logs {}{} -c {}{previous}",
-                template.pod.name,
-                namespace_flag(&template.pod),
-                template.container
-            ),
-            truncated: String::new(),
-        }
-    }
-
-    /// A change on the time line.
-    pub fn change(change: &crate::facts::Change) -> Self {
-        Self {
-            kind: EvidenceKind::Change,
-            object: change.object.clone(),
-            at: Some(change.at),
-            title: change.what.clone(),
-            lines: change.diff.clone(),
-            query: get_query(&change.object),
-            truncated: String::new(),
-        }
-    }
-
-    /// A series and the verdict on it.
-    pub fn metric(object: ObjectRef, verdict: &crate::facts::MetricVerdict) -> Self {
-        Self {
-            kind: EvidenceKind::Metric,
-            object,
-            at: None,
-            title: format!(
-                "{} went from {:.4} to {:.4}",
-                verdict.name, verdict.before, verdict.after
-            ),
-            lines: Vec::new(),
-            query: verdict.query.clone(),
-            truncated: String::new(),
-        }
-    }
-
-    /// Something an object's status says.
-    pub fn status(object: ObjectRef, title: impl Into<String>, lines: Vec<String>) -> Self {
-        Self::of_object(EvidenceKind::Status, object, title, lines)
-    }
-
-    /// Something an object's specification says.
-    pub fn spec(object: ObjectRef, title: impl Into<String>, lines: Vec<String>) -> Self {
-        Self::of_object(EvidenceKind::Spec, object, title, lines)
-    }
-
-    fn of_object(
-        kind: EvidenceKind,
-        object: ObjectRef,
-        title: impl Into<String>,
-        lines: Vec<String>,
-    ) -> Self {
-        Self {
-            kind,
-            query: get_query(&object),
-            object,
-            at: None,
-            title: title.into(),
-            lines,
-            truncated: String::new(),
-        }
-    }
-
-    /// The same evidence with the time it was seen.
-    #[must_use]
-    pub fn at(mut self, at: Option<Timestamp>) -> Self {
-        self.at = at;
-        self
-    }
-}
-
-/// ` -n NAMESPACE` for namespaced objects, empty for the others.
-pub fn namespace_flag(object: &ObjectRef) -> String {
-    object
-        .namespace
-        .as_ref()
-        .map_or_else(String::new, |namespace| format!(" -n {namespace}"))
-}
-
-/// The read-only command that shows `object` whole.
-pub fn get_query(object: &ObjectRef) -> String {
-    format!(
-        "kubectl get {} {}{} -o yaml",
-        object.kind.to_lowercase(),
-        object.name,
-        namespace_flag(object)
-    )
-}
-
-/// The read-only command that shows the events of `object`.
-pub fn events_query(object: &ObjectRef) -> String {
-    format!(
-        "kubectl events --for {}{}",
-        object.kubectl_name(),
-        namespace_flag(object)
-    )
 }

@@ -209,6 +209,26 @@ impl Facts {
     }
 }
 
+impl MetricVerdict {
+    /// The change in words: `rose 9.2-fold`, `fell to zero`, `fell by 40 %`.
+    pub fn in_words(&self) -> String {
+        let (before, after) = (self.before, self.after);
+        let verb = if after >= before { "rose" } else { "fell" };
+        if before == 0.0 {
+            return format!("{verb} from zero");
+        }
+        if after == 0.0 {
+            return format!("{verb} to zero");
+        }
+        let ratio = after / before;
+        if ratio >= 2.0 {
+            format!("{verb} {ratio:.1}-fold")
+        } else {
+            format!("{verb} by {:.0} %", (ratio - 1.0).abs() * 100.0)
+        }
+    }
+}
+
 impl EventFold {
     /// Whether it is a `Warning`.
     pub fn is_warning(&self) -> bool {

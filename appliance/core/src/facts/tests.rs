@@ -59,3 +59,25 @@ fn changes_before_a_time_are_those_in_the_window() {
         .collect();
     assert_eq!(seen, ["2026-01-01T12:00:00Z", "2026-01-01T11:00:00Z"]);
 }
+
+#[test]
+fn changes_of_series_are_put_in_words() {
+    for (before, after, expected) in [
+        (0.1, 0.92, "rose 9.2-fold"),
+        (1.0, 1.5, "rose by 50 %"),
+        (1.0, 0.6, "fell by 40 %"),
+        (2.0, 0.0, "fell to zero"),
+        (0.0, 2.0, "rose from zero"),
+    ] {
+        let verdict = MetricVerdict {
+            query: String::new(),
+            name: String::new(),
+            labels: std::collections::BTreeMap::new(),
+            before,
+            after,
+            score: 0.0,
+            last: after,
+        };
+        assert_eq!(verdict.in_words(), expected);
+    }
+}

@@ -220,8 +220,8 @@ impl Snapshot {
             .entry("metadata")
             .or_insert_with(|| Value::Object(Map::new()));
         let name = place(meta, kind.namespaced.then_some(namespace));
-        if name.is_empty() {
-            return Err(broken(kind, "", "it has no name"));
+        if !is_name(&name) {
+            return Err(broken(kind, "", "it has no valid name"));
         }
         self.objects
             .insert_item(kind, Value::Object(item))
@@ -256,6 +256,11 @@ fn place(meta: &mut Value, namespace: Option<&str>) -> String {
     let Value::Object(meta) = meta else {
         return String::new();
     };
+    if let Some(own) = meta.get("namespace")
+        && !own.as_str().is_some_and(is_name)
+    {
+        meta.remove("namespace");
+    }
     match namespace {
         Some(namespace) if !namespace.is_empty() => {
             meta.entry("namespace").or_insert_with(|| namespace.into());
@@ -269,6 +274,17 @@ fn place(meta: &mut Value, namespace: Option<&str>) -> String {
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned()
+}
+
+/// Whether the API server would take this as a name: the names of all kinds
+/// are DNS names, those of RBAC may have colons too. Anything else is no name
+/// of a cluster and must not reach a command or a path.
+fn is_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':');
+    !name.is_empty()
+        && name.len() <= 253
+        && name.bytes().all(allowed)
+        && name.as_bytes()[0].is_ascii_alphanumeric()
 }
 
 fn broken(kind: &Kind, name: &str, why: &str) -> Gap {

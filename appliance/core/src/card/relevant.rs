@@ -1,0 +1,114 @@
+//! Which changes belong on the card.
+//!
+//! Those before the onset that touch a cause, a subject or what a cause
+//! explains; nodes, which many workloads share; and objects that rule a whole
+//! namespace of the incident. The rest of the time line is noise here.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::ledger::Ledger;
+use crate::analysis::ChangeEntry;
+use crate::causes::Case;
+use crate::evidence::Draft;
+use crate::facts::workloads::workload_of;
+use crate::facts::{Change, ChangeKind};
+use crate::graph::Diagnosis;
+use crate::object::ObjectRef;
+
+/// How long before the onset a change is still worth showing.
+const WINDOW: SignedDuration = SignedDuration::from_hours(24);
+/// Clocks of the alert's and the change's source differ by no more, in a site that works.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
+/// Most changes on a card.
+const CHANGES_MAX: usize = 10;
+
+/// Kinds whose creation touches everything in their namespace.
+const RULE_NAMESPACE: &[&str] = &[
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodDisruptionBudget",
+];
+
+/// The changes for the card, newest first, entered into `ledger`.
+pub(super) fn changes(
+    case: &Case<'_>,
+    diagnosis: &Diagnosis,
+    ledger: &mut Ledger,
+) -> Vec<ChangeEntry> {
+    let scope = Scope::of(case, diagnosis);
+    before_onset(case)
+        .filter(|change| scope.touches(change))
+        .take(CHANGES_MAX)
+        .filter_map(|change| {
+            Some(ChangeEntry {
+                at: change.at,
+                object: change.object.clone(),
+                what: super::clean::line(&change.what),
+                evidence: ledger.add(&Draft::change(change))?,
+            })
+        })
+        .collect()
+}
+
+/// The change that most likely led to the first cause: the newest before the
+/// onset that touches its object or what it explains.
+pub(super) fn suspect<'a>(case: &Case<'a>, diagnosis: &Diagnosis) -> Option<&'a Change> {
+    let first = &diagnosis.causes.first()?.finding;
+    let mut touched: BTreeSet<ObjectRef> = BTreeSet::new();
+    touched.insert(first.object.clone());
+    touched.insert(workload_of(case.snapshot, &first.object));
+    before_onset(case).find(|change| touched.contains(&change.object))
+}
+
+fn before_onset<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Change> + use<'a> {
+    let until = case
+        .started_at
+        .saturating_add(CLOCKS)
+        .unwrap_or(case.started_at);
+    case.facts.changes_before(until, WINDOW)
+}
+
+struct Scope {
+    objects: BTreeSet<ObjectRef>,
+    namespaces: BTreeSet<String>,
+}
+
+impl Scope {
+    fn of(case: &Case<'_>, diagnosis: &Diagnosis) -> Self {
+        let stated = diagnosis.causes.iter().map(|ranked| &ranked.finding);
+        let named =
+            stated.flat_map(|finding| std::iter::once(&finding.object).chain(&finding.explains));
+        let objects: BTreeSet<ObjectRef> = case
+            .subjects
+            .iter()
+            .chain(named)
+            .flat_map(|object| [object.clone(), workload_of(case.snapshot, object)])
+            .collect();
+        let namespaces = objects
+            .iter()
+            .filter_map(|object| match object.kind.as_str() {
+                "Namespace" => Some(object.name.clone()),
+                _ => object.namespace.clone(),
+            });
+        Self {
+            namespaces: namespaces.collect(),
+            objects,
+        }
+    }
+
+    fn touches(&self, change: &Change) -> bool {
+        if self.objects.contains(&change.object) || change.kind == ChangeKind::Node {
+            return true;
+        }
+        let here = change
+            .object
+            .namespace
+            .as_ref()
+            .is_some_and(|namespace| self.namespaces.contains(namespace));
+        let rules = RULE_NAMESPACE.contains(&change.object.kind.as_str());
+        here && (rules || change.kind != ChangeKind::Created)
+    }
+}

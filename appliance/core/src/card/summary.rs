@@ -1,0 +1,186 @@
+//! The words of the card when no model writes them: what, since which change,
+//! what was ruled out, what could not be seen.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{clean, relevant};
+use crate::analysis::{Analysis, Confidence, Summary};
+use crate::causes::Case;
+use crate::evidence::{Draft, EvidenceId, EvidenceKind};
+use crate::facts::Change;
+use crate::graph::Diagnosis;
+
+/// Exclusions and gaps named in a sentence.
+const NAMED_MAX: usize = 3;
+
+/// Words the summary of `analysis`, whose evidence is complete.
+pub(super) fn of(case: &Case<'_>, diagnosis: &Diagnosis, analysis: &Analysis) -> Summary {
+    let suspect = relevant::suspect(case, diagnosis);
+    let mut sentences = match diagnosis.causes.as_slice() {
+        [] => vec![no_clear_cause(case, analysis)],
+        [first, others @ ..] => {
+            let mut sentences = vec![stated(&first.finding.statement, first.confidence)];
+            sentences.extend(suspect.map(|change| suspected(change, case.started_at)));
+            let independent = others
+                .iter()
+                .find(|other| other.confidence > Confidence::Low);
+            if suspect.is_none()
+                && let Some(other) = independent
+            {
+                sentences.push(format!(
+                    "Also: {}",
+                    stated(&other.finding.statement, other.confidence)
+                ));
+            }
+            sentences
+        }
+    };
+    sentences.extend(ruled_out(analysis));
+    sentences.extend(not_seen(analysis));
+    if diagnosis.causes.is_empty()
+        && let Some(check) = analysis.next_checks.first()
+    {
+        sentences.push(format!("Next check: {}", check.command));
+    }
+    Summary {
+        text: sentences.join(" "),
+        by: "rules".to_owned(),
+        citations: citations(analysis, suspect),
+    }
+}
+
+fn stated(statement: &str, confidence: Confidence) -> String {
+    let statement = clean::line(statement);
+    let statement = statement.trim_end_matches('.');
+    match confidence {
+        Confidence::High => format!("{statement}."),
+        Confidence::Medium => format!("Likely: {statement}."),
+        Confidence::Low => format!("Only a hint: {statement}."),
+    }
+}
+
+fn suspected(change: &Change, started_at: Timestamp) -> String {
+    let by = if change.by.is_empty() {
+        String::new()
+    } else {
+        format!(" by {}", clean::line(&change.by))
+    };
+    format!(
+        "{} before the alert, {} changed{by}: {}.",
+        capitalized(&distance(started_at.duration_since(change.at))),
+        change.object,
+        clean::line(&change.what)
+    )
+}
+
+/// A span of time as people say it.
+pub(super) fn distance(span: SignedDuration) -> String {
+    let seconds = span.as_secs().max(0);
+    let (count, unit) = match seconds {
+        0..=89 => (seconds, "second"),
+        90..=5_399 => ((seconds + 30) / 60, "minute"),
+        5_400..=172_799 => ((seconds + 1_800) / 3_600, "hour"),
+        _ => ((seconds + 43_200) / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
+fn no_clear_cause(case: &Case<'_>, analysis: &Analysis) -> String {
+    let on = analysis
+        .subject
+        .as_ref()
+        .map_or_else(String::new, |subject| format!(" for {subject}"));
+    let snapshot = case.snapshot;
+    let objects = snapshot.objects.all().count();
+    format!(
+        "No clear cause{on}: checked {objects} objects, {} kinds of events, {} shapes of log lines and {} series.",
+        case.facts.events.len(),
+        case.facts.logs.len(),
+        snapshot.series.len()
+    )
+}
+
+fn ruled_out(analysis: &Analysis) -> Option<String> {
+    let named: Vec<String> = analysis
+        .ruled_out
+        .iter()
+        .take(NAMED_MAX)
+        .map(|ruled| format!("{} of {}", in_words(&ruled.cause), ruled.object))
+        .collect();
+    let more = more(analysis.ruled_out.len());
+    (!named.is_empty()).then(|| format!("Ruled out: {}{more}.", named.join(", ")))
+}
+
+fn not_seen(analysis: &Analysis) -> Option<String> {
+    let named: Vec<String> = analysis
+        .missing
+        .iter()
+        .take(NAMED_MAX)
+        .map(|missing| format!("{} ({})", missing.source, missing.detail))
+        .collect();
+    let more = more(analysis.missing.len());
+    (!named.is_empty()).then(|| format!("Not seen: {}{more}.", named.join(", ")))
+}
+
+fn more(count: usize) -> String {
+    match count.saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    }
+}
+
+/// `OomOwnLimit` as `oom own limit`.
+fn in_words(cause: &str) -> String {
+    let mut words = String::new();
+    for c in cause.chars() {
+        if c.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    words
+}
+
+/// What the sentences rest on: the first cause, its change, the alert.
+fn citations(analysis: &Analysis, suspect: Option<&Change>) -> Vec<EvidenceId> {
+    let mut ids: Vec<EvidenceId> = analysis
+        .causes
+        .first()
+        .map(|cause| cause.because.clone())
+        .unwrap_or_default();
+    if let Some(change) = suspect {
+        let title = clean::line(&Draft::change(change).title);
+        ids.extend(
+            analysis
+                .evidence
+                .iter()
+                .find(|evidence| {
+                    evidence.kind == EvidenceKind::Change
+                        && evidence.object == change.object
+                        && evidence.title == title
+                })
+                .map(|evidence| evidence.id),
+        );
+    }
+    ids.extend(
+        analysis
+            .ruled_out
+            .iter()
+            .take(NAMED_MAX)
+            .filter_map(|ruled| ruled.because.first().copied()),
+    );
+    if ids.is_empty() {
+        ids.extend(analysis.evidence.first().map(|evidence| evidence.id));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    ids.retain(|id| seen.insert(*id));
+    ids
+}
