@@ -63,6 +63,13 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// Whether a Watchdog last seen at `at` is overdue.
+    pub fn is_watchdog_late(&self, at: Timestamp, now: Timestamp) -> bool {
+        now.duration_since(at) > self.watchdog_interval * 3
+    }
+}
+
 /// One alert of a notification, as it was received.
 #[derive(Clone, Copy, Debug)]
 pub struct Received<'a> {
@@ -230,9 +237,8 @@ impl Incidents {
     /// Whether a Watchdog was ever seen and is overdue: three intervals
     /// without one mean that intake is silent, whatever else is quiet.
     pub fn watchdog_late(&self, now: Timestamp) -> bool {
-        let overdue = self.policy.watchdog_interval * 3;
         self.watchdog_at
-            .is_some_and(|at| now.duration_since(at) > overdue)
+            .is_some_and(|at| self.policy.is_watchdog_late(at, now))
     }
 
     /// Applies an event; `now` is when it was received.
