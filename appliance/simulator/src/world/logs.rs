@@ -66,6 +66,13 @@ impl World {
         self.logs.iter().map(|(key, lines)| (key, lines.as_slice()))
     }
 
+    /// Puts the lines of each log in order of time; lines without a time stay in front.
+    pub(crate) fn sort_logs(&mut self) {
+        for lines in self.logs.values_mut() {
+            lines.sort_by_key(|line| line.at);
+        }
+    }
+
     /// Drops the logs for which `keep` says no.
     pub fn retain_logs(&mut self, keep: impl Fn(&LogKey) -> bool) {
         self.logs.retain(|key, _| keep(key));
