@@ -1,5 +1,5 @@
 //! Metric series as exporters of the field give them: an hour up to now, a
-//! sample a minute.
+//! sample every two minutes.
 //!
 //! [`settle`] follows the objects: new pods get series from their start on,
 //! deleted ones end at the fault, state metrics step at the fault. What load
@@ -18,7 +18,7 @@ use crate::world::SeriesStore;
 
 /// How much past the series have, and how far apart samples are, seconds.
 const HISTORY: i64 = 3600;
-const STEP: i64 = 60;
+const STEP: i64 = 120;
 
 type Labels = BTreeMap<String, String>;
 

@@ -40,7 +40,8 @@ pub(super) fn wrong_probe_port(params: &Params, id: &str) -> ScenarioRun {
 /// The pod started and says so.
 fn start_up(site: &mut Site, app: &App, pod: &str) {
     let at = site.after(4);
-    let pulled = "Container image is already present on machine".replacen("image", &format!("image \"{}\"", app.image), 1);
+    let image = site.get("Pod", &site.namespace(), pod)["spec"]["containers"][0]["image"].clone();
+    let pulled = format!("Container image {image} already present on machine");
     site.kubelet(pod, "Normal", "Pulled", &pulled, Seen::once(at));
     site.kubelet(pod, "Normal", "Started", &format!("Started container {}", app.name), Seen::once(at));
     let hello = app.runtime.hello(at, app.port);
