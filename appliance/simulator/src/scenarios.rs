@@ -81,7 +81,8 @@ pub struct ScenarioRun {
 impl ScenarioRun {
     /// Writes the state after the fault as an incident bundle with its alert and answer.
     pub fn write_bundle(&self, folder: &Path) -> Result<(), BundleError> {
-        self.after.write_bundle(folder, &self.cluster, &self.source)?;
+        self.after
+            .write_bundle(folder, &self.cluster, &self.source)?;
         write_json(&folder.join("alert.json"), &self.alert)?;
         write_json(&folder.join("expected.json"), &self.expected)
     }
@@ -106,7 +107,12 @@ enum Expected {
 }
 
 /// A fault of that many seconds ago, in a healthy cluster.
-fn run(params: &Params, id: &str, seconds: i64, fault: impl FnOnce(&mut Site) -> (Alert, Expected)) -> ScenarioRun {
+fn run(
+    params: &Params,
+    id: &str,
+    seconds: i64,
+    fault: impl FnOnce(&mut Site) -> (Alert, Expected),
+) -> ScenarioRun {
     let mut site = Site::healthy(params);
     let before = site.world.clone();
     let jitter = site.rng.range(0, 300);

@@ -17,7 +17,13 @@ pub(crate) struct Alert {
 }
 
 impl Alert {
-    fn new(name: &'static str, severity: &'static str, pending: i64, summary: &str, description: String) -> Self {
+    fn new(
+        name: &'static str,
+        severity: &'static str,
+        pending: i64,
+        summary: &str,
+        description: String,
+    ) -> Self {
         Self {
             name,
             severity,
@@ -41,41 +47,81 @@ impl Alert {
     }
 
     pub(crate) fn crash_looping(namespace: &str, pod: &str, container: &str) -> Self {
-        let description = format!("Pod {namespace}/{pod} ({container}) is in waiting state (reason: \"CrashLoopBackOff\") on cluster .");
-        Self::new("KubePodCrashLooping", "warning", 900, "Pod is crash looping.", description)
-            .label("namespace", namespace)
-            .label("pod", pod)
-            .label("container", container)
-            .label("reason", "CrashLoopBackOff")
-            .label("job", "kube-state-metrics")
+        let description = format!(
+            "Pod {namespace}/{pod} ({container}) is in waiting state (reason: \"CrashLoopBackOff\") on cluster ."
+        );
+        Self::new(
+            "KubePodCrashLooping",
+            "warning",
+            900,
+            "Pod is crash looping.",
+            description,
+        )
+        .label("namespace", namespace)
+        .label("pod", pod)
+        .label("container", container)
+        .label("reason", "CrashLoopBackOff")
+        .label("job", "kube-state-metrics")
     }
 
     pub(crate) fn pod_not_ready(namespace: &str, pod: &str) -> Self {
-        let description = format!("Pod {namespace}/{pod} has been in a non-ready state for longer than 15 minutes on cluster .");
-        Self::new("KubePodNotReady", "warning", 900, "Pod has been in a non-ready state for more than 15 minutes.", description)
-            .label("namespace", namespace)
-            .label("pod", pod)
+        let description = format!(
+            "Pod {namespace}/{pod} has been in a non-ready state for longer than 15 minutes on cluster ."
+        );
+        Self::new(
+            "KubePodNotReady",
+            "warning",
+            900,
+            "Pod has been in a non-ready state for more than 15 minutes.",
+            description,
+        )
+        .label("namespace", namespace)
+        .label("pod", pod)
     }
 
     pub(crate) fn replicas_mismatch(namespace: &str, deployment: &str) -> Self {
-        let description = format!("Deployment {namespace}/{deployment} has not matched the expected number of replicas for longer than 15 minutes on cluster .");
-        Self::new("KubeDeploymentReplicasMismatch", "warning", 900, "Deployment has not matched the expected number of replicas.", description)
-            .by_kube_state_metrics(namespace)
-            .label("deployment", deployment)
+        let description = format!(
+            "Deployment {namespace}/{deployment} has not matched the expected number of replicas for longer than 15 minutes on cluster ."
+        );
+        Self::new(
+            "KubeDeploymentReplicasMismatch",
+            "warning",
+            900,
+            "Deployment has not matched the expected number of replicas.",
+            description,
+        )
+        .by_kube_state_metrics(namespace)
+        .label("deployment", deployment)
     }
 
     pub(crate) fn rollout_stuck(namespace: &str, deployment: &str) -> Self {
-        let description = format!("Rollout of deployment {namespace}/{deployment} is not progressing for longer than 15 minutes on cluster .");
-        Self::new("KubeDeploymentRolloutStuck", "warning", 900, "Deployment rollout is not progressing.", description)
-            .by_kube_state_metrics(namespace)
-            .label("deployment", deployment)
+        let description = format!(
+            "Rollout of deployment {namespace}/{deployment} is not progressing for longer than 15 minutes on cluster ."
+        );
+        Self::new(
+            "KubeDeploymentRolloutStuck",
+            "warning",
+            900,
+            "Deployment rollout is not progressing.",
+            description,
+        )
+        .by_kube_state_metrics(namespace)
+        .label("deployment", deployment)
     }
 
     pub(crate) fn stateful_set_mismatch(namespace: &str, set: &str) -> Self {
-        let description = format!("StatefulSet {namespace}/{set} has not matched the expected number of replicas for longer than 15 minutes on cluster .");
-        Self::new("KubeStatefulSetReplicasMismatch", "warning", 900, "StatefulSet has not matched the expected number of replicas.", description)
-            .by_kube_state_metrics(namespace)
-            .label("statefulset", set)
+        let description = format!(
+            "StatefulSet {namespace}/{set} has not matched the expected number of replicas for longer than 15 minutes on cluster ."
+        );
+        Self::new(
+            "KubeStatefulSetReplicasMismatch",
+            "warning",
+            900,
+            "StatefulSet has not matched the expected number of replicas.",
+            description,
+        )
+        .by_kube_state_metrics(namespace)
+        .label("statefulset", set)
     }
 
     pub(crate) fn node(name: &'static str, node: &str, summary: &str) -> Self {
@@ -86,58 +132,111 @@ impl Alert {
     }
 
     pub(crate) fn throttling(namespace: &str, pod: &str, container: &str, percent: i64) -> Self {
-        let description = format!("{percent}% throttling of CPU in namespace {namespace} for container {container} in pod {pod} on cluster .");
-        Self::new("CPUThrottlingHigh", "info", 900, "Processes experience elevated CPU throttling.", description)
-            .label("namespace", namespace)
-            .label("pod", pod)
-            .label("container", container)
+        let description = format!(
+            "{percent}% throttling of CPU in namespace {namespace} for container {container} in pod {pod} on cluster ."
+        );
+        Self::new(
+            "CPUThrottlingHigh",
+            "info",
+            900,
+            "Processes experience elevated CPU throttling.",
+            description,
+        )
+        .label("namespace", namespace)
+        .label("pod", pod)
+        .label("container", container)
     }
 
     pub(crate) fn volume_filling(namespace: &str, claim: &str) -> Self {
-        let description = format!("The PersistentVolume claimed by {claim} in Namespace {namespace} is only 0.4% free.");
-        Self::new("KubePersistentVolumeFillingUp", "critical", 60, "PersistentVolume is filling up.", description)
-            .label("namespace", namespace)
-            .label("persistentvolumeclaim", claim)
-            .label("job", "kubelet")
+        let description = format!(
+            "The PersistentVolume claimed by {claim} in Namespace {namespace} is only 0.4% free."
+        );
+        Self::new(
+            "KubePersistentVolumeFillingUp",
+            "critical",
+            60,
+            "PersistentVolume is filling up.",
+            description,
+        )
+        .label("namespace", namespace)
+        .label("persistentvolumeclaim", claim)
+        .label("job", "kubelet")
     }
 
     /// A site's own rule on the share of failing requests of a service.
     pub(crate) fn errors(namespace: &str, service: &str) -> Self {
         let description = format!("More than 5% of requests to {service} fail.");
-        Self::new("HighErrorRate", "critical", 300, "A service answers with errors.", description)
-            .label("namespace", namespace)
-            .label("service", service)
+        Self::new(
+            "HighErrorRate",
+            "critical",
+            300,
+            "A service answers with errors.",
+            description,
+        )
+        .label("namespace", namespace)
+        .label("service", service)
     }
 
     /// A site's own rule on the 95th percentile of request durations.
     pub(crate) fn slow(namespace: &str, service: &str) -> Self {
-        let description = format!("The 95th percentile of request durations of {service} is above 1 s.");
-        Self::new("HighRequestLatency", "warning", 300, "A service is slow.", description)
-            .label("namespace", namespace)
-            .label("service", service)
+        let description =
+            format!("The 95th percentile of request durations of {service} is above 1 s.");
+        Self::new(
+            "HighRequestLatency",
+            "warning",
+            300,
+            "A service is slow.",
+            description,
+        )
+        .label("namespace", namespace)
+        .label("service", service)
     }
 
     /// A black-box probe of an address from outside.
     pub(crate) fn probe_failed(namespace: &str, ingress: &str, target: &str) -> Self {
         let description = format!("The probe of https://{target}/ has failed for 5 minutes.");
-        Self::new("ProbeFailed", "critical", 300, "An address does not answer as expected.", description)
-            .label("namespace", namespace)
-            .label("ingress", ingress)
-            .label("target", target)
-            .label("job", "blackbox")
+        Self::new(
+            "ProbeFailed",
+            "critical",
+            300,
+            "An address does not answer as expected.",
+            description,
+        )
+        .label("namespace", namespace)
+        .label("ingress", ingress)
+        .label("target", target)
+        .label("job", "blackbox")
     }
 
     /// The webhook body, version 4, with this alert alone.
     pub(crate) fn webhook(self, site: &Site) -> Value {
-        let mut labels: Vec<(String, String)> = self.labels.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let mut labels: Vec<(String, String)> = self
+            .labels
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
         labels.push(("alertname".to_owned(), self.name.to_owned()));
         labels.push(("severity".to_owned(), self.severity.to_owned()));
         labels.push(("prometheus".to_owned(), "monitoring/k8s".to_owned()));
         labels.sort();
         let fingerprint = fingerprint(&labels);
-        let object = |labels: &[(String, String)]| Value::Object(labels.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<Map<_, _>>());
-        let group: Vec<(String, String)> = labels.iter().filter(|(name, _)| name == "alertname" || name == "namespace").cloned().collect();
-        let key: Vec<String> = group.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        let object = |labels: &[(String, String)]| {
+            Value::Object(
+                labels
+                    .iter()
+                    .map(|(name, value)| (name.clone(), json!(value)))
+                    .collect::<Map<_, _>>(),
+            )
+        };
+        let group: Vec<(String, String)> = labels
+            .iter()
+            .filter(|(name, _)| name == "alertname" || name == "namespace")
+            .cloned()
+            .collect();
+        let key: Vec<String> = group
+            .iter()
+            .map(|(name, value)| format!("{name}={value:?}"))
+            .collect();
         let starts = (site.fault_at + SignedDuration::from_secs(self.pending + 30)).min(site.now);
         let annotations = json!({"description": self.description, "summary": self.summary,
             "runbook_url": format!("https://runbooks.{}/{}", site.names.domain, self.name.to_lowercase())});

@@ -17,7 +17,14 @@ impl Site {
         let days = site.rng.range(60, 400);
         let built = site.ago(days * DAY);
         let namespace = site.namespace();
-        for name in ["default", "kube-system", "kube-public", "kube-node-lease", "monitoring", &namespace] {
+        for name in [
+            "default",
+            "kube-system",
+            "kube-public",
+            "kube-node-lease",
+            "monitoring",
+            &namespace,
+        ] {
             site.add_namespace(name, built);
         }
         site.add_nodes(built);
@@ -74,8 +81,10 @@ impl Site {
             let machine = self.rng.text("0123456789abcdef", 32);
             let boot = self.rng.uuid();
             let amounts = json!({"cpu": cpu.to_string(), "memory": format!("{memory_kib}Ki"), "pods": "110", "ephemeral-storage": "205113Mi"});
-            let healthy = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": if kind == "Ready" { "True" } else { "False" },
-                "lastHeartbeatTime": heartbeat.to_string(), "lastTransitionTime": created.to_string(), "reason": reason, "message": message});
+            let healthy = |kind: &str, reason: &str, message: &str| {
+                json!({"type": kind, "status": if kind == "Ready" { "True" } else { "False" },
+                "lastHeartbeatTime": heartbeat.to_string(), "lastTransitionTime": created.to_string(), "reason": reason, "message": message})
+            };
             self.put("Node", json!({"metadata": meta, "spec": {"podCIDR": format!("10.244.{}.0/24", index + 1)},
                 "status": {"capacity": amounts, "allocatable": amounts,
                     "conditions": [
@@ -115,7 +124,10 @@ impl Site {
         self.add_plain_deployment("kube-system", "coredns", &dns, 2, created);
         let corefile = ".:53 {\n    errors\n    health\n    ready\n    kubernetes cluster.local in-addr.arpa ip6.arpa {\n       pods insecure\n       fallthrough in-addr.arpa ip6.arpa\n    }\n    prometheus :9153\n    forward . /etc/resolv.conf\n    cache 30\n    loop\n    reload\n    loadbalance\n}\n";
         let meta = self.meta("kube-system", "coredns", created);
-        self.put("ConfigMap", json!({"metadata": meta, "data": {"Corefile": corefile}}));
+        self.put(
+            "ConfigMap",
+            json!({"metadata": meta, "data": {"Corefile": corefile}}),
+        );
         let meta = self.meta("kube-system", "kube-dns", created);
         self.put("Service", json!({"metadata": meta, "spec": {"clusterIP": "10.96.0.10", "type": "ClusterIP", "selector": {"k8s-app": "kube-dns"},
             "ports": [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}, {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53}]}}));
@@ -130,7 +142,14 @@ impl Site {
         self.add_daemon_set("monitoring", "node-exporter", &exporter, created);
     }
 
-    fn add_plain_deployment(&mut self, namespace: &str, name: &str, template: &Value, replicas: i64, created: Timestamp) {
+    fn add_plain_deployment(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        template: &Value,
+        replicas: i64,
+        created: Timestamp,
+    ) {
         let labels = template["metadata"]["labels"].clone();
         let mut meta = self.meta(namespace, name, created);
         meta["generation"] = json!(1);
@@ -158,7 +177,13 @@ impl Site {
         }
     }
 
-    fn add_daemon_set(&mut self, namespace: &str, name: &str, template: &Value, created: Timestamp) {
+    fn add_daemon_set(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        template: &Value,
+        created: Timestamp,
+    ) {
         let labels = template["metadata"]["labels"].clone();
         let mut meta = self.meta(namespace, name, created);
         meta["generation"] = json!(1);
@@ -166,7 +191,8 @@ impl Site {
             "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}}, "status": {}}));
         let owner = self.owner("DaemonSet", namespace, name);
         let mut template = template.clone();
-        template["metadata"]["labels"]["controller-revision-hash"] = json!(super::workload::template_hash(&template));
+        template["metadata"]["labels"]["controller-revision-hash"] =
+            json!(super::workload::template_hash(&template));
         for node in 0..self.names.nodes.len() {
             let pod = format!("{name}-{}", self.rng.suffix(5));
             self.add_pod(namespace, &pod, &owner, &template, node, created);
@@ -193,9 +219,21 @@ impl Site {
         let mut meta = self.meta(&namespace, &app.name, created);
         let label = self.names.label;
         meta["labels"] = json!({label: app.name});
-        let address = format!("10.96.{}.{}", self.rng.range(1, 250), self.rng.range(2, 250));
-        let (name, port) = if app.role == Role::Database { ("sql", 5432) } else { ("http", 80) };
-        let cluster_ip = if app.role == Role::Database { "None".to_owned() } else { address };
+        let address = format!(
+            "10.96.{}.{}",
+            self.rng.range(1, 250),
+            self.rng.range(2, 250)
+        );
+        let (name, port) = if app.role == Role::Database {
+            ("sql", 5432)
+        } else {
+            ("http", 80)
+        };
+        let cluster_ip = if app.role == Role::Database {
+            "None".to_owned()
+        } else {
+            address
+        };
         self.put("Service", json!({"metadata": meta, "spec": {"clusterIP": cluster_ip, "clusterIPs": [cluster_ip], "type": "ClusterIP",
             "ports": [{"name": name, "port": port, "protocol": "TCP", "targetPort": app.port}],
             "selector": {label: app.name}, "sessionAffinity": "None", "internalTrafficPolicy": "Cluster"}, "status": {"loadBalancer": {}}}));
@@ -218,10 +256,23 @@ impl Site {
         let claim = format!("data-{}-0", app.name);
         self.add_volume(&claim, node, created);
         let owner = self.owner("StatefulSet", &namespace, &app.name);
-        template["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = json!(format!("{}-0", app.name));
-        template["metadata"]["labels"]["controller-revision-hash"] = json!(format!("{}-{}", app.name, super::workload::template_hash(&template)));
-        template["spec"]["volumes"] = json!([{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]);
-        self.add_pod(&namespace, &format!("{}-0", app.name), &owner, &template, node, created);
+        template["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] =
+            json!(format!("{}-0", app.name));
+        template["metadata"]["labels"]["controller-revision-hash"] = json!(format!(
+            "{}-{}",
+            app.name,
+            super::workload::template_hash(&template)
+        ));
+        template["spec"]["volumes"] =
+            json!([{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]);
+        self.add_pod(
+            &namespace,
+            &format!("{}-0", app.name),
+            &owner,
+            &template,
+            node,
+            created,
+        );
     }
 
     fn add_volume(&mut self, claim: &str, node: usize, created: Timestamp) {
@@ -256,7 +307,10 @@ impl Site {
                 "backend": {"service": {"name": front.name, "port": {"number": 80}}}}]}}]},
             "status": {"loadBalancer": {"ingress": [{"ip": "192.168.20.240"}]}}}));
         let meta = self.meta("", "nginx", created);
-        self.put("IngressClass", json!({"metadata": meta, "spec": {"controller": "k8s.io/ingress-nginx"}}));
+        self.put(
+            "IngressClass",
+            json!({"metadata": meta, "spec": {"controller": "k8s.io/ingress-nginx"}}),
+        );
         let mut meta = self.meta(&namespace, &front.name, created);
         meta["generation"] = json!(1);
         let label = self.names.label;
@@ -275,14 +329,29 @@ impl Site {
         let earlier = self.rng.range(1500, 3000);
         let at = self.ago(earlier);
         if let Some(pod) = self.pods_of(&worker).first().cloned() {
-            let message = format!("Readiness probe failed: Get \"http://10.244.1.9:{}/ready\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)", worker.port);
-            let text = EventText { kind: "Warning", reason: "Unhealthy", message: &message, from: "kubelet" };
+            let message = format!(
+                "Readiness probe failed: Get \"http://10.244.1.9:{}/ready\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+                worker.port
+            );
+            let text = EventText {
+                kind: "Warning",
+                reason: "Unhealthy",
+                message: &message,
+                from: "kubelet",
+            };
             self.event(("Pod", &namespace, &pod), &text, Seen::once(at));
         }
     }
 
     /// Lines of a healthy process from one time to another.
-    pub(crate) fn chat(&mut self, app: &App, pod: &str, from: Timestamp, until: Timestamp, lines: i64) {
+    pub(crate) fn chat(
+        &mut self,
+        app: &App,
+        pod: &str,
+        from: Timestamp,
+        until: Timestamp,
+        lines: i64,
+    ) {
         let step = (until.duration_since(from).as_millis() / i128::from(lines.max(1))).max(1);
         let step = i64::try_from(step).unwrap_or(60_000);
         for index in 0..lines {

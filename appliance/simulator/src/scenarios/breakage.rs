@@ -42,7 +42,11 @@ impl Site {
         let mut template = deployment["spec"]["template"].clone();
         change(&mut template);
         let key = "deployment.kubernetes.io/revision";
-        let revision = deployment["metadata"]["annotations"][key].as_str().and_then(|text| text.parse::<i64>().ok()).unwrap_or(1) + 1;
+        let revision = deployment["metadata"]["annotations"][key]
+            .as_str()
+            .and_then(|text| text.parse::<i64>().ok())
+            .unwrap_or(1)
+            + 1;
         deployment["spec"]["template"] = template.clone();
         deployment["metadata"]["annotations"][key] = json!(revision.to_string());
         let generation = deployment["metadata"]["generation"].as_i64().unwrap_or(1) + 1;
@@ -54,7 +58,10 @@ impl Site {
         let set = self.add_replica_set(app, &template, revision, 1, self.fault_at);
         self.scaled(app, &set, 0, 1, self.fault_at);
         let pod = self.create_pod(&set, self.fault_at);
-        Rollout { set, pods: vec![pod] }
+        Rollout {
+            set,
+            pods: vec![pod],
+        }
     }
 
     /// Records that a deployment scaled a replica set.
@@ -62,7 +69,12 @@ impl Site {
         let namespace = self.namespace();
         let direction = if to > from { "up" } else { "down" };
         let message = format!("Scaled {direction} replica set {set} from {from} to {to}");
-        let text = EventText { kind: "Normal", reason: "ScalingReplicaSet", message: &message, from: "deployment-controller" };
+        let text = EventText {
+            kind: "Normal",
+            reason: "ScalingReplicaSet",
+            message: &message,
+            from: "deployment-controller",
+        };
         self.event(("Deployment", &namespace, &app.name), &text, Seen::once(at));
     }
 
@@ -71,17 +83,35 @@ impl Site {
         let namespace = self.namespace();
         let pod = self.add_pod_of_set(set, at);
         let message = format!("Created pod: {pod}");
-        let text = EventText { kind: "Normal", reason: "SuccessfulCreate", message: &message, from: "replicaset-controller" };
+        let text = EventText {
+            kind: "Normal",
+            reason: "SuccessfulCreate",
+            message: &message,
+            from: "replicaset-controller",
+        };
         self.event(("ReplicaSet", &namespace, set), &text, Seen::once(at));
         let node = self.get("Pod", &namespace, &pod)["spec"]["nodeName"].clone();
-        let message = format!("Successfully assigned {namespace}/{pod} to {}", node.as_str().unwrap_or_default());
-        self.scheduler_event((&namespace, &pod), "Normal", "Scheduled", &message, Seen::once(at));
+        let message = format!(
+            "Successfully assigned {namespace}/{pod} to {}",
+            node.as_str().unwrap_or_default()
+        );
+        self.scheduler_event(
+            (&namespace, &pod),
+            "Normal",
+            "Scheduled",
+            &message,
+            Seen::once(at),
+        );
         pod
     }
 
     /// Replaces all running pods of a deployment by new ones of the newest set, as after a
     /// finished rollout or a deletion.
-    pub(crate) fn replace_pods(&mut self, app: &App, change: impl FnOnce(&mut Value)) -> Vec<String> {
+    pub(crate) fn replace_pods(
+        &mut self,
+        app: &App,
+        change: impl FnOnce(&mut Value),
+    ) -> Vec<String> {
         let namespace = self.namespace();
         let old = self.pods_of(app);
         let rollout = self.rollout(app, change);
@@ -94,26 +124,47 @@ impl Site {
             pods.push(self.create_pod(&rollout.set, at));
         }
         for set in self.all("ReplicaSet") {
-            let name = set["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            let name = set["metadata"]["name"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             let mine = set["metadata"]["ownerReferences"][0]["name"] == json!(app.name);
             if mine && set["metadata"]["namespace"] == json!(namespace) {
                 let wanted = if name == rollout.set { app.replicas } else { 0 };
-                self.edit("ReplicaSet", &namespace, &name, |set| set["spec"]["replicas"] = json!(wanted));
+                self.edit("ReplicaSet", &namespace, &name, |set| {
+                    set["spec"]["replicas"] = json!(wanted)
+                });
             }
         }
         pods
     }
 
     /// A kubelet's event about a pod.
-    pub(crate) fn kubelet(&mut self, pod: &str, kind: &str, reason: &str, message: &str, seen: Seen) {
+    pub(crate) fn kubelet(
+        &mut self,
+        pod: &str,
+        kind: &str,
+        reason: &str,
+        message: &str,
+        seen: Seen,
+    ) {
         let namespace = self.namespace();
-        let text = EventText { kind, reason, message, from: "kubelet" };
+        let text = EventText {
+            kind,
+            reason,
+            message,
+            from: "kubelet",
+        };
         self.event(("Pod", &namespace, pod), &text, seen);
     }
 
     /// Seen again and again from some seconds after the fault until shortly before now.
     pub(crate) fn repeatedly(&self, after: i64, count: i64) -> Seen {
-        Seen { first: self.after(after), last: self.ago(25), count }
+        Seen {
+            first: self.after(after),
+            last: self.ago(25),
+            count,
+        }
     }
 
     /// The container waits and has never run.
@@ -122,7 +173,8 @@ impl Site {
         self.change_status(pod, |status| {
             status["phase"] = json!("Pending");
             container_off(status, at);
-            status["containerStatuses"][0]["state"] = json!({"waiting": {"reason": reason, "message": message}});
+            status["containerStatuses"][0]["state"] =
+                json!({"waiting": {"reason": reason, "message": message}});
             status["containerStatuses"][0]["started"] = json!(false);
             status["containerStatuses"][0]["imageID"] = json!("");
             if let Some(fields) = status["containerStatuses"][0].as_object_mut() {
@@ -136,13 +188,33 @@ impl Site {
     pub(crate) fn pull_fails(&mut self, pod: &str, image: &str, error: &str) {
         let back_off = format!("Back-off pulling image \"{image}\": ErrImagePull: {error}");
         self.waits(pod, "ImagePullBackOff", &back_off);
-        self.edit_pod(pod, |pod| pod["status"]["containerStatuses"][0]["image"] = json!(image));
+        self.edit_pod(pod, |pod| {
+            pod["status"]["containerStatuses"][0]["image"] = json!(image)
+        });
         let tries = self.repeatedly(2, 5);
-        self.kubelet(pod, "Normal", "Pulling", &format!("Pulling image \"{image}\""), tries);
-        self.kubelet(pod, "Warning", "Failed", &format!("Failed to pull image \"{image}\": {error}"), tries);
+        self.kubelet(
+            pod,
+            "Normal",
+            "Pulling",
+            &format!("Pulling image \"{image}\""),
+            tries,
+        );
+        self.kubelet(
+            pod,
+            "Warning",
+            "Failed",
+            &format!("Failed to pull image \"{image}\": {error}"),
+            tries,
+        );
         self.kubelet(pod, "Warning", "Failed", "Error: ErrImagePull", tries);
         let waiting = self.repeatedly(18, 31);
-        self.kubelet(pod, "Normal", "BackOff", &format!("Back-off pulling image \"{image}\""), waiting);
+        self.kubelet(
+            pod,
+            "Normal",
+            "BackOff",
+            &format!("Back-off pulling image \"{image}\""),
+            waiting,
+        );
         self.kubelet(pod, "Warning", "Failed", "Error: ImagePullBackOff", waiting);
     }
 
@@ -153,31 +225,55 @@ impl Site {
         let name = self.container_of(pod);
         let at = self.after(5);
         let namespace = self.namespace();
-        let uid = self.get("Pod", &namespace, pod)["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-        let message = format!("back-off 5m0s restarting failed container={name} pod={pod}_{namespace}({uid})");
+        let uid = self.get("Pod", &namespace, pod)["metadata"]["uid"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let message = format!(
+            "back-off 5m0s restarting failed container={name} pod={pod}_{namespace}({uid})"
+        );
         let ended = json!({"terminated": {"exitCode": exit.code, "reason": exit.reason, "startedAt": started.to_string(),
             "finishedAt": finished.to_string(), "containerID": format!("containerd://{}", self.rng.text("0123456789abcdef", 64))}});
         self.change_status(pod, |status| {
             container_off(status, at);
             let container = &mut status["containerStatuses"][0];
-            container["state"] = json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}});
+            container["state"] =
+                json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}});
             container["lastState"] = ended;
             container["restartCount"] = json!(exit.restarts);
             container["started"] = json!(false);
         });
         self.move_log_to_previous(pod);
-        let starts = Seen { first: self.after(3), last: finished - SignedDuration::from_secs(exit.lives), count: exit.restarts + 1 };
-        self.kubelet(pod, "Normal", "Created", &format!("Created container: {name}"), starts);
-        self.kubelet(pod, "Normal", "Started", &format!("Started container {name}"), starts);
+        let starts = Seen {
+            first: self.after(3),
+            last: finished - SignedDuration::from_secs(exit.lives),
+            count: exit.restarts + 1,
+        };
+        self.kubelet(
+            pod,
+            "Normal",
+            "Created",
+            &format!("Created container: {name}"),
+            starts,
+        );
+        self.kubelet(
+            pod,
+            "Normal",
+            "Started",
+            &format!("Started container {name}"),
+            starts,
+        );
         let held = self.repeatedly(15 + exit.lives, exit.restarts * 9);
-        let text = format!("Back-off restarting failed container {name} in pod {pod}_{namespace}({uid})");
+        let text =
+            format!("Back-off restarting failed container {name} in pod {pod}_{namespace}({uid})");
         self.kubelet(pod, "Warning", "BackOff", &text, held);
     }
 
     /// The log of a crashed instance: what it wrote is both the current and the previous log.
     fn move_log_to_previous(&mut self, pod: &str) {
         let namespace = self.namespace();
-        self.world.retain_logs(|key| key.namespace != namespace || key.pod != pod);
+        self.world
+            .retain_logs(|key| key.namespace != namespace || key.pod != pod);
     }
 
     /// Writes what a crashed instance wrote, for this instance and the one before.
@@ -185,7 +281,8 @@ impl Site {
         let at = self.ago(72);
         for (offset, previous) in [(0, false), (310, true)] {
             for (index, line) in lines.iter().enumerate() {
-                let moment = at - SignedDuration::from_secs(offset) + SignedDuration::from_millis(i64::try_from(index).unwrap_or(0) * 7);
+                let moment = at - SignedDuration::from_secs(offset)
+                    + SignedDuration::from_millis(i64::try_from(index).unwrap_or(0) * 7);
                 if previous {
                     self.previous_log(pod, &app.name, moment, line);
                 } else {
@@ -201,8 +298,18 @@ impl Site {
             status["containerStatuses"][0]["ready"] = json!(false);
             not_ready(status, since);
         });
-        let seen = Seen { first: since, last: self.ago(4), count: (self.now.duration_since(since).as_secs() / 10).max(1) };
-        self.kubelet(pod, "Warning", "Unhealthy", &format!("Readiness probe failed: {error}"), seen);
+        let seen = Seen {
+            first: since,
+            last: self.ago(4),
+            count: (self.now.duration_since(since).as_secs() / 10).max(1),
+        };
+        self.kubelet(
+            pod,
+            "Warning",
+            "Unhealthy",
+            &format!("Readiness probe failed: {error}"),
+            seen,
+        );
     }
 
     /// The scheduler finds no node.
@@ -220,15 +327,26 @@ impl Site {
         self.drop_logs(pod);
         self.forget_events(pod, "Scheduled");
         let count = (self.now.duration_since(since).as_secs() / 300).max(1);
-        let seen = Seen { first: since, last: self.ago(40), count };
-        self.scheduler_event((&namespace, pod), "Warning", "FailedScheduling", message, seen);
+        let seen = Seen {
+            first: since,
+            last: self.ago(40),
+            count,
+        };
+        self.scheduler_event(
+            (&namespace, pod),
+            "Warning",
+            "FailedScheduling",
+            message,
+            seen,
+        );
     }
 
     /// The kubelet prepares the pod and cannot finish.
     pub(crate) fn stuck_creating(&mut self, pod: &str, reason: &str, message: &str, count: i64) {
         self.waits(pod, "ContainerCreating", "");
         self.edit_pod(pod, |pod| {
-            pod["status"]["containerStatuses"][0]["state"] = json!({"waiting": {"reason": "ContainerCreating"}});
+            pod["status"]["containerStatuses"][0]["state"] =
+                json!({"waiting": {"reason": "ContainerCreating"}});
             if let Some(status) = pod["status"].as_object_mut() {
                 status.shift_remove("podIP");
                 status.shift_remove("podIPs");
@@ -242,14 +360,22 @@ impl Site {
     pub(crate) fn cannot_create(&mut self, set: &str, error: &str) {
         let namespace = self.namespace();
         let since = self.after(1);
-        let full = format!("pods \"{set}-{}\" is forbidden: {error}", self.rng.suffix(5));
+        let full = format!(
+            "pods \"{set}-{}\" is forbidden: {error}",
+            self.rng.suffix(5)
+        );
         let failure = condition("ReplicaFailure", "True", "FailedCreate", &full, since);
         self.edit("ReplicaSet", &namespace, set, |set| {
             set["status"]["conditions"] = json!([{"type": failure["type"], "status": "True", "reason": "FailedCreate",
                 "message": failure["message"], "lastTransitionTime": failure["lastTransitionTime"]}]);
         });
         let text = format!("Error creating: {full}");
-        let text = EventText { kind: "Warning", reason: "FailedCreate", message: &text, from: "replicaset-controller" };
+        let text = EventText {
+            kind: "Warning",
+            reason: "FailedCreate",
+            message: &text,
+            from: "replicaset-controller",
+        };
         let seen = self.repeatedly(1, 14);
         self.event(("ReplicaSet", &namespace, set), &text, seen);
     }
@@ -263,7 +389,10 @@ impl Site {
             let needle = format!("Created pod: {pod}");
             for event in self.all("Event") {
                 if event["message"] == json!(needle) {
-                    let name = event["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+                    let name = event["metadata"]["name"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .to_owned();
                     self.delete("Event", &namespace, &name);
                 }
             }
@@ -273,8 +402,12 @@ impl Site {
     fn forget_events(&mut self, object: &str, reason: &str) {
         let namespace = self.namespace();
         for event in self.all("Event") {
-            if event["involvedObject"]["name"] == json!(object) && event["reason"] == json!(reason) {
-                let name = event["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            if event["involvedObject"]["name"] == json!(object) && event["reason"] == json!(reason)
+            {
+                let name = event["metadata"]["name"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
                 self.delete("Event", &namespace, &name);
             }
         }
@@ -291,18 +424,25 @@ impl Site {
 
     fn container_of(&self, pod: &str) -> String {
         let pod = self.get("Pod", &self.names.namespace, pod);
-        pod["spec"]["containers"][0]["name"].as_str().unwrap_or_default().to_owned()
+        pod["spec"]["containers"][0]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     pub(crate) fn drop_logs(&mut self, pod: &str) {
         let namespace = self.namespace();
-        self.world.retain_logs(|key| key.namespace != namespace || key.pod != pod);
+        self.world
+            .retain_logs(|key| key.namespace != namespace || key.pod != pod);
     }
 
     /// The address of a pod.
     pub(crate) fn address_of(&self, pod: &str) -> String {
         let pod = self.get("Pod", &self.names.namespace, pod);
-        pod["status"]["podIP"].as_str().unwrap_or("10.244.1.2").to_owned()
+        pod["status"]["podIP"]
+            .as_str()
+            .unwrap_or("10.244.1.2")
+            .to_owned()
     }
 
     /// Writes failures into the logs of a workload, from the fault until now.
@@ -311,7 +451,13 @@ impl Site {
     }
 
     /// The same at a given level.
-    pub(crate) fn complain_at(&mut self, app: &App, level: super::log_lines::Level, message: &str, times: i64) {
+    pub(crate) fn complain_at(
+        &mut self,
+        app: &App,
+        level: super::log_lines::Level,
+        message: &str,
+        times: i64,
+    ) {
         let span = self.now.duration_since(self.fault_at).as_secs().max(1);
         for pod in self.pods_of(app) {
             for index in 0..times {
@@ -330,7 +476,10 @@ fn container_off(status: &mut Value, at: Timestamp) {
 }
 
 fn not_ready(status: &mut Value, since: Timestamp) {
-    let name = status["containerStatuses"][0]["name"].as_str().unwrap_or_default().to_owned();
+    let name = status["containerStatuses"][0]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     for condition in status["conditions"].as_array_mut().into_iter().flatten() {
         if condition["type"] == "Ready" || condition["type"] == "ContainersReady" {
             condition["status"] = json!("False");

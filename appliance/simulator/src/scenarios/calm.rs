@@ -28,11 +28,29 @@ pub(super) fn red_herring(params: &Params, id: &str) -> ScenarioRun {
                 }
             }
         });
-        let error = format!("Readiness probe failed: Get \"http://{}:{}/ready\": dial tcp: connect: connection refused", site.address_of(&pod), app.port);
-        let seen = Seen { first: site.after(21), last: site.after(31), count: 2 };
+        let error = format!(
+            "Readiness probe failed: Get \"http://{}:{}/ready\": dial tcp: connect: connection refused",
+            site.address_of(&pod),
+            app.port
+        );
+        let seen = Seen {
+            first: site.after(21),
+            last: site.after(31),
+            count: 2,
+        };
         site.kubelet(&pod, "Warning", "Unhealthy", &error, seen);
-        site.kubelet(&pod, "Normal", "Started", &format!("Started container {}", app.name), Seen::once(back));
-        let line = app.runtime.line(Level::Error, finished, "unexpected end of stream, shutting down");
+        site.kubelet(
+            &pod,
+            "Normal",
+            "Started",
+            &format!("Started container {}", app.name),
+            Seen::once(back),
+        );
+        let line = app.runtime.line(
+            Level::Error,
+            finished,
+            "unexpected end of stream, shutting down",
+        );
         site.previous_log(&pod, &app.name, finished, &line);
         let hello = app.runtime.hello(back, app.port);
         site.log(&pod, &app.name, back, &hello);

@@ -24,7 +24,10 @@ pub(crate) fn settle(site: &mut Site) {
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn count(object: &Value, pointer: &str) -> i64 {
@@ -34,7 +37,10 @@ fn count(object: &Value, pointer: &str) -> i64 {
 /// Whether the pod's Ready condition holds.
 pub(crate) fn is_ready(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array();
-    conditions.into_iter().flatten().any(|one| one["type"] == "Ready" && one["status"] == "True")
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|one| one["type"] == "Ready" && one["status"] == "True")
 }
 
 fn is_active(pod: &Value) -> bool {
@@ -54,8 +60,15 @@ fn settle_replica_sets(site: &mut Site, pods: &[Value]) {
         let ready = mine.iter().filter(|pod| is_ready(pod)).count();
         let mut status = set["status"].clone();
         status["replicas"] = json!(mine.len());
-        status["observedGeneration"] = set.pointer("/metadata/generation").cloned().unwrap_or(json!(1));
-        for (field, value) in [("fullyLabeledReplicas", mine.len()), ("readyReplicas", ready), ("availableReplicas", ready)] {
+        status["observedGeneration"] = set
+            .pointer("/metadata/generation")
+            .cloned()
+            .unwrap_or(json!(1));
+        for (field, value) in [
+            ("fullyLabeledReplicas", mine.len()),
+            ("readyReplicas", ready),
+            ("availableReplicas", ready),
+        ] {
             set_or_remove(&mut status, field, value);
         }
         put_status(site, "ReplicaSet", set, status);
@@ -80,13 +93,26 @@ fn settle_deployments(site: &mut Site) {
     let sets = site.all("ReplicaSet");
     for deployment in site.all("Deployment") {
         let uid = &deployment["metadata"]["uid"];
-        let revision = text(&deployment, "/metadata/annotations/deployment.kubernetes.io~1revision").to_owned();
+        let revision = text(
+            &deployment,
+            "/metadata/annotations/deployment.kubernetes.io~1revision",
+        )
+        .to_owned();
         let mine: Vec<&Value> = sets
             .iter()
             .filter(|set| set["metadata"]["ownerReferences"][0]["uid"] == *uid)
             .collect();
-        let newest = mine.iter().find(|set| text(set, "/metadata/annotations/deployment.kubernetes.io~1revision") == revision);
-        let sum = |field: &str| mine.iter().map(|set| count(set, &format!("/status/{field}"))).sum::<i64>();
+        let newest = mine.iter().find(|set| {
+            text(
+                set,
+                "/metadata/annotations/deployment.kubernetes.io~1revision",
+            ) == revision
+        });
+        let sum = |field: &str| {
+            mine.iter()
+                .map(|set| count(set, &format!("/status/{field}")))
+                .sum::<i64>()
+        };
         let wanted = count(&deployment, "/spec/replicas");
         let numbers = Numbers {
             wanted,
@@ -97,7 +123,13 @@ fn settle_deployments(site: &mut Site) {
         };
         let set_name = newest.map_or(String::new(), |set| text(set, "/metadata/name").to_owned());
         let failure = newest.and_then(|set| set["status"]["conditions"][0].as_object().cloned());
-        let status = deployment_status(site, &deployment, &numbers, &set_name, failure.map(Value::Object));
+        let status = deployment_status(
+            site,
+            &deployment,
+            &numbers,
+            &set_name,
+            failure.map(Value::Object),
+        );
         put_status(site, "Deployment", deployment, status);
     }
 }
@@ -110,28 +142,52 @@ struct Numbers {
     ready: i64,
 }
 
-fn deployment_status(site: &Site, deployment: &Value, numbers: &Numbers, set: &str, failure: Option<Value>) -> Value {
+fn deployment_status(
+    site: &Site,
+    deployment: &Value,
+    numbers: &Numbers,
+    set: &str,
+    failure: Option<Value>,
+) -> Value {
     let mut status = deployment["status"].clone();
     let fields = [
         ("replicas", numbers.replicas),
         ("updatedReplicas", numbers.updated),
         ("readyReplicas", numbers.ready),
         ("availableReplicas", numbers.ready),
-        ("unavailableReplicas", (numbers.wanted.max(numbers.replicas) - numbers.ready).max(0)),
+        (
+            "unavailableReplicas",
+            (numbers.wanted.max(numbers.replicas) - numbers.ready).max(0),
+        ),
     ];
     for (field, value) in fields {
         set_or_remove(&mut status, field, usize::try_from(value).unwrap_or(0));
     }
-    status["observedGeneration"] = deployment.pointer("/metadata/generation").cloned().unwrap_or(json!(1));
+    status["observedGeneration"] = deployment
+        .pointer("/metadata/generation")
+        .cloned()
+        .unwrap_or(json!(1));
     // 25 % rounded down may be missing, unless the deployment says a number.
-    let may_miss = deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"].as_i64().unwrap_or(numbers.wanted / 4);
+    let may_miss = deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"]
+        .as_i64()
+        .unwrap_or(numbers.wanted / 4);
     let available = numbers.ready >= numbers.wanted - may_miss;
     let old = |kind: &str| {
         let conditions = deployment["status"]["conditions"].as_array();
-        conditions.into_iter().flatten().find(|one| one["type"] == kind).cloned()
+        conditions
+            .into_iter()
+            .flatten()
+            .find(|one| one["type"] == kind)
+            .cloned()
     };
     let mut conditions = vec![available_condition(site, available, old("Available"))];
-    conditions.push(progress_condition(site, deployment, numbers, set, old("Progressing")));
+    conditions.push(progress_condition(
+        site,
+        deployment,
+        numbers,
+        set,
+        old("Progressing"),
+    ));
     if let Some(mut failure) = failure.filter(|one| one["type"] == "ReplicaFailure") {
         failure["lastUpdateTime"] = failure["lastTransitionTime"].clone();
         conditions.push(failure);
@@ -147,39 +203,87 @@ fn available_condition(site: &Site, available: bool, old: Option<Value>) -> Valu
     }
     let at = site.fault_at + SignedDuration::from_secs(35);
     if available {
-        condition("Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", at)
+        condition(
+            "Available",
+            "True",
+            "MinimumReplicasAvailable",
+            "Deployment has minimum availability.",
+            at,
+        )
     } else {
-        condition("Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.", at)
+        condition(
+            "Available",
+            "False",
+            "MinimumReplicasUnavailable",
+            "Deployment does not have minimum availability.",
+            at,
+        )
     }
 }
 
-fn progress_condition(site: &Site, deployment: &Value, numbers: &Numbers, set: &str, old: Option<Value>) -> Value {
+fn progress_condition(
+    site: &Site,
+    deployment: &Value,
+    numbers: &Numbers,
+    set: &str,
+    old: Option<Value>,
+) -> Value {
     let complete = numbers.updated >= numbers.wanted && numbers.updated_ready >= numbers.wanted;
-    let was_complete = old.as_ref().is_some_and(|old| old["reason"] == "NewReplicaSetAvailable");
-    let rolled = site.rollouts.get(text(deployment, "/metadata/name")).copied();
+    let was_complete = old
+        .as_ref()
+        .is_some_and(|old| old["reason"] == "NewReplicaSetAvailable");
+    let rolled = site
+        .rollouts
+        .get(text(deployment, "/metadata/name"))
+        .copied();
     let paused = deployment["spec"]["paused"] == json!(true);
     let Some(rolled) = rolled else {
         // No rollout since: a condition once true stays so when pods fail later.
         return match old {
             Some(mut old) if was_complete && text(&old, "/message").is_empty() => {
-                old["message"] = json!(format!("ReplicaSet \"{set}\" has successfully progressed."));
+                old["message"] =
+                    json!(format!("ReplicaSet \"{set}\" has successfully progressed."));
                 old
             }
             Some(old) => old,
-            None => condition("Progressing", "True", "NewReplicaSetAvailable", "", site.fault_at),
+            None => condition(
+                "Progressing",
+                "True",
+                "NewReplicaSetAvailable",
+                "",
+                site.fault_at,
+            ),
         };
     };
     if paused {
-        return condition("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused", rolled);
+        return condition(
+            "Progressing",
+            "Unknown",
+            "DeploymentPaused",
+            "Deployment is paused",
+            rolled,
+        );
     }
     if complete {
         let message = format!("ReplicaSet \"{set}\" has successfully progressed.");
-        return condition("Progressing", "True", "NewReplicaSetAvailable", &message, rolled + SignedDuration::from_secs(30));
+        return condition(
+            "Progressing",
+            "True",
+            "NewReplicaSetAvailable",
+            &message,
+            rolled + SignedDuration::from_secs(30),
+        );
     }
     let deadline = rolled + SignedDuration::from_secs(PROGRESS_DEADLINE);
     if site.now >= deadline {
         let message = format!("ReplicaSet \"{set}\" has timed out progressing.");
-        condition("Progressing", "False", "ProgressDeadlineExceeded", &message, deadline)
+        condition(
+            "Progressing",
+            "False",
+            "ProgressDeadlineExceeded",
+            &message,
+            deadline,
+        )
     } else {
         let message = format!("ReplicaSet \"{set}\" is progressing.");
         condition("Progressing", "True", "ReplicaSetUpdated", &message, rolled)
@@ -190,7 +294,10 @@ fn settle_others(site: &mut Site, pods: &[Value]) {
     for set in site.all("StatefulSet") {
         let mine = owned(pods, &set);
         let ready = mine.iter().filter(|pod| is_ready(pod)).count();
-        let hash = mine.first().map(|pod| pod["metadata"]["labels"]["controller-revision-hash"].clone()).unwrap_or_default();
+        let hash = mine
+            .first()
+            .map(|pod| pod["metadata"]["labels"]["controller-revision-hash"].clone())
+            .unwrap_or_default();
         let mut status = json!({"observedGeneration": set["metadata"]["generation"], "replicas": mine.len(), "collisionCount": 0,
                                 "currentRevision": hash, "updateRevision": hash, "currentReplicas": mine.len(), "updatedReplicas": mine.len()});
         set_or_remove(&mut status, "readyReplicas", ready);
@@ -204,7 +311,11 @@ fn settle_others(site: &mut Site, pods: &[Value]) {
         let mut status = json!({"currentNumberScheduled": mine.len(), "numberMisscheduled": 0, "desiredNumberScheduled": nodes,
                                 "numberReady": ready, "observedGeneration": set["metadata"]["generation"], "updatedNumberScheduled": mine.len()});
         set_or_remove(&mut status, "numberAvailable", ready);
-        set_or_remove(&mut status, "numberUnavailable", nodes.saturating_sub(ready));
+        set_or_remove(
+            &mut status,
+            "numberUnavailable",
+            nodes.saturating_sub(ready),
+        );
         put_status(site, "DaemonSet", set, status);
     }
 }
@@ -214,14 +325,18 @@ fn settle_endpoints(site: &mut Site, pods: &[Value]) {
     for service in site.all("Service") {
         let namespace = text(&service, "/metadata/namespace").to_owned();
         let name = text(&service, "/metadata/name").to_owned();
-        let Some(selector) = service["spec"]["selector"].as_object() else { continue };
+        let Some(selector) = service["spec"]["selector"].as_object() else {
+            continue;
+        };
         let chosen: Vec<&Value> = pods
             .iter()
             .filter(|pod| {
                 pod["metadata"]["namespace"] == json!(namespace)
                     && is_active(pod)
                     && !text(pod, "/status/podIP").is_empty()
-                    && selector.iter().all(|(key, value)| pod["metadata"]["labels"][key] == *value)
+                    && selector
+                        .iter()
+                        .all(|(key, value)| pod["metadata"]["labels"][key] == *value)
             })
             .collect();
         put_endpoints(site, &service, &namespace, &name, &chosen);
@@ -229,16 +344,27 @@ fn settle_endpoints(site: &mut Site, pods: &[Value]) {
 }
 
 fn put_endpoints(site: &mut Site, service: &Value, namespace: &str, name: &str, chosen: &[&Value]) {
-    let created = service["metadata"]["creationTimestamp"].as_str().and_then(|text| text.parse().ok()).unwrap_or(site.now);
+    let created = service["metadata"]["creationTimestamp"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(site.now);
     let ports: Vec<Value> = service["spec"]["ports"]
         .as_array()
         .into_iter()
         .flatten()
         .map(|port| json!({"name": port["name"], "port": port["targetPort"], "protocol": port["protocol"]}))
         .collect();
-    let address = |pod: &Value| json!({"ip": pod["status"]["podIP"], "nodeName": pod["spec"]["nodeName"],
-        "targetRef": {"kind": "Pod", "namespace": namespace, "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}});
-    let part = |wanted: bool| -> Vec<Value> { chosen.iter().filter(|pod| is_ready(pod) == wanted).map(|pod| address(pod)).collect() };
+    let address = |pod: &Value| {
+        json!({"ip": pod["status"]["podIP"], "nodeName": pod["spec"]["nodeName"],
+        "targetRef": {"kind": "Pod", "namespace": namespace, "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}})
+    };
+    let part = |wanted: bool| -> Vec<Value> {
+        chosen
+            .iter()
+            .filter(|pod| is_ready(pod) == wanted)
+            .map(|pod| address(pod))
+            .collect()
+    };
     let (ready, unready) = (part(true), part(false));
     let mut subset = json!({"ports": ports});
     if !ready.is_empty() {
@@ -258,7 +384,8 @@ fn put_endpoints(site: &mut Site, service: &Value, namespace: &str, name: &str, 
     }
     site.put("Endpoints", endpoints);
     let old = site.all("EndpointSlice").into_iter().find(|slice| {
-        slice["metadata"]["namespace"] == json!(namespace) && slice["metadata"]["labels"]["kubernetes.io/service-name"] == json!(name)
+        slice["metadata"]["namespace"] == json!(namespace)
+            && slice["metadata"]["labels"]["kubernetes.io/service-name"] == json!(name)
     });
     let meta = match old {
         Some(old) => old["metadata"].clone(),
@@ -278,8 +405,15 @@ fn put_endpoints(site: &mut Site, service: &Value, namespace: &str, name: &str, 
                    "nodeName": pod["spec"]["nodeName"], "targetRef": address(pod)["targetRef"]})
         })
         .collect();
-    let ports = if chosen.is_empty() { json!([]) } else { json!(ports) };
-    site.put("EndpointSlice", json!({"metadata": meta, "addressType": "IPv4", "endpoints": endpoints, "ports": ports}));
+    let ports = if chosen.is_empty() {
+        json!([])
+    } else {
+        json!(ports)
+    };
+    site.put(
+        "EndpointSlice",
+        json!({"metadata": meta, "addressType": "IPv4", "endpoints": endpoints, "ports": ports}),
+    );
 }
 
 /// Millicores or bytes of a quantity.
@@ -304,13 +438,21 @@ pub(crate) fn quantity(text: &str) -> i64 {
 fn settle_quotas(site: &mut Site, pods: &[Value]) {
     for quota in site.all("ResourceQuota") {
         let namespace = quota["metadata"]["namespace"].clone();
-        let mine: Vec<&Value> = pods.iter().filter(|pod| pod["metadata"]["namespace"] == namespace && is_active(pod)).collect();
+        let mine: Vec<&Value> = pods
+            .iter()
+            .filter(|pod| pod["metadata"]["namespace"] == namespace && is_active(pod))
+            .collect();
         let hard = quota["spec"]["hard"].clone();
         let mut used = serde_json::Map::new();
         for (resource, _) in hard.as_object().into_iter().flatten() {
             used.insert(resource.clone(), json!(usage(resource, &mine)));
         }
-        put_status(site, "ResourceQuota", quota, json!({"hard": hard, "used": used}));
+        put_status(
+            site,
+            "ResourceQuota",
+            quota,
+            json!({"hard": hard, "used": used}),
+        );
     }
 }
 
@@ -319,12 +461,20 @@ fn usage(resource: &str, pods: &[&Value]) -> String {
     if resource == "pods" {
         return pods.len().to_string();
     }
-    let Some((part, name)) = resource.split_once('.') else { return "0".to_owned() };
+    let Some((part, name)) = resource.split_once('.') else {
+        return "0".to_owned();
+    };
     let total: i64 = pods
         .iter()
         .flat_map(|pod| pod["spec"]["containers"].as_array().into_iter().flatten())
         .map(|container| container["resources"][part][name].as_str().unwrap_or("0"))
-        .map(|text| if name == "cpu" && !text.ends_with('m') { quantity(text) * 1000 } else { quantity(text) })
+        .map(|text| {
+            if name == "cpu" && !text.ends_with('m') {
+                quantity(text) * 1000
+            } else {
+                quantity(text)
+            }
+        })
         .sum();
     if name == "cpu" {
         format!("{total}m")
@@ -340,7 +490,11 @@ fn settle_budgets(site: &mut Site, pods: &[Value]) {
             .iter()
             .filter(|pod| {
                 pod["metadata"]["namespace"] == budget["metadata"]["namespace"]
-                    && labels.as_object().into_iter().flatten().all(|(key, value)| pod["metadata"]["labels"][key] == *value)
+                    && labels
+                        .as_object()
+                        .into_iter()
+                        .flatten()
+                        .all(|(key, value)| pod["metadata"]["labels"][key] == *value)
             })
             .collect();
         let healthy = i64::try_from(mine.iter().filter(|pod| is_ready(pod)).count()).unwrap_or(0);

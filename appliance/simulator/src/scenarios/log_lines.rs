@@ -35,7 +35,9 @@ impl Runtime {
             Self::Go => format!("time={at:.3} level={upper} msg={message:?}"),
             Self::Java => {
                 let at = format!("{at:.3}").replace('Z', "Z ");
-                format!("{at} {upper:>5} 1 --- [nio-8080-exec-3] c.e.service.RequestHandler : {message}")
+                format!(
+                    "{at} {upper:>5} 1 --- [nio-8080-exec-3] c.e.service.RequestHandler : {message}"
+                )
             }
             Self::Node => {
                 let number = match level {
@@ -43,11 +45,19 @@ impl Runtime {
                     Level::Warn => 40,
                     Level::Error => 50,
                 };
-                json!({"level": number, "time": at.as_millisecond(), "pid": 1, "msg": message}).to_string()
+                json!({"level": number, "time": at.as_millisecond(), "pid": 1, "msg": message})
+                    .to_string()
             }
             Self::Python => {
-                let at = format!("{at:.3}").replace('T', " ").replace('Z', "").replace('.', ",");
-                let word = if level == Level::Warn { "WARNING" } else { upper };
+                let at = format!("{at:.3}")
+                    .replace('T', " ")
+                    .replace('Z', "")
+                    .replace('.', ",");
+                let word = if level == Level::Warn {
+                    "WARNING"
+                } else {
+                    upper
+                };
                 format!("{at} {word} [app.{lower}] {message}")
             }
             Self::Postgres => {
@@ -120,12 +130,16 @@ impl Runtime {
         };
         let trace = lines.iter().map(|line| (*line).to_owned());
         match self {
-            Self::Go => std::iter::once(format!("panic: {error}")).chain(trace).collect(),
+            Self::Go => std::iter::once(format!("panic: {error}"))
+                .chain(trace)
+                .collect(),
             Self::Python => std::iter::once("Traceback (most recent call last):".to_owned())
                 .chain(trace)
                 .chain([error.to_owned()])
                 .collect(),
-            _ => std::iter::once(self.line(Level::Error, at, error)).chain(trace).collect(),
+            _ => std::iter::once(self.line(Level::Error, at, error))
+                .chain(trace)
+                .collect(),
         }
     }
 }

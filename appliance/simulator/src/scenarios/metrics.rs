@@ -24,13 +24,18 @@ type Labels = BTreeMap<String, String>;
 
 /// Labels out of pairs.
 pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// Sample times of the last hour, Unix seconds.
 fn times(site: &Site) -> Vec<i64> {
     let end = site.now.as_second();
-    (0..=HISTORY / STEP).map(|index| end - HISTORY + index * STEP).collect()
+    (0..=HISTORY / STEP)
+        .map(|index| end - HISTORY + index * STEP)
+        .collect()
 }
 
 /// How traffic of a service goes.
@@ -54,8 +59,18 @@ pub(crate) fn settle(site: &mut Site) {
         node_series(site, index);
     }
     for app in site.apps.clone() {
-        if app.role != Role::Database && site.world.series.of("http_requests_total").all(|(labels, _)| labels["service"] != app.name) {
-            let healthy = Traffic { rate: app.load * app.replicas as f64, errors: 0.002, latency: 0.02 + site.rng.unit() * 0.08 };
+        if app.role != Role::Database
+            && site
+                .world
+                .series
+                .of("http_requests_total")
+                .all(|(labels, _)| labels["service"] != app.name)
+        {
+            let healthy = Traffic {
+                rate: app.load * app.replicas as f64,
+                errors: 0.002,
+                latency: 0.02 + site.rng.unit() * 0.08,
+            };
             let start = site.now.as_second() - HISTORY;
             site.traffic(&app.name, start, healthy);
         }
@@ -69,7 +84,12 @@ fn end_deleted(site: &mut Site) {
     let alive: BTreeSet<(String, String)> = site
         .all("Pod")
         .iter()
-        .map(|pod| (text(pod, "/metadata/namespace"), text(pod, "/metadata/name")))
+        .map(|pod| {
+            (
+                text(pod, "/metadata/namespace"),
+                text(pod, "/metadata/name"),
+            )
+        })
         .collect();
     let fault = site.fault_at.as_second() as f64;
     let names: Vec<String> = site.world.series.names().map(str::to_owned).collect();
@@ -78,12 +98,18 @@ fn end_deleted(site: &mut Site) {
             (Some(namespace), Some(pod)) => !alive.contains(&(namespace.clone(), pod.clone())),
             _ => false,
         };
-        site.world.series.edit(&name, gone, |_, samples| samples.retain(|sample| sample.at < fault));
+        site.world.series.edit(&name, gone, |_, samples| {
+            samples.retain(|sample| sample.at < fault)
+        });
     }
 }
 
 fn text(object: &Value, pointer: &str) -> String {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn seconds(object: &Value, pointer: &str) -> Option<i64> {
@@ -93,17 +119,45 @@ fn seconds(object: &Value, pointer: &str) -> Option<i64> {
 
 /// CPU and memory of the containers of a pod that runs.
 fn container_series(site: &mut Site, pod: &Value) {
-    let (namespace, name) = (text(pod, "/metadata/namespace"), text(pod, "/metadata/name"));
+    let (namespace, name) = (
+        text(pod, "/metadata/namespace"),
+        text(pod, "/metadata/name"),
+    );
     let node = text(pod, "/spec/nodeName");
-    let Some(start) = seconds(pod, "/status/startTime") else { return };
-    let containers = pod["spec"]["containers"].as_array().cloned().unwrap_or_default();
+    let Some(start) = seconds(pod, "/status/startTime") else {
+        return;
+    };
+    let containers = pod["spec"]["containers"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     for container in containers {
-        let key = labels(&[("namespace", &namespace), ("pod", &name), ("container", &text(&container, "/name")), ("node", &node), ("job", "kubelet")]);
-        if site.world.series.of("container_memory_working_set_bytes").any(|(labels, _)| *labels == key) {
+        let key = labels(&[
+            ("namespace", &namespace),
+            ("pod", &name),
+            ("container", &text(&container, "/name")),
+            ("node", &node),
+            ("job", "kubelet"),
+        ]);
+        if site
+            .world
+            .series
+            .of("container_memory_working_set_bytes")
+            .any(|(labels, _)| *labels == key)
+        {
             continue;
         }
-        let cpu_limit = quantity(container["resources"]["limits"]["cpu"].as_str().unwrap_or("400m")) as f64 / 1000.0;
-        let memory_limit = quantity(container["resources"]["limits"]["memory"].as_str().unwrap_or("256Mi")) as f64;
+        let cpu_limit = quantity(
+            container["resources"]["limits"]["cpu"]
+                .as_str()
+                .unwrap_or("400m"),
+        ) as f64
+            / 1000.0;
+        let memory_limit = quantity(
+            container["resources"]["limits"]["memory"]
+                .as_str()
+                .unwrap_or("256Mi"),
+        ) as f64;
         let busy = cpu_limit * (0.12 + site.rng.unit() * 0.15);
         let resident = memory_limit * (0.35 + site.rng.unit() * 0.15);
         let mut used = (site.now.as_second() - start) as f64 * busy;
@@ -113,12 +167,16 @@ fn container_series(site: &mut Site, pod: &Value) {
             periods += STEP as f64 * 10.0;
             let memory = resident * (0.97 + site.rng.unit() * 0.06);
             let at = at as f64;
-            let mut push = |name: &str, value: f64| site.world.series.push(name, &key, Sample { at, value });
+            let mut push =
+                |name: &str, value: f64| site.world.series.push(name, &key, Sample { at, value });
             push("container_cpu_usage_seconds_total", used.round());
             push("container_memory_working_set_bytes", memory.round());
             push("container_spec_memory_limit_bytes", memory_limit);
             push("container_cpu_cfs_periods_total", periods);
-            push("container_cpu_cfs_throttled_periods_total", (periods * 0.01).round());
+            push(
+                "container_cpu_cfs_throttled_periods_total",
+                (periods * 0.01).round(),
+            );
         }
     }
 }
@@ -126,20 +184,58 @@ fn container_series(site: &mut Site, pod: &Value) {
 fn node_series(site: &mut Site, index: usize) {
     let name = site.names.nodes[index].clone();
     let instance = format!("{}:9100", super::workload::node_address(index));
-    let key = labels(&[("instance", &instance), ("node", &name), ("job", "node-exporter")]);
-    if site.world.series.of("node_load1").any(|(labels, _)| *labels == key) {
+    let key = labels(&[
+        ("instance", &instance),
+        ("node", &name),
+        ("job", "node-exporter"),
+    ]);
+    if site
+        .world
+        .series
+        .of("node_load1")
+        .any(|(labels, _)| *labels == key)
+    {
         return;
     }
     let node = site.get("Node", "", &name);
-    let total = quantity(node["status"]["capacity"]["memory"].as_str().unwrap_or("16Gi")) as f64;
+    let total = quantity(
+        node["status"]["capacity"]["memory"]
+            .as_str()
+            .unwrap_or("16Gi"),
+    ) as f64;
     let disk = 215_000_000_000.0;
-    let root: Labels = key.clone().into_iter().chain([("mountpoint".to_owned(), "/".to_owned())]).collect();
-    let kubelet = labels(&[("instance", &instance.replace("9100", "10250")), ("node", &name), ("job", "kubelet")]);
-    let (busy, free, left) = (1.0 + site.rng.unit() * 2.0, 0.45 + site.rng.unit() * 0.2, 0.4 + site.rng.unit() * 0.3);
+    let root: Labels = key
+        .clone()
+        .into_iter()
+        .chain([("mountpoint".to_owned(), "/".to_owned())])
+        .collect();
+    let kubelet = labels(&[
+        ("instance", &instance.replace("9100", "10250")),
+        ("node", &name),
+        ("job", "kubelet"),
+    ]);
+    let (busy, free, left) = (
+        1.0 + site.rng.unit() * 2.0,
+        0.45 + site.rng.unit() * 0.2,
+        0.4 + site.rng.unit() * 0.3,
+    );
     for at in times(site) {
         let mut noise = || 0.96 + site.rng.unit() * 0.08;
-        let (load, available, space) = (busy * noise(), (total * free * noise()).round(), (disk * left).round());
-        let mut push = |name: &str, labels: &Labels, value: f64| site.world.series.push(name, labels, Sample { at: at as f64, value });
+        let (load, available, space) = (
+            busy * noise(),
+            (total * free * noise()).round(),
+            (disk * left).round(),
+        );
+        let mut push = |name: &str, labels: &Labels, value: f64| {
+            site.world.series.push(
+                name,
+                labels,
+                Sample {
+                    at: at as f64,
+                    value,
+                },
+            )
+        };
         push("up", &key, 1.0);
         push("up", &kubelet, 1.0);
         push("node_load1", &key, (load * 100.0).round() / 100.0);
@@ -152,16 +248,42 @@ fn node_series(site: &mut Site, index: usize) {
 
 fn volume_series(site: &mut Site) {
     for claim in site.all("PersistentVolumeClaim") {
-        let key = labels(&[("namespace", &text(&claim, "/metadata/namespace")), ("persistentvolumeclaim", &text(&claim, "/metadata/name")), ("job", "kubelet")]);
+        let key = labels(&[
+            ("namespace", &text(&claim, "/metadata/namespace")),
+            ("persistentvolumeclaim", &text(&claim, "/metadata/name")),
+            ("job", "kubelet"),
+        ]);
         let bound = claim["status"]["phase"] == "Bound";
-        if !bound || site.world.series.of("kubelet_volume_stats_capacity_bytes").any(|(labels, _)| *labels == key) {
+        if !bound
+            || site
+                .world
+                .series
+                .of("kubelet_volume_stats_capacity_bytes")
+                .any(|(labels, _)| *labels == key)
+        {
             continue;
         }
-        let capacity = quantity(claim["status"]["capacity"]["storage"].as_str().unwrap_or("20Gi")) as f64;
+        let capacity = quantity(
+            claim["status"]["capacity"]["storage"]
+                .as_str()
+                .unwrap_or("20Gi"),
+        ) as f64;
         for at in times(site) {
-            let mut push = |name: &str, value: f64| site.world.series.push(name, &key, Sample { at: at as f64, value });
+            let mut push = |name: &str, value: f64| {
+                site.world.series.push(
+                    name,
+                    &key,
+                    Sample {
+                        at: at as f64,
+                        value,
+                    },
+                )
+            };
             push("kubelet_volume_stats_capacity_bytes", capacity);
-            push("kubelet_volume_stats_available_bytes", (capacity * 0.58).round());
+            push(
+                "kubelet_volume_stats_available_bytes",
+                (capacity * 0.58).round(),
+            );
         }
     }
 }
@@ -171,60 +293,153 @@ fn state_series(site: &mut Site) {
     let mut now: Vec<(&str, Labels, f64)> = Vec::new();
     let truth = |holds: bool| f64::from(u8::from(holds));
     for pod in site.all("Pod") {
-        let (namespace, name) = (text(&pod, "/metadata/namespace"), text(&pod, "/metadata/name"));
+        let (namespace, name) = (
+            text(&pod, "/metadata/namespace"),
+            text(&pod, "/metadata/name"),
+        );
         let key = |more: &[(&str, &str)]| {
-            let mut key = labels(&[("namespace", &namespace), ("pod", &name), ("job", "kube-state-metrics")]);
+            let mut key = labels(&[
+                ("namespace", &namespace),
+                ("pod", &name),
+                ("job", "kube-state-metrics"),
+            ]);
             key.extend(labels(more));
             key
         };
         for phase in ["Pending", "Running", "Failed"] {
-            now.push(("kube_pod_status_phase", key(&[("phase", phase)]), truth(pod["status"]["phase"] == phase)));
+            now.push((
+                "kube_pod_status_phase",
+                key(&[("phase", phase)]),
+                truth(pod["status"]["phase"] == phase),
+            ));
         }
-        now.push(("kube_pod_status_ready", key(&[("condition", "true")]), truth(is_ready(&pod))));
-        for status in pod["status"]["containerStatuses"].as_array().into_iter().flatten() {
+        now.push((
+            "kube_pod_status_ready",
+            key(&[("condition", "true")]),
+            truth(is_ready(&pod)),
+        ));
+        for status in pod["status"]["containerStatuses"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
             let container = text(status, "/name");
             let restarts = status["restartCount"].as_f64().unwrap_or(0.0);
-            now.push(("kube_pod_container_status_restarts_total", key(&[("container", &container)]), restarts));
+            now.push((
+                "kube_pod_container_status_restarts_total",
+                key(&[("container", &container)]),
+                restarts,
+            ));
             let waiting = text(status, "/state/waiting/reason");
             if !waiting.is_empty() {
-                now.push(("kube_pod_container_status_waiting_reason", key(&[("container", &container), ("reason", &waiting)]), 1.0));
+                now.push((
+                    "kube_pod_container_status_waiting_reason",
+                    key(&[("container", &container), ("reason", &waiting)]),
+                    1.0,
+                ));
             }
             let last = text(status, "/lastState/terminated/reason");
             if !last.is_empty() {
-                now.push(("kube_pod_container_status_last_terminated_reason", key(&[("container", &container), ("reason", &last)]), 1.0));
+                now.push((
+                    "kube_pod_container_status_last_terminated_reason",
+                    key(&[("container", &container), ("reason", &last)]),
+                    1.0,
+                ));
             }
         }
     }
     for (kind, label, fields) in [
-        ("Deployment", "deployment", &[("kube_deployment_spec_replicas", "/spec/replicas"), ("kube_deployment_status_replicas_available", "/status/availableReplicas"),
-                                       ("kube_deployment_status_replicas_updated", "/status/updatedReplicas")][..]),
-        ("StatefulSet", "statefulset", &[("kube_statefulset_replicas", "/spec/replicas"), ("kube_statefulset_status_replicas_ready", "/status/readyReplicas")][..]),
-        ("DaemonSet", "daemonset", &[("kube_daemonset_status_desired_number_scheduled", "/status/desiredNumberScheduled"), ("kube_daemonset_status_number_ready", "/status/numberReady")][..]),
+        (
+            "Deployment",
+            "deployment",
+            &[
+                ("kube_deployment_spec_replicas", "/spec/replicas"),
+                (
+                    "kube_deployment_status_replicas_available",
+                    "/status/availableReplicas",
+                ),
+                (
+                    "kube_deployment_status_replicas_updated",
+                    "/status/updatedReplicas",
+                ),
+            ][..],
+        ),
+        (
+            "StatefulSet",
+            "statefulset",
+            &[
+                ("kube_statefulset_replicas", "/spec/replicas"),
+                (
+                    "kube_statefulset_status_replicas_ready",
+                    "/status/readyReplicas",
+                ),
+            ][..],
+        ),
+        (
+            "DaemonSet",
+            "daemonset",
+            &[
+                (
+                    "kube_daemonset_status_desired_number_scheduled",
+                    "/status/desiredNumberScheduled",
+                ),
+                ("kube_daemonset_status_number_ready", "/status/numberReady"),
+            ][..],
+        ),
     ] {
         for object in site.all(kind) {
-            let key = labels(&[("namespace", &text(&object, "/metadata/namespace")), (label, &text(&object, "/metadata/name")), ("job", "kube-state-metrics")]);
+            let key = labels(&[
+                ("namespace", &text(&object, "/metadata/namespace")),
+                (label, &text(&object, "/metadata/name")),
+                ("job", "kube-state-metrics"),
+            ]);
             for (metric, pointer) in fields {
-                let value = object.pointer(pointer).and_then(Value::as_f64).unwrap_or(0.0);
+                let value = object
+                    .pointer(pointer)
+                    .and_then(Value::as_f64)
+                    .unwrap_or(0.0);
                 now.push((metric, key.clone(), value));
             }
         }
     }
     for node in site.all("Node") {
         let name = text(&node, "/metadata/name");
-        for condition in node["status"]["conditions"].as_array().into_iter().flatten() {
-            let key = labels(&[("node", &name), ("condition", &text(condition, "/type")), ("status", "true"), ("job", "kube-state-metrics")]);
-            now.push(("kube_node_status_condition", key, truth(condition["status"] == "True")));
+        for condition in node["status"]["conditions"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let key = labels(&[
+                ("node", &name),
+                ("condition", &text(condition, "/type")),
+                ("status", "true"),
+                ("job", "kube-state-metrics"),
+            ]);
+            now.push((
+                "kube_node_status_condition",
+                key,
+                truth(condition["status"] == "True"),
+            ));
         }
         let key = labels(&[("node", &name), ("job", "kube-state-metrics")]);
-        now.push(("kube_node_spec_unschedulable", key, truth(node["spec"]["unschedulable"] == true)));
+        now.push((
+            "kube_node_spec_unschedulable",
+            key,
+            truth(node["spec"]["unschedulable"] == true),
+        ));
     }
     for quota in site.all("ResourceQuota") {
         for kind in ["hard", "used"] {
             for (resource, value) in quota["status"][kind].as_object().into_iter().flatten() {
                 let amount = value.as_str().unwrap_or_default();
                 let scale = if amount.ends_with('m') { 1000.0 } else { 1.0 };
-                let key = labels(&[("namespace", &text(&quota, "/metadata/namespace")), ("resourcequota", &text(&quota, "/metadata/name")),
-                                   ("resource", resource), ("type", kind), ("job", "kube-state-metrics")]);
+                let key = labels(&[
+                    ("namespace", &text(&quota, "/metadata/namespace")),
+                    ("resourcequota", &text(&quota, "/metadata/name")),
+                    ("resource", resource),
+                    ("type", kind),
+                    ("job", "kube-state-metrics"),
+                ]);
                 now.push(("kube_resourcequota", key, quantity(amount) as f64 / scale));
             }
         }
@@ -235,16 +450,32 @@ fn state_series(site: &mut Site) {
 
 /// Sets the present values from `from` on, and drops what is no longer said.
 fn step(store: &mut SeriesStore, now: &[(&str, Labels, f64)], from: i64, times: &[i64]) {
-    let said: BTreeSet<(&str, &Labels)> = now.iter().map(|(name, labels, _)| (*name, labels)).collect();
+    let said: BTreeSet<(&str, &Labels)> = now
+        .iter()
+        .map(|(name, labels, _)| (*name, labels))
+        .collect();
     let names: BTreeSet<&str> = now.iter().map(|(name, _, _)| *name).collect();
     for name in names {
         let silent = |labels: &Labels| !said.contains(&(name, labels));
-        store.edit(name, silent, |_, samples| samples.retain(|sample| sample.at < from as f64));
+        store.edit(name, silent, |_, samples| {
+            samples.retain(|sample| sample.at < from as f64)
+        });
     }
     for (name, labels, value) in now {
-        store.edit(name, |other| other == labels, |_, samples| samples.retain(|sample| sample.at < from as f64));
+        store.edit(
+            name,
+            |other| other == labels,
+            |_, samples| samples.retain(|sample| sample.at < from as f64),
+        );
         for at in times.iter().filter(|at| **at >= from) {
-            store.push(name, labels, Sample { at: *at as f64, value: *value });
+            store.push(
+                name,
+                labels,
+                Sample {
+                    at: *at as f64,
+                    value: *value,
+                },
+            );
         }
     }
 }
@@ -256,7 +487,11 @@ impl Site {
     /// Lets a service have that traffic from `from` (Unix seconds) on.
     pub(crate) fn traffic(&mut self, service: &str, from: i64, traffic: Traffic) {
         let namespace = self.namespace();
-        let base = [("namespace", namespace.as_str()), ("service", service), ("job", service)];
+        let base = [
+            ("namespace", namespace.as_str()),
+            ("service", service),
+            ("job", service),
+        ];
         let key = |more: &[(&str, &str)]| {
             let mut key = labels(&base);
             key.extend(labels(more));
@@ -264,16 +499,41 @@ impl Site {
         };
         let codes = [("200", 1.0 - traffic.errors), ("500", traffic.errors)];
         for (code, share) in codes {
-            self.counter("http_requests_total", &key(&[("code", code)]), from, traffic.rate * share);
+            self.counter(
+                "http_requests_total",
+                &key(&[("code", code)]),
+                from,
+                traffic.rate * share,
+            );
         }
         // Durations spread exponentially about the typical one.
         let below = |bound: f64| 1.0 - (-bound / traffic.latency.max(0.001)).exp();
         for bound in BUCKETS {
-            self.counter("http_request_duration_seconds_bucket", &key(&[("le", &bound.to_string())]), from, traffic.rate * below(bound));
+            self.counter(
+                "http_request_duration_seconds_bucket",
+                &key(&[("le", &bound.to_string())]),
+                from,
+                traffic.rate * below(bound),
+            );
         }
-        self.counter("http_request_duration_seconds_bucket", &key(&[("le", "+Inf")]), from, traffic.rate);
-        self.counter("http_request_duration_seconds_count", &key(&[]), from, traffic.rate);
-        self.counter("http_request_duration_seconds_sum", &key(&[]), from, traffic.rate * traffic.latency);
+        self.counter(
+            "http_request_duration_seconds_bucket",
+            &key(&[("le", "+Inf")]),
+            from,
+            traffic.rate,
+        );
+        self.counter(
+            "http_request_duration_seconds_count",
+            &key(&[]),
+            from,
+            traffic.rate,
+        );
+        self.counter(
+            "http_request_duration_seconds_sum",
+            &key(&[]),
+            from,
+            traffic.rate * traffic.latency,
+        );
     }
 
     /// Lets a counter rise by `rate` per second from `from` on.
@@ -282,21 +542,41 @@ impl Site {
         let earlier: Vec<Sample> = store
             .of(name)
             .find(|(other, _)| *other == labels)
-            .map(|(_, samples)| samples.iter().copied().filter(|sample| sample.at < from as f64).collect())
+            .map(|(_, samples)| {
+                samples
+                    .iter()
+                    .copied()
+                    .filter(|sample| sample.at < from as f64)
+                    .collect()
+            })
             .unwrap_or_default();
-        let mut value = earlier.last().map_or((rate * 86_400.0).round(), |last| last.value);
+        let mut value = earlier
+            .last()
+            .map_or((rate * 86_400.0).round(), |last| last.value);
         let mut samples = earlier;
         for at in times(self).into_iter().filter(|at| *at >= from) {
             value += rate * STEP as f64;
-            samples.push(Sample { at: at as f64, value: (value * 100.0).round() / 100.0 });
+            samples.push(Sample {
+                at: at as f64,
+                value: (value * 100.0).round() / 100.0,
+            });
         }
         self.world.series.set(name, labels.clone(), samples);
     }
 
     /// Changes a gauge from the fault on: `value` gets the seconds since and the value before.
-    pub(crate) fn gauge(&mut self, name: &str, which: &[(&str, &str)], value: impl Fn(f64, f64) -> f64) {
+    pub(crate) fn gauge(
+        &mut self,
+        name: &str,
+        which: &[(&str, &str)],
+        value: impl Fn(f64, f64) -> f64,
+    ) {
         let from = self.fault_at.as_second() as f64;
-        let matches = |labels: &Labels| which.iter().all(|(key, wanted)| labels.get(*key).is_some_and(|found| found == wanted));
+        let matches = |labels: &Labels| {
+            which
+                .iter()
+                .all(|(key, wanted)| labels.get(*key).is_some_and(|found| found == wanted))
+        };
         self.world.series.edit(name, matches, |_, samples| {
             for sample in samples.iter_mut().filter(|sample| sample.at >= from) {
                 sample.value = value(sample.at - from, sample.value);
@@ -305,11 +585,19 @@ impl Site {
     }
 
     /// Sets a new gauge over the whole hour: `value` gets seconds since the fault (negative before).
-    pub(crate) fn new_gauge(&mut self, name: &str, pairs: &[(&str, &str)], value: impl Fn(f64) -> f64) {
+    pub(crate) fn new_gauge(
+        &mut self,
+        name: &str,
+        pairs: &[(&str, &str)],
+        value: impl Fn(f64) -> f64,
+    ) {
         let fault = self.fault_at.as_second();
         let samples = times(self)
             .into_iter()
-            .map(|at| Sample { at: at as f64, value: value((at - fault) as f64) })
+            .map(|at| Sample {
+                at: at as f64,
+                value: value((at - fault) as f64),
+            })
             .collect();
         self.world.series.set(name, labels(pairs), samples);
     }

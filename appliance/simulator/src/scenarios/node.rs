@@ -14,11 +14,25 @@ fn victim_node(site: &mut Site) -> String {
     let namespace = site.namespace();
     let pods = site.pods_of(&front);
     let pod = site.rng.pick(&pods).clone();
-    site.get("Pod", &namespace, &pod)["spec"]["nodeName"].as_str().unwrap_or_default().to_owned()
+    site.get("Pod", &namespace, &pod)["spec"]["nodeName"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
-fn set_condition(node: &mut Value, kind: &str, status: &str, reason: &str, message: &str, at: Timestamp) {
-    for condition in node["status"]["conditions"].as_array_mut().into_iter().flatten() {
+fn set_condition(
+    node: &mut Value,
+    kind: &str,
+    status: &str,
+    reason: &str,
+    message: &str,
+    at: Timestamp,
+) {
+    for condition in node["status"]["conditions"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
         if condition["type"] == json!(kind) {
             condition["status"] = json!(status);
             condition["reason"] = json!(reason);
@@ -35,17 +49,32 @@ fn unready_pods_of(site: &mut Site, node: &str, at: Timestamp) -> Vec<String> {
         if pod["spec"]["nodeName"] != json!(node) {
             continue;
         }
-        let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
-        let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let namespace = pod["metadata"]["namespace"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let name = pod["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         site.edit("Pod", &namespace, &name, |pod| {
-            for condition in pod["status"]["conditions"].as_array_mut().into_iter().flatten() {
+            for condition in pod["status"]["conditions"]
+                .as_array_mut()
+                .into_iter()
+                .flatten()
+            {
                 if condition["type"] == "Ready" {
                     condition["status"] = json!("False");
                     condition["lastTransitionTime"] = json!(at.to_string());
                 }
             }
         });
-        let text = EventText { kind: "Warning", reason: "NodeNotReady", message: "Node is not ready", from: "node-controller" };
+        let text = EventText {
+            kind: "Warning",
+            reason: "NodeNotReady",
+            message: "Node is not ready",
+            from: "node-controller",
+        };
         site.event(("Pod", &namespace, &name), &text, Seen::once(at));
         if namespace == site.names.namespace {
             names.push(name);
@@ -60,7 +89,12 @@ fn node_event(site: &mut Site, node: &str, text: &EventText<'_>, seen: Seen) {
 
 fn not_ready_event(site: &mut Site, node: &str, at: Timestamp) {
     let message = format!("Node {node} status is now: NodeNotReady");
-    let text = EventText { kind: "Normal", reason: "NodeNotReady", message: &message, from: "node-controller" };
+    let text = EventText {
+        kind: "Normal",
+        reason: "NodeNotReady",
+        message: &message,
+        from: "node-controller",
+    };
     node_event(site, node, &text, Seen::once(at));
 }
 
@@ -72,15 +106,29 @@ fn reschedule(site: &mut Site, node: &str, pods: &[String], evicted: Timestamp) 
         if object["metadata"]["ownerReferences"][0]["kind"] != "ReplicaSet" {
             continue;
         }
-        let set = object["metadata"]["ownerReferences"][0]["name"].as_str().unwrap_or_default().to_owned();
+        let set = object["metadata"]["ownerReferences"][0]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         site.edit_pod(pod, |pod| {
-            pod["metadata"]["deletionTimestamp"] = json!((evicted + SignedDuration::from_secs(30)).to_string());
+            pod["metadata"]["deletionTimestamp"] =
+                json!((evicted + SignedDuration::from_secs(30)).to_string());
             pod["metadata"]["deletionGracePeriodSeconds"] = json!(30);
         });
-        let text = EventText { kind: "Normal", reason: "TaintManagerEviction", message: &format!("Marking for deletion Pod {namespace}/{pod}"), from: "taint-eviction-controller" };
+        let text = EventText {
+            kind: "Normal",
+            reason: "TaintManagerEviction",
+            message: &format!("Marking for deletion Pod {namespace}/{pod}"),
+            from: "taint-eviction-controller",
+        };
         site.event(("Pod", &namespace, pod), &text, Seen::once(evicted));
         let fresh = site.create_pod(&set, evicted);
-        let elsewhere = site.names.nodes.iter().position(|other| other != node).unwrap_or(0);
+        let elsewhere = site
+            .names
+            .nodes
+            .iter()
+            .position(|other| other != node)
+            .unwrap_or(0);
         let target = site.names.nodes[elsewhere].clone();
         if site.get("Pod", &namespace, &fresh)["spec"]["nodeName"] == json!(node) {
             site.edit_pod(&fresh, |pod| pod["spec"]["nodeName"] = json!(target));
@@ -106,19 +154,34 @@ pub(super) fn stops_reporting(params: &Params, id: &str) -> ScenarioRun {
                 {"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule", "timeAdded": added},
                 {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute", "timeAdded": added}]);
         });
-        site.edit("Lease", "kube-node-lease", &node, |lease| lease["spec"]["renewTime"] = json!(micro(silent)));
+        site.edit("Lease", "kube-node-lease", &node, |lease| {
+            lease["spec"]["renewTime"] = json!(micro(silent))
+        });
         not_ready_event(site, &node, noticed);
         let pods = unready_pods_of(site, &node, noticed);
         let evicted = site.after(345);
         reschedule(site, &node, &pods, evicted);
         site.settle();
-        for name in ["node_load1", "node_memory_MemAvailable_bytes", "node_memory_MemTotal_bytes", "node_filesystem_avail_bytes", "node_filesystem_size_bytes",
-                     "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"] {
+        for name in [
+            "node_load1",
+            "node_memory_MemAvailable_bytes",
+            "node_memory_MemTotal_bytes",
+            "node_filesystem_avail_bytes",
+            "node_filesystem_size_bytes",
+            "container_cpu_usage_seconds_total",
+            "container_memory_working_set_bytes",
+        ] {
             site.end_series(name, &[("node", &node)]);
         }
         site.gauge("up", &[("node", &node)], |_, _| 0.0);
-        let expected = Expected::Cause(&["NodeUnreachable", "KubeletDown"], ("Node", String::new(), node.clone()));
-        (Alert::node("KubeNodeUnreachable", &node, "Node is unreachable."), expected)
+        let expected = Expected::Cause(
+            &["NodeUnreachable", "KubeletDown"],
+            ("Node", String::new(), node.clone()),
+        );
+        (
+            Alert::node("KubeNodeUnreachable", &node, "Node is unreachable."),
+            expected,
+        )
     })
 }
 
@@ -127,9 +190,13 @@ impl Site {
     fn end_series(&mut self, name: &str, which: &[(&str, &str)]) {
         let fault = self.fault_at.as_second() as f64;
         let matches = |labels: &std::collections::BTreeMap<String, String>| {
-            which.iter().all(|(key, wanted)| labels.get(*key).is_some_and(|found| found == wanted))
+            which
+                .iter()
+                .all(|(key, wanted)| labels.get(*key).is_some_and(|found| found == wanted))
         };
-        self.world.series.edit(name, matches, |_, samples| samples.retain(|sample| sample.at < fault));
+        self.world.series.edit(name, matches, |_, samples| {
+            samples.retain(|sample| sample.at < fault)
+        });
     }
 }
 
@@ -144,15 +211,25 @@ pub(super) fn runtime_down(params: &Params, id: &str) -> ScenarioRun {
                 {"key": "node.kubernetes.io/not-ready", "effect": "NoExecute", "timeAdded": at.to_string()}]);
         });
         not_ready_event(site, &node, at);
-        let text = EventText { kind: "Warning", reason: "ContainerGCFailed", from: "kubelet",
-            message: "rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused\"" };
+        let text = EventText {
+            kind: "Warning",
+            reason: "ContainerGCFailed",
+            from: "kubelet",
+            message: "rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused\"",
+        };
         let seen = site.repeatedly(60, 22);
         node_event(site, &node, &text, seen);
         let pods = unready_pods_of(site, &node, at);
         let evicted = site.after(335);
         reschedule(site, &node, &pods, evicted);
-        let expected = Expected::Cause(&["ContainerRuntimeDown", "KubeletOrRuntimeFault"], ("Node", String::new(), node.clone()));
-        (Alert::node("KubeNodeNotReady", &node, "Node is not ready."), expected)
+        let expected = Expected::Cause(
+            &["ContainerRuntimeDown", "KubeletOrRuntimeFault"],
+            ("Node", String::new(), node.clone()),
+        );
+        (
+            Alert::node("KubeNodeNotReady", &node, "Node is not ready."),
+            expected,
+        )
     })
 }
 
@@ -166,23 +243,45 @@ pub(super) fn disk_pressure(params: &Params, id: &str) -> ScenarioRun {
             node["spec"]["taints"] = json!([{"key": "node.kubernetes.io/disk-pressure", "effect": "NoSchedule", "timeAdded": at.to_string()}]);
         });
         let low = "The node was low on resource: ephemeral-storage. Threshold quantity: 10768397Ki, available: 7212300Ki. ";
-        let text = EventText { kind: "Warning", reason: "EvictionThresholdMet", message: "Attempting to reclaim ephemeral-storage", from: "kubelet" };
+        let text = EventText {
+            kind: "Warning",
+            reason: "EvictionThresholdMet",
+            message: "Attempting to reclaim ephemeral-storage",
+            from: "kubelet",
+        };
         let seen = site.repeatedly(25, 40);
         node_event(site, &node, &text, seen);
-        let text = EventText { kind: "Warning", reason: "FreeDiskSpaceFailed", message: "Failed to garbage collect required amount of images. Attempted to free 12884901888 bytes, but only found 0 bytes eligible to free.", from: "kubelet" };
+        let text = EventText {
+            kind: "Warning",
+            reason: "FreeDiskSpaceFailed",
+            message: "Failed to garbage collect required amount of images. Attempted to free 12884901888 bytes, but only found 0 bytes eligible to free.",
+            from: "kubelet",
+        };
         let seen = site.repeatedly(120, 5);
         node_event(site, &node, &text, seen);
         let mut first = None;
         for pod in site.all("Pod") {
-            let own = pod["spec"]["nodeName"] == json!(node) && pod["metadata"]["namespace"] == json!(namespace)
+            let own = pod["spec"]["nodeName"] == json!(node)
+                && pod["metadata"]["namespace"] == json!(namespace)
                 && pod["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet";
             if !own {
                 continue;
             }
-            let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-            let set = pod["metadata"]["ownerReferences"][0]["name"].as_str().unwrap_or_default().to_owned();
-            let container = pod["spec"]["containers"][0]["name"].as_str().unwrap_or_default().to_owned();
-            let message = format!("{low}Container {container} was using 2318Mi, request is 0, has larger consumption of ephemeral-storage. ");
+            let name = pod["metadata"]["name"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            let set = pod["metadata"]["ownerReferences"][0]["name"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            let container = pod["spec"]["containers"][0]["name"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            let message = format!(
+                "{low}Container {container} was using 2318Mi, request is 0, has larger consumption of ephemeral-storage. "
+            );
             let started = pod["status"]["startTime"].clone();
             site.edit_pod(&name, |pod| pod["status"] = json!({"phase": "Failed", "reason": "Evicted", "message": message, "startTime": started,
                 "conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet", "message": message, "lastTransitionTime": at.to_string()}]}));
@@ -192,8 +291,15 @@ pub(super) fn disk_pressure(params: &Params, id: &str) -> ScenarioRun {
             first.get_or_insert(name);
         }
         site.settle();
-        site.gauge("node_filesystem_avail_bytes", &[("node", &node)], |since, before| (before * 0.05 - since * 1e5).max(5e9));
+        site.gauge(
+            "node_filesystem_avail_bytes",
+            &[("node", &node)],
+            |since, before| (before * 0.05 - since * 1e5).max(5e9),
+        );
         let expected = Expected::Cause(&["DiskPressure"], ("Node", String::new(), node.clone()));
-        (Alert::node("KubeNodePressure", &node, "Node has as active Condition."), expected)
+        (
+            Alert::node("KubeNodePressure", &node, "Node has as active Condition."),
+            expected,
+        )
     })
 }

@@ -41,7 +41,9 @@ impl Rng {
     /// A text of `length` characters of `alphabet` (ASCII).
     pub(crate) fn text(&mut self, alphabet: &str, length: usize) -> String {
         let letters = alphabet.as_bytes();
-        (0..length).map(|_| char::from(*self.pick(letters))).collect()
+        (0..length)
+            .map(|_| char::from(*self.pick(letters)))
+            .collect()
     }
 
     /// The characters Kubernetes makes name suffixes of.

@@ -21,14 +21,23 @@ pub(super) fn scaled_to_zero(params: &Params, id: &str) -> ScenarioRun {
             one["metadata"]["managedFields"] = json!([{"manager": "kubectl", "operation": "Update", "apiVersion": "apps/v1", "subresource": "scale",
                 "time": at, "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
         });
-        site.edit("ReplicaSet", &namespace, &set, |one| one["spec"]["replicas"] = json!(0));
+        site.edit("ReplicaSet", &namespace, &set, |one| {
+            one["spec"]["replicas"] = json!(0)
+        });
         for pod in site.pods_of(&app) {
             site.delete("Pod", &namespace, &pod);
         }
         let message = format!("Scaled down replica set {set} from {} to 0", app.replicas);
         let seen = Seen::once(site.fault_at);
         site.controller_event(("Deployment", &app.name), &scale_text(&message), seen);
-        site.complain(&caller, &format!("call to {} failed: dial tcp: connect: connection refused", app.name), 24);
+        site.complain(
+            &caller,
+            &format!(
+                "call to {} failed: dial tcp: connect: connection refused",
+                app.name
+            ),
+            24,
+        );
         site.traffic_now(&caller, 0.9, 0.6);
         site.traffic_now(&app, 0.0, 0.0);
         let expected = at_deployment(site, &app, &["ScaledToZero"]);
@@ -41,8 +50,12 @@ pub(super) fn paused(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let namespace = site.namespace();
         let image = format!("{}:{}", app.image, site.names.tag(app.release + 1));
-        let rollout = site.rollout(&app, |template| template["spec"]["containers"][0]["image"] = json!(image));
-        site.edit("Deployment", &namespace, &app.name, |one| one["spec"]["paused"] = json!(true));
+        let rollout = site.rollout(&app, |template| {
+            template["spec"]["containers"][0]["image"] = json!(image)
+        });
+        site.edit("Deployment", &namespace, &app.name, |one| {
+            one["spec"]["paused"] = json!(true)
+        });
         let at = site.after(4);
         let hello = app.runtime.hello(at, app.port);
         site.log(&rollout.pods[0], &app.name, at, &hello);

@@ -136,7 +136,13 @@ impl Site {
     }
 
     /// Changes an object in place.
-    pub(crate) fn edit(&mut self, kind: &str, namespace: &str, name: &str, edit: impl FnOnce(&mut Value)) {
+    pub(crate) fn edit(
+        &mut self,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+        edit: impl FnOnce(&mut Value),
+    ) {
         if let Some(resource) = by_kind(kind) {
             self.world.edit(resource, namespace, name, edit);
         }
@@ -167,7 +173,10 @@ impl Site {
         let object = self.get(kind, namespace, name);
         let host = match text.from {
             "kubelet" if kind == "Node" => name.to_owned(),
-            "kubelet" => object["spec"]["nodeName"].as_str().unwrap_or_default().to_owned(),
+            "kubelet" => object["spec"]["nodeName"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
             _ => String::new(),
         };
         let mut event = self.event_head(about, &object, text, seen.first);
@@ -186,7 +195,14 @@ impl Site {
     }
 
     /// Records an event of the scheduler, which writes them in the newer form.
-    pub(crate) fn scheduler_event(&mut self, pod: (&str, &str), kind: &str, reason: &str, message: &str, seen: Seen) {
+    pub(crate) fn scheduler_event(
+        &mut self,
+        pod: (&str, &str),
+        kind: &str,
+        reason: &str,
+        message: &str,
+        seen: Seen,
+    ) {
         let about = ("Pod", pod.0, pod.1);
         let object = self.get("Pod", pod.0, pod.1);
         let text = EventText {
@@ -209,10 +225,20 @@ impl Site {
         self.put("Event", event);
     }
 
-    fn event_head(&mut self, about: (&str, &str, &str), object: &Value, text: &EventText<'_>, at: Timestamp) -> Value {
+    fn event_head(
+        &mut self,
+        about: (&str, &str, &str),
+        object: &Value,
+        text: &EventText<'_>,
+        at: Timestamp,
+    ) -> Value {
         let (kind, namespace, name) = about;
         // Events of cluster-scoped objects lie in the default namespace.
-        let home = if namespace.is_empty() { "default" } else { namespace };
+        let home = if namespace.is_empty() {
+            "default"
+        } else {
+            namespace
+        };
         let suffix = self.rng.text("0123456789abcdef", 16);
         let mut involved = json!({"kind": kind, "name": name, "apiVersion": by_kind(kind).map(Resource::group_version)});
         if !namespace.is_empty() {
@@ -227,8 +253,10 @@ impl Site {
         if let (true, Some(container)) = (
             text.from == "kubelet" && kind == "Pod",
             object["spec"]["containers"][0]["name"].as_str(),
-        ) && !matches!(text.reason, "FailedMount" | "FailedCreatePodSandBox" | "Evicted" | "FailedAttachVolume")
-        {
+        ) && !matches!(
+            text.reason,
+            "FailedMount" | "FailedCreatePodSandBox" | "Evicted" | "FailedAttachVolume"
+        ) {
             involved["fieldPath"] = json!(format!("spec.containers{{{container}}}"));
         }
         json!({

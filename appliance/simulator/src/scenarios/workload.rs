@@ -30,7 +30,10 @@ impl App {
     /// The workload of a role before its sizes are drawn.
     pub(crate) fn plain(site: &Site, role: Role) -> Self {
         let (runtime, calls): (Runtime, &'static [Role]) = match role {
-            Role::Front => (Runtime::Node, &[Role::Catalog, Role::Cart, Role::Checkout, Role::Advice]),
+            Role::Front => (
+                Runtime::Node,
+                &[Role::Catalog, Role::Cart, Role::Checkout, Role::Advice],
+            ),
             Role::Catalog => (Runtime::Java, &[Role::Database]),
             Role::Cart => (Runtime::Go, &[]),
             Role::Checkout => (Runtime::Go, &[Role::Cart, Role::Payment, Role::Orders]),
@@ -60,7 +63,11 @@ impl App {
         let mut app = Self::plain(site, role);
         app.release = site.rng.range(3, 40);
         app.port = *site.rng.pick(&[8080, 8000, 3000, 9090, 5000, 8081]);
-        app.replicas = if role == Role::Front { 3 } else { site.rng.range(2, 4) };
+        app.replicas = if role == Role::Front {
+            3
+        } else {
+            site.rng.range(2, 4)
+        };
         app.cpu_milli = *site.rng.pick(&[50, 100, 150, 200]);
         app.memory_mib = *site.rng.pick(&[96, 128, 192, 256]);
         app.load = 1.0 + site.rng.unit() * 9.0;
@@ -94,10 +101,16 @@ impl App {
     /// Its pod template.
     pub(crate) fn template(&self, site: &Site, release: i64) -> Value {
         let label = site.names.label;
-        let tag = App { release, ..self.clone() }.tag(site);
+        let tag = App {
+            release,
+            ..self.clone()
+        }
+        .tag(site);
         let memory = format!("{}Mi", self.memory_mib);
-        let probe = |path: &str| json!({"httpGet": {"path": path, "port": self.port, "scheme": "HTTP"},
-            "timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3});
+        let probe = |path: &str| {
+            json!({"httpGet": {"path": path, "port": self.port, "scheme": "HTTP"},
+            "timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3})
+        };
         let mut container = json!({
             "name": self.name, "image": format!("{}:{tag}", self.image),
             "ports": [{"name": if self.role == Role::Database { "sql" } else { "http" },
@@ -114,7 +127,8 @@ impl App {
                                "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3});
             container["readinessProbe"] = check.clone();
             container["livenessProbe"] = check;
-            container["volumeMounts"] = json!([{"name": "data", "mountPath": "/var/lib/postgresql/data"}]);
+            container["volumeMounts"] =
+                json!([{"name": "data", "mountPath": "/var/lib/postgresql/data"}]);
         } else {
             container["livenessProbe"] = probe("/healthz");
             container["readinessProbe"] = probe("/ready");
@@ -157,7 +171,14 @@ pub(crate) fn template_hash(template: &Value) -> String {
 
 impl Site {
     /// Adds a replica set of a deployment and gives its name.
-    pub(crate) fn add_replica_set(&mut self, app: &App, template: &Value, revision: i64, replicas: i64, created: Timestamp) -> String {
+    pub(crate) fn add_replica_set(
+        &mut self,
+        app: &App,
+        template: &Value,
+        revision: i64,
+        replicas: i64,
+        created: Timestamp,
+    ) -> String {
         let namespace = self.namespace();
         let hash = template_hash(template);
         let name = format!("{}-{hash}", app.name);
@@ -227,11 +248,23 @@ impl Site {
                 node["spec"]["unschedulable"] != json!(true)
             })
             .collect();
-        if open.is_empty() { 0 } else { *self.rng.pick(&open) }
+        if open.is_empty() {
+            0
+        } else {
+            *self.rng.pick(&open)
+        }
     }
 
     /// Adds a running pod.
-    pub(crate) fn add_pod(&mut self, namespace: &str, name: &str, owner: &Value, template: &Value, node: usize, created: Timestamp) {
+    pub(crate) fn add_pod(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        owner: &Value,
+        template: &Value,
+        node: usize,
+        created: Timestamp,
+    ) {
         let node_name = self.names.nodes[node].clone();
         let address = self.pod_address(node);
         let host = node_address(node);
@@ -272,7 +305,9 @@ impl Site {
     fn running_status(&mut self, container: &Value, started: Timestamp) -> Value {
         let image = container["image"].as_str().unwrap_or_default();
         let digest = blake3::hash(image.as_bytes()).to_hex();
-        let repository = image.rsplit_once(':').map_or(image, |(repository, _)| repository);
+        let repository = image
+            .rsplit_once(':')
+            .map_or(image, |(repository, _)| repository);
         json!({"name": container["name"], "state": {"running": {"startedAt": started.to_string()}},
                "lastState": {}, "ready": true, "restartCount": 0, "started": true, "image": image,
                "imageID": format!("{repository}@sha256:{digest}"),
@@ -286,7 +321,13 @@ pub(crate) fn node_address(node: usize) -> String {
 }
 
 /// A condition as controllers write it.
-pub(crate) fn condition(kind: &str, status: &str, reason: &str, message: &str, at: Timestamp) -> Value {
+pub(crate) fn condition(
+    kind: &str,
+    status: &str,
+    reason: &str,
+    message: &str,
+    at: Timestamp,
+) -> Value {
     json!({"type": kind, "status": status, "lastUpdateTime": at.to_string(), "lastTransitionTime": at.to_string(),
            "reason": reason, "message": message})
 }
