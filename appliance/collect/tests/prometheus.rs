@@ -1,0 +1,244 @@
+//! The collector's queries against a real Prometheus with recorded samples.
+//!
+//! Skipped where `prometheus` and `promtool` are not installed.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test")]
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use appliance_collect::prometheus::{PrometheusLimits, PrometheusOptions, PrometheusSource};
+use appliance_core::object::ObjectRef;
+use appliance_core::ports::{CaptureRequest, SnapshotSource};
+use appliance_core::snapshot::{Series, Snapshot};
+use appliance_egress::{AllowList, Egress, Roots};
+use jiff::Timestamp;
+use prometheus_client::registry::Registry;
+
+/// Start of the recorded samples, Unix seconds, and how many there are.
+const FROM: i64 = 1_767_225_600;
+const SAMPLES: i64 = 240;
+const STEP: i64 = 15;
+
+/// Suffix, labels, and the value of a sample by its index.
+type Row<'a> = (&'a str, &'a str, &'a dyn Fn(i64) -> f64);
+
+/// Metrics as cAdvisor, kube-state-metrics and an application expose them.
+fn open_metrics() -> String {
+    let container = r#"namespace="shop",pod="web-1",container="web""#;
+    let mut text = String::new();
+    let mut family = |name: &str, kind: &str, rows: &[Row<'_>]| {
+        writeln!(text, "# TYPE {name} {kind}").unwrap();
+        for (suffix, labels, value) in rows {
+            for index in 0..SAMPLES {
+                let at = FROM + index * STEP;
+                writeln!(text, "{name}{suffix}{{{labels}}} {} {at}", value(index)).unwrap();
+            }
+        }
+    };
+    let count = |per_step: f64| move |index: i64| index as f64 * per_step;
+    let limit = format!("{container},resource=\"memory\"");
+    family(
+        "kube_pod_container_status_restarts",
+        "counter",
+        &[("_total", container, &count(0.1))],
+    );
+    family(
+        "container_cpu_usage_seconds",
+        "counter",
+        &[("_total", container, &count(7.5))],
+    );
+    family(
+        "container_cpu_cfs_throttled_periods",
+        "counter",
+        &[("_total", container, &count(50.0))],
+    );
+    family(
+        "container_cpu_cfs_periods",
+        "counter",
+        &[("_total", container, &count(100.0))],
+    );
+    family(
+        "container_memory_working_set_bytes",
+        "gauge",
+        &[("", container, &|_| 75.0)],
+    );
+    family(
+        "kube_pod_container_resource_limits",
+        "gauge",
+        &[("", &limit, &|_| 100.0)],
+    );
+    let served = r#"namespace="shop",service="web",job="web",code="200",method="GET""#;
+    let failed = r#"namespace="shop",service="web",job="web",code="503",method="GET""#;
+    family(
+        "http_requests",
+        "counter",
+        &[
+            ("_total", served, &count(30.0)),
+            ("_total", failed, &count(15.0)),
+        ],
+    );
+    let quick = r#"namespace="shop",service="web",job="web",le="1""#;
+    let all = r#"namespace="shop",service="web",job="web",le="+Inf""#;
+    family(
+        "http_request_duration_seconds",
+        "histogram",
+        &[
+            ("_bucket", quick, &count(30.0)),
+            ("_bucket", all, &count(30.0)),
+        ],
+    );
+    family(
+        "probe_success",
+        "gauge",
+        &[("", r#"job="probe",instance="web.shop""#, &|_| 0.0)],
+    );
+    let pressure = r#"node="node-1",condition="DiskPressure",status="true""#;
+    family(
+        "kube_node_status_condition",
+        "gauge",
+        &[("", pressure, &|_| 1.0)],
+    );
+    let info = r#"instance="192.0.2.11:9100",nodename="node-1""#;
+    family("node_uname_info", "gauge", &[("", info, &|_| 1.0)]);
+    let instance = r#"instance="192.0.2.11:9100""#;
+    family(
+        "node_memory_MemAvailable_bytes",
+        "gauge",
+        &[("", instance, &|_| 10.0)],
+    );
+    family(
+        "node_memory_MemTotal_bytes",
+        "gauge",
+        &[("", instance, &|_| 40.0)],
+    );
+    text.push_str("# EOF\n");
+    text
+}
+
+/// A Prometheus that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn is_installed() -> bool {
+    let found = |program: &str| {
+        let version = Command::new(program).arg("--version").output();
+        version.is_ok_and(|output| output.status.success())
+    };
+    let both = found("prometheus") && found("promtool");
+    if !both {
+        println!("skipped: prometheus or promtool is not installed");
+    }
+    both
+}
+
+fn start(dir: &Path, address: SocketAddr) -> Running {
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("metrics.om"), open_metrics()).unwrap();
+    std::fs::write(path("prometheus.yml"), "global: {}\n").unwrap();
+    let filled = Command::new("promtool")
+        .args([
+            "tsdb",
+            "create-blocks-from",
+            "openmetrics",
+            &path("metrics.om"),
+            &path("data"),
+        ])
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(filled.success());
+    let child = Command::new("prometheus")
+        .arg(format!("--config.file={}", path("prometheus.yml")))
+        .arg(format!("--storage.tsdb.path={}", path("data")))
+        .arg(format!("--web.listen-address={address}"))
+        .arg("--storage.tsdb.retention.time=100y")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    Running(child)
+}
+
+async fn capture(source: &PrometheusSource) -> Snapshot {
+    let request = CaptureRequest {
+        subjects: vec![
+            ObjectRef::namespaced("Deployment", "shop", "web"),
+            ObjectRef::cluster("Node", "node-1"),
+        ],
+        namespaces: vec!["shop".to_owned()],
+        alerts: Vec::new(),
+        from: Timestamp::from_second(FROM).unwrap(),
+        until: Timestamp::from_second(FROM + (SAMPLES - 1) * STEP).unwrap(),
+    };
+    source.capture(&request).await
+}
+
+/// The last value of the series `name`, which has to be there once.
+#[track_caller]
+fn check(snapshot: &Snapshot, name: &str, expected: f64) {
+    let found: Vec<&Series> = snapshot
+        .series
+        .iter()
+        .filter(|series| series.name == name)
+        .collect();
+    assert_eq!(found.len(), 1, "{name}: {found:#?}");
+    let last = found[0].samples.last().unwrap().value;
+    assert!(
+        (last - expected).abs() < expected.abs() * 0.02 + 1e-9,
+        "{name}: {last}, not {expected}"
+    );
+}
+
+#[tokio::test]
+async fn a_real_prometheus_accepts_the_queries_and_answers_what_was_recorded() {
+    if !is_installed() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let address = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let _running = start(dir.path(), address);
+    let options = PrometheusOptions {
+        url: format!("http://{address}"),
+        token_file: None,
+        roots: Roots::default(),
+        limits: PrometheusLimits {
+            capture: Duration::from_secs(30),
+            ..PrometheusLimits::default()
+        },
+    };
+    let allowed: AllowList = [options.destination().unwrap()].into_iter().collect();
+    let egress = Egress::new(allowed, &mut Registry::default());
+    let source = PrometheusSource::try_new(&options, &egress).unwrap();
+    let mut tries = 0;
+    while let Err(error) = source.ping().await {
+        tries += 1;
+        assert!(tries < 300, "prometheus does not answer: {error}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let snapshot = capture(&source).await;
+    assert_eq!(snapshot.gaps, []);
+    check(&snapshot, "kube_pod_container_status_restarts_total", 23.9);
+    check(&snapshot, "container_cpu_usage_cores", 0.5);
+    check(&snapshot, "container_cpu_throttled_ratio", 0.5);
+    check(&snapshot, "container_memory_working_set_bytes", 75.0);
+    check(&snapshot, "container_memory_limit_ratio", 0.75);
+    check(&snapshot, "requests_per_second", 3.0);
+    check(&snapshot, "request_errors_per_second", 1.0);
+    check(&snapshot, "request_duration_p95_seconds", 0.95);
+    check(&snapshot, "probe_success", 0.0);
+    check(&snapshot, "kube_node_status_condition", 1.0);
+    check(&snapshot, "node_memory_available_ratio", 0.25);
+}
