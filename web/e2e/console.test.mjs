@@ -149,6 +149,7 @@ test('the list and one incident are reached and left by keyboard', async () => {
     assert.ok(page.url().endsWith(first));
     await page.keyboard.press('Escape');
     await page.locator('.rows').waitFor();
+    await page.waitForFunction((href) => document.activeElement.getAttribute('href') === href, first);
     await page.keyboard.press('?');
     await page.getByRole('dialog').waitFor();
     await accessible(page);
@@ -284,6 +285,7 @@ test('a new incident waits, is taken in, and is written live', fixtureOnly, asyn
     const waiting = page.locator('.waiting');
     await waiting.waitFor({ timeout: 1000 });
     assert.equal(await page.locator('.incident-row').count(), rows, 'nothing moved');
+    await page.locator('.tabs a', { hasText: `Open ${rows + 1}` }).waitFor();
     await shoot(page, 'waiting');
     await page.keyboard.press('.');
     await page.locator('.incident-row', { hasText: 'filling up' }).first().click();

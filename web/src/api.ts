@@ -237,6 +237,9 @@ export const api = {
     if (cursor) query.set('cursor', cursor);
     return getJson(`/api/v1/incidents?${query}`, signal);
   },
+  /** Totals over everything held. */
+  counts: (): Promise<IncidentPage['counts']> =>
+    getJson<IncidentPage>('/api/v1/incidents?limit=1').then((page) => page.counts),
   incident: (id: string): Promise<IncidentDetail> => getJson(incidentPath(id)),
   analysis: (id: string): Promise<Analysis> => getJson(`${incidentPath(id)}/analysis`),
   status: (): Promise<StatusReport> => getJson('/api/v1/status'),

@@ -185,7 +185,8 @@ export async function loadIncident(id: string): Promise<void> {
   };
   opened.value = next;
   const phase = next.detail?.incident.phase;
-  if (phase && phase !== 'done' && phase !== 'failed') followWriting(id);
+  if (phase === 'done' || phase === 'failed') closeWriting();
+  else if (phase) followWriting(id);
 }
 
 const KEEP_WRITING_MS = 150;
@@ -230,6 +231,11 @@ function followWriting(id: string): void {
     writing.value = { phase, detail, text: writing.value?.text ?? '' };
   });
   on('text', ({ text }) => appendText(text));
+  source.addEventListener('error', () => {
+    // A cut connection is opened again by the browser; a refused one is not,
+    // and the next event of the incident tries again.
+    if (source.readyState === EventSource.CLOSED && writingSource === source) writingSource = null;
+  });
   on('done', () => finishWriting(id));
   on('failed', () => finishWriting(id));
 }
@@ -239,7 +245,6 @@ function finishWriting(id: string): void {
   writingSource = null;
   window.setTimeout(() => {
     void loadIncident(id).then(() => {
-      if (!writingSource) closeWriting();
       const analysis = opened.value?.analysis;
       if (analysis) {
         announcement.value = `Answer ready, ${analysis.summary.citations.length} citations`;
@@ -248,16 +253,33 @@ function finishWriting(id: string): void {
   }, KEEP_WRITING_MS);
 }
 
+/** A storm of events asks for the totals once per this time. */
+const COUNTS_MS = 1000;
+let countsTimer = 0;
+
+function refreshCountsSoon(): void {
+  if (countsTimer !== 0) return;
+  countsTimer = window.setTimeout(() => {
+    countsTimer = 0;
+    api
+      .counts()
+      .then((counts) => (list.value = { ...list.value, counts }))
+      .catch(() => undefined); // The old totals stay until the next event.
+  }, COUNTS_MS);
+}
+
 let refresh = 0;
 
 function received(event: ConsoleEvent): void {
   if (event.kind === 'reset') {
     list.value = { ...list.value, seq: event.seq };
     void loadList();
+    if (opened.value) void loadIncident(opened.value.id);
     return;
   }
   if (event.kind === 'status') setStatus(event.data as StatusReport);
   list.value = withEvent(list.value, event, lastFilter.value);
+  refreshCountsSoon();
   const current = opened.value;
   if (!current || current.id !== event.incident_id) return;
   if (event.kind === 'incident' || event.kind === 'analysis') {

@@ -15,5 +15,6 @@ pub mod error;
 pub mod events;
 pub mod headers;
 pub mod health;
+pub mod hosts;
 pub mod openapi;
 pub mod wire;

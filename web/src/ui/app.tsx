@@ -1,12 +1,31 @@
 // The frame around the two screens.
 
+import { useEffect, useRef } from 'preact/hooks';
+import { selected } from '../keys';
 import { announcement, opened, route, status } from '../state';
 import { visible } from '../text';
 import { Header, Notices } from './header';
 import { Help } from './help';
 import { IncidentScreen } from './incident';
 import { ListScreen } from './list';
-import { useEffect } from 'preact/hooks';
+
+/** Puts focus and scroll where a reader of the new screen begins. */
+function useFocus(id: string): void {
+  const before = useRef(id);
+  useEffect(() => {
+    if (before.current === id) return;
+    before.current = id;
+    if (id) {
+      window.scrollTo(0, 0);
+      document.getElementById('main')?.focus({ preventScroll: true });
+      return;
+    }
+    // Back in the list: the row that was opened.
+    const row = document.querySelectorAll<HTMLElement>('[data-row]')[selected.value];
+    row?.focus({ preventScroll: true });
+    row?.scrollIntoView({ block: 'center' });
+  }, [id]);
+}
 
 export function App() {
   const screen = route.value.screen;
@@ -14,6 +33,7 @@ export function App() {
   useEffect(() => {
     document.title = title ? `${visible(title)} · Anchorite` : 'Incidents · Anchorite';
   }, [title]);
+  useFocus(screen === 'incident' ? (opened.value?.id ?? '') : '');
   return (
     <>
       <a

@@ -2,8 +2,7 @@
 //! work on its looks.
 //!
 //! `cargo run -p appliance-http --example console_fixture [-- --empty] [-- --degraded]`
-//! prints the address. `POST /fixture/alert` brings in a new incident,
-//! `POST /fixture/quit` ends it.
+//! prints the address. `POST /fixture/alert` brings in a new incident.
 
 mod backend;
 mod data;
@@ -11,10 +10,11 @@ mod data;
 use std::error::Error;
 use std::sync::Arc;
 
-use appliance_http::{assets, console, health};
+use appliance_http::{assets, console, health, hosts};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::middleware;
 use axum::routing::post;
 use tokio::net::TcpListener;
 
@@ -44,6 +44,7 @@ fn router(fixture: Arc<Fixture>) -> Router {
         .merge(health::router(fixture))
         .merge(assets::router())
         .fallback(console::not_found)
+        .layer(middleware::from_fn(hosts::local_names_only))
 }
 
 async fn alert(State(fixture): State<Arc<Fixture>>) -> StatusCode {
