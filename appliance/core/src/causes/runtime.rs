@@ -13,11 +13,16 @@ mod memory;
 mod pressure;
 mod probes;
 
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
 use super::signs::{self, Seen};
 use super::view;
 use super::{Analyzer, Case, Findings};
+
+/// A container that ran longer than this since its last restart has recovered:
+/// back-off never waits longer than five minutes.
+const RESTARTED_LATELY: SignedDuration = SignedDuration::from_mins(6);
 
 /// The analyzers of this family.
 pub(crate) const ANALYZERS: &[Analyzer] = &[
@@ -66,6 +71,30 @@ fn is_troubled(case: &Case<'_>, pod: &Pod) -> bool {
             status.restart_count > 0
                 && last_end(status).is_some_and(|end| is_recent(case, status, end))
         })
+}
+
+/// Whether what a log says still counts: not of a pod that is leaving, nor of
+/// one that is well and has stopped saying it. The instance before counts only
+/// while its container is unwell or keeps restarting.
+fn matters(case: &Case<'_>, pod: &Pod, seen: &Seen) -> bool {
+    if view::is_terminating(pod) {
+        return false;
+    }
+    let Some(status) = view::container_statuses(pod).find(|status| status.name == seen.container)
+    else {
+        return !view::is_well(pod) || !seen.is_over();
+    };
+    if seen.previous {
+        return !status.ready || keeps_restarting(case, status);
+    }
+    !status.ready || !seen.is_over()
+}
+
+/// Restarted at least three times, the last time a short while ago.
+fn keeps_restarting(case: &Case<'_>, status: &ContainerStatus) -> bool {
+    let ended = last_end(status).and_then(|end| end.finished_at.as_ref());
+    status.restart_count >= 3
+        && ended.is_some_and(|at| at.0 + RESTARTED_LATELY >= case.snapshot.captured_at)
 }
 
 /// The pod that a log line is from.

@@ -73,6 +73,16 @@ pub(crate) fn departure(series: &Series) -> Option<Departure> {
     let normal = sorted[sorted.len() / 4];
     let high = sorted[sorted.len() - 3];
     let threshold = normal + (high - normal) * 0.5;
+    // A series that begins high shows its ordinary load, not a rise.
+    let mut early: Vec<f64> = numbers
+        .iter()
+        .take(numbers.len().div_ceil(5))
+        .map(|&(_, value)| value)
+        .collect();
+    early.sort_by(f64::total_cmp);
+    if high > normal && early[early.len() / 2] >= threshold {
+        return None;
+    }
     let since = numbers
         .iter()
         .find(|&&(_, value)| value >= threshold)

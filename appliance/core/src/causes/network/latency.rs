@@ -62,8 +62,10 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
         overloaded(case, service, evidence, slow.get(service), findings);
     }
     let roots = deepest(case, &slow);
-    if let Some(node) = common_node(case, &slow, &roots) {
-        node_delay(case, &node, &slow, findings);
+    if lossy.is_none() && cpu.is_empty() {
+        if let Some(node) = common_node(case, &slow) {
+            node_delay(case, &node, &slow, findings);
+        }
     }
     for service in roots.iter().filter(|service| !cpu.contains_key(*service)) {
         pod_delay(case, service, &slow[service], findings);
@@ -287,7 +289,18 @@ fn node_delay(
         .iter()
         .filter(|(service, _)| nodes_of(case, service).contains(node))
         .map(|(_, risen)| risen.draft(object.clone()));
+    let pods = case.snapshot.objects.pods.iter().filter(|pod| {
+        let on = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+        on == Some(node)
+    });
     let explained = slow.keys().filter_map(|name| workload_named(case, name));
+    let placement = Draft::status(
+        object.clone(),
+        "runs every one of the alerted or slow workloads that share a node",
+        pods.take(20)
+            .map(|pod| view::pod_ref(pod).to_string())
+            .collect(),
+    );
     findings.add(
         Finding::new(
             Cause::NodeNetworkDelay,
@@ -327,27 +340,43 @@ fn deepest(case: &Case<'_>, slow: &BTreeMap<String, Risen<'_>>) -> BTreeSet<Stri
         .collect()
 }
 
-/// The only node that all root services run on, when they are several and
-/// the services elsewhere are not slow by themselves.
-fn common_node(
-    case: &Case<'_>,
-    slow: &BTreeMap<String, Risen<'_>>,
-    roots: &BTreeSet<String>,
-) -> Option<String> {
-    if roots.len() < 2 || case.snapshot.objects.nodes.len() < 2 {
-        return None;
+/// The only node whose workloads are all slow or alerted, at least three of
+/// them, while every other node has workloads that are not.
+fn common_node(case: &Case<'_>, slow: &BTreeMap<String, Risen<'_>>) -> Option<String> {
+    let objects = &case.snapshot.objects;
+    let named = case
+        .subjects
+        .iter()
+        .filter(|subject| subject.kind == "Service");
+    let alerted = named.filter_map(|service| {
+        let namespace = service.namespace.as_deref().unwrap_or_default();
+        let service = objects.services.get(namespace, &service.name)?;
+        Some(crate::causes::wiring::workload_behind(objects, service))
+    });
+    let troubled: BTreeSet<ObjectRef> = slow
+        .keys()
+        .filter_map(|name| workload_named(case, name))
+        .chain(alerted)
+        .collect();
+    let namespaces: BTreeSet<_> = troubled.iter().map(|one| &one.namespace).collect();
+    let mut by_node: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for pod in objects
+        .pods
+        .iter()
+        .filter(|pod| namespaces.contains(&pod.metadata.namespace))
+    {
+        let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) else {
+            continue;
+        };
+        let counts = by_node.entry(node).or_default();
+        counts.1 += 1;
+        counts.0 += usize::from(troubled.contains(&view::workload_of(objects, pod)));
     }
-    let mut common: Option<BTreeSet<String>> = None;
-    for service in roots {
-        let nodes = nodes_of(case, service);
-        common = Some(match common {
-            None => nodes,
-            Some(known) => known.intersection(&nodes).cloned().collect(),
-        });
-    }
-    let common = common?;
-    let _ = slow;
-    (common.len() == 1).then(|| common.into_iter().next())?
+    let mut whole = by_node
+        .iter()
+        .filter(|(_, (bad, all))| bad == all && *all >= 3);
+    let (node, _) = whole.next()?;
+    (whole.next().is_none() && by_node.len() >= 2).then(|| (*node).to_owned())
 }
 
 fn nodes_of(case: &Case<'_>, service: &str) -> BTreeSet<String> {

@@ -5,7 +5,7 @@
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
-use super::{is_recent, last_end};
+use super::{is_recent, keeps_restarting, last_end, matters};
 use crate::causes::signs::{Seen, Sign};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view};
 use crate::evidence::Draft;
@@ -46,7 +46,7 @@ pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
             let Some(end) = last_end(status).filter(|end| is_recent(case, status, end)) else {
                 continue;
             };
-            if status.restart_count == 0 && status.ready {
+            if status.ready && !keeps_restarting(case, status) {
                 continue;
             }
             if let Some(finding) = judge(case, pod, status, end, seen) {
@@ -80,7 +80,7 @@ fn judge(
     let own: Vec<&Seen> = seen
         .iter()
         .filter(|one| one.pod == view::pod_ref(pod) && one.container == status.name)
-        .filter(|one| one.previous || !one.is_over())
+        .filter(|one| matters(case, pod, one))
         .collect();
     if own.iter().any(|one| ELSEWHERE.contains(&one.sign)) {
         return None;

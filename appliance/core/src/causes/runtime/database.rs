@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::pod_of;
+use super::{matters, pod_of};
 use crate::causes::signs::{Seen, Sign};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view, wiring};
 use crate::object::ObjectRef;
@@ -30,7 +30,7 @@ pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
         let Some(pod) = pod_of(case, one) else {
             continue;
         };
-        if view::is_terminating(pod) || one.is_over() && view::is_well(pod) {
+        if !matters(case, pod, one) {
             continue;
         }
         let affected = view::affected_by(&case.snapshot.objects, pod);

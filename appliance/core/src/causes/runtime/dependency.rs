@@ -7,15 +7,16 @@
 
 mod names;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Pod, Service};
 
-use super::pod_of;
+use super::{matters, pod_of};
 use crate::causes::signs::{Address, Seen, Sign};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view, wiring};
 use crate::evidence::Draft;
 use crate::object::ObjectRef;
+use crate::snapshot::Objects;
 
 /// Well-known server ports, for clients that do not log where they connect to.
 const KNOWN_PORTS: &[(&[&str], u16)] = &[
@@ -30,14 +31,22 @@ const KNOWN_PORTS: &[(&[&str], u16)] = &[
 
 /// States why clients cannot reach their dependencies.
 pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
+    let configured = configured_addresses(&case.snapshot.objects);
     for one in seen {
         let Some(pod) = pod_of(case, one) else {
             continue;
         };
-        if view::is_terminating(pod) {
+        if view::is_terminating(pod) || one.previous && !matters(case, pod, one) {
             continue;
         }
         let client = Client::of(case, pod, one);
+        if one
+            .address
+            .as_ref()
+            .is_some_and(|address| client.echoes(address, &configured))
+        {
+            continue;
+        }
         match (one.sign, &one.address) {
             (Sign::Refused | Sign::TimedOut | Sign::ProtocolMismatch, Some(address)) => {
                 to_address(&client, address, findings);
@@ -49,6 +58,42 @@ pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
     }
     configured_wrongly(case, findings);
     names::resolver(case, seen, findings);
+}
+
+/// The addresses that workloads are configured with.
+type Configured = BTreeMap<ObjectRef, BTreeSet<(String, Option<u16>)>>;
+
+fn configured_addresses(objects: &Objects) -> Configured {
+    let workloads: BTreeSet<ObjectRef> = objects
+        .pods
+        .iter()
+        .map(|pod| view::workload_of(objects, pod))
+        .collect();
+    let mut configured = Configured::new();
+    for workload in workloads {
+        let namespace = workload.namespace.clone().unwrap_or_default();
+        for setting in wiring::settings_of(objects, &workload) {
+            let address = Address {
+                host: setting.host,
+                port: setting.port,
+            };
+            let key = address_key(objects, &address, &namespace);
+            configured.entry(workload.clone()).or_default().insert(key);
+        }
+    }
+    configured
+}
+
+/// One key for all the names of a Service: its namespace and name, with the
+/// port when it is none that the Service has.
+fn address_key(objects: &Objects, address: &Address, namespace: &str) -> (String, Option<u16>) {
+    match wiring::service_of(objects, &address.host, namespace) {
+        Some(service) => {
+            let port = address.port.filter(|&port| !has_port(service, port));
+            (view::reference("Service", service).to_string(), port)
+        }
+        None => (address.host.clone(), None),
+    }
 }
 
 /// Who speaks in a log.
@@ -75,7 +120,21 @@ impl<'a> Client<'a> {
 
     /// The trouble ended and the client goes on.
     fn is_over(&self) -> bool {
-        self.seen.is_over() && view::is_well(self.pod)
+        !matters(self.case, self.pod, self.seen)
+    }
+
+    /// The line repeats what a callee answered: the client has addresses of its
+    /// own, this is none of them, and another workload is configured with it.
+    fn echoes(&self, address: &Address, configured: &Configured) -> bool {
+        let objects = &self.case.snapshot.objects;
+        let Some(own) = configured.get(&self.workload) else {
+            return false;
+        };
+        let key = address_key(objects, address, self.namespace());
+        !own.contains(&key)
+            && configured
+                .iter()
+                .any(|(workload, keys)| *workload != self.workload && keys.contains(&key))
     }
 
     fn finding(
@@ -184,8 +243,7 @@ fn outside(client: &Client<'_>, address: &Address, findings: &mut Findings) {
 
 /// Refused without saying by whom: the Services of the client's protocol tell.
 fn to_unnamed(client: &Client<'_>, seen: &[Seen], findings: &mut Findings) {
-    let unwell = !view::is_well(client.pod) || client.seen.previous;
-    if !unwell || client.seen.is_over() {
+    if view::is_well(client.pod) || client.is_over() {
         return;
     }
     let log = client.case.snapshot.logs.iter().find(|log| {

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::{is_troubled, pod_of};
+use super::{is_troubled, matters, pod_of};
 use crate::causes::signs::{Seen, Sign};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view, wiring};
 use crate::evidence::Draft;
@@ -14,8 +14,7 @@ pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
         let Some(pod) = pod_of(case, one) else {
             continue;
         };
-        let over = one.is_over() && view::is_well(pod);
-        if view::is_terminating(pod) || over {
+        if !matters(case, pod, one) {
             continue;
         }
         if let Some(finding) = finding_of(case, pod, one) {

@@ -101,9 +101,22 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
             let Some(probe) = role.probe(container) else {
                 continue;
             };
+            if !still_fails(case, pod, container, role) {
+                continue;
+            }
             findings.add(judge(case, pod, container, role, probe, event));
         }
     }
+}
+
+/// A failure counts while its container is not ready, or is being killed for it.
+fn still_fails(case: &Case<'_>, pod: &Pod, container: &Container, role: Role) -> bool {
+    let status = view::container_statuses(pod).find(|status| status.name == container.name);
+    let ready = status.is_some_and(|status| status.ready);
+    let killed = role != Role::Readiness
+        && killing(case, pod).is_some_and(|event| view::in_window(case, event.last));
+    let started = status.is_some_and(|status| status.started == Some(true));
+    killed || !ready && !(role == Role::Startup && started)
 }
 
 /// The container whose probe of that role failed: the only one that has it,

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Client, pod_of};
+use super::{Client, matters, pod_of};
 use crate::causes::signs::{Address, Seen, Sign};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view, wiring};
 use crate::evidence::Draft;
@@ -79,8 +79,7 @@ pub(super) fn resolver(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) 
         let Some(pod) = pod_of(case, one) else {
             continue;
         };
-        let over = one.is_over() && view::is_well(pod);
-        if !over && !view::is_terminating(pod) && speaks_of_resolver(case, one) {
+        if matters(case, pod, one) && speaks_of_resolver(case, one) {
             let workload = view::workload_of(objects, pod);
             troubled.entry(workload).or_default().push(one);
         }
