@@ -9,6 +9,7 @@
 //! before fragments are looked for.
 
 mod message;
+mod spelling;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{Container, Pod};
 
 use self::message::{Answer, classify, registry_of};
+use self::spelling::is_slip;
 use super::said::{Said, about_pod};
 use super::view::{
     affected_by, container_statuses, is_terminating, is_well, mentions, name_of, namespace_of,
@@ -142,7 +144,8 @@ fn state(case: &Case<'_>, pull: &Pull<'_>, failing: &[Pull<'_>], findings: &mut 
     let objects = &case.snapshot.objects;
     let missing_secrets = missing_pull_secrets(objects, pull.pod);
     let before = image_before(objects, pull);
-    let (cause, strength) = decide(pull, &missing_secrets, before.as_ref());
+    let misspelt = look_alike(objects, pull);
+    let (cause, strength) = decide(pull, &missing_secrets, before.as_ref(), misspelt.is_some());
     let object = culprit(case, pull, failing, cause);
     let mut finding = Finding::new(
         cause,
@@ -163,6 +166,10 @@ fn state(case: &Case<'_>, pull: &Pull<'_>, failing: &[Pull<'_>], findings: &mut 
             );
             Draft::spec(pod_ref(pull.pod), title, Vec::new())
         }));
+    }
+    if let Some(name) = misspelt.filter(|_| cause == Cause::ImageNotFound) {
+        let title = format!("image {} is one slip away from {name}", pull.image);
+        finding = finding.because([Draft::spec(pod_ref(pull.pod), title, Vec::new())]);
     }
     if let Some((set, image)) = &before {
         finding = finding.because([Draft::spec(
@@ -194,6 +201,7 @@ fn decide(
     pull: &Pull<'_>,
     missing_secrets: &[String],
     before: Option<&(ObjectRef, String)>,
+    misspelt: bool,
 ) -> (Cause, Strength) {
     let secret_refused = pull
         .said
@@ -207,7 +215,7 @@ fn decide(
         Some(Answer::DeniedOrAbsent) if secret_refused || same_repository => {
             (Cause::ImagePullAuth, Strength::Strong)
         }
-        Some(Answer::DeniedOrAbsent) if before.is_some() => {
+        Some(Answer::DeniedOrAbsent) if misspelt || before.is_some() => {
             (Cause::ImageNotFound, Strength::Likely)
         }
         Some(Answer::DeniedOrAbsent) => (Cause::ImagePullAuth, Strength::Likely),
@@ -299,6 +307,34 @@ fn image_before(objects: &Objects, pull: &Pull<'_>) -> Option<(ObjectRef, String
         .max_by_key(|(created, ..)| *created)
         .map(|(_, set, image)| (set, image))
         .filter(|(_, image)| *image != pull.image)
+}
+
+/// A name that the image's last part almost is: its container, its workload or
+/// another image of the cluster. An image that is one of them is spelt right.
+fn look_alike(objects: &Objects, pull: &Pull<'_>) -> Option<String> {
+    let own = base_name(&pull.image).to_lowercase();
+    let images = objects.pods.iter().flat_map(containers_of);
+    let others = images
+        .filter_map(|container| container.image.as_deref())
+        .filter(|image| *image != pull.image)
+        .map(base_name);
+    let names: BTreeSet<String> = [pull.container.as_str(), pull.workload.name.as_str()]
+        .into_iter()
+        .chain(others)
+        .map(str::to_lowercase)
+        .collect();
+    if names.contains(&own) {
+        return None;
+    }
+    names.into_iter().find(|name| is_slip(name, &own))
+}
+
+/// The last part of an image's repository.
+fn base_name(image: &str) -> &str {
+    message::repository_of(image)
+        .rsplit('/')
+        .next()
+        .unwrap_or(image)
 }
 
 /// What was said, the message that decided first.

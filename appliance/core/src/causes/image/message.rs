@@ -144,6 +144,14 @@ pub(super) fn classify(reason: &str, text: &str, image: &str) -> Option<Answer> 
             "failed to fetch oauth token",
         ],
     );
+    // A mirror that knows no such repository refuses the manifest as if it were private;
+    // only a refused token or an explicit 401 asks for credentials.
+    let manifest_refused = mentions(&text, &["403 forbidden"])
+        && mentions(&text, &["/manifests/"])
+        && !mentions(&text, &["token", "authoriz", "401"]);
+    if manifest_refused {
+        return Some(Answer::DeniedOrAbsent);
+    }
     let silent = TABLE
         .iter()
         .any(|&(answer, fragments)| answer == Answer::Silent && mentions(&text, fragments));

@@ -178,6 +178,23 @@ fn a_new_repository_turns_dockers_either_or_into_not_found() {
 }
 
 #[test]
+fn a_refused_manifest_of_a_misspelt_image_is_not_found() {
+    let refused = "unexpected status from HEAD request to https://mirror.local/v2/library/ngnix/manifests/1: 403 Forbidden";
+    let pods = |image: &str| {
+        let pod = json!({"nodeName": "n1", "containers": [{"name": "nginx", "image": image}]});
+        let status = json!({"phase": "Pending", "containerStatuses": [{
+            "name": "nginx", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": "ErrImagePull", "message": refused}}}]});
+        Fixture::new()
+            .deployment("web", 1, 0, pod.clone())
+            .pod("web", "a", pod, status)
+    };
+    pods("ngnix:1").check(pulls, &["ImageNotFound Deployment shop/web"]);
+    pods("nginx:1").check(pulls, &["ImagePullAuth Deployment shop/web"]);
+    pods("private/thing:1").check(pulls, &["ImagePullAuth Deployment shop/web"]);
+}
+
+#[test]
 fn a_pull_without_any_message_stays_a_hint() {
     let findings = web("reg.local/web:2").check(pulls, &["ImageNotFound Deployment shop/web"]);
     assert_eq!(findings.found[0].strength, Strength::Hint);

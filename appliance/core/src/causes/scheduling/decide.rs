@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
 
-use super::fit::{Blocker, Cluster, Kind, amount, is_control_plane};
+use super::fit::{Blocker, Cluster, Kind, aims_at, amount, is_control_plane, required_terms};
 use super::message::{Clause, clauses};
 use super::{message, scheduler_says};
 use crate::causes::resources::requests;
@@ -75,26 +75,24 @@ fn by_objects(case: &Case<'_>, spec: &PodSpec, seen: &[(&Node, Vec<Blocker>)]) -
     if seen.is_empty() {
         return None;
     }
-    let matching: Vec<&(&Node, Vec<Blocker>)> = seen
-        .iter()
-        .filter(|(_, blockers)| !has(blockers, Kind::Selector) && !has(blockers, Kind::Affinity))
-        .collect();
-    if matching.is_empty() {
-        return Some(misplaced(spec, seen));
-    }
-    let workers: Vec<&(&Node, Vec<Blocker>)> = matching
+    let closed = |(node, blockers): &&(&Node, Vec<Blocker>)| {
+        let shut = has(blockers, Kind::Cordoned) || has(blockers, Kind::Taint);
+        is_control_plane(node) && shut && !aims_at(spec, node)
+    };
+    let open: Vec<&(&Node, Vec<Blocker>)> = seen.iter().filter(|entry| !closed(entry)).collect();
+    let open = if open.is_empty() {
+        seen.iter().collect()
+    } else {
+        open
+    };
+    let usable: Vec<&(&Node, Vec<Blocker>)> = open
         .iter()
         .copied()
-        .filter(|(node, blockers)| {
-            let closed = has(blockers, Kind::Cordoned) || has(blockers, Kind::Taint);
-            !(is_control_plane(node) && closed)
-        })
+        .filter(|(_, blockers)| !has(blockers, Kind::Selector) && !has(blockers, Kind::Affinity))
         .collect();
-    let usable = if workers.is_empty() {
-        matching
-    } else {
-        workers
-    };
+    if usable.is_empty() {
+        return Some(misplaced(spec, &open));
+    }
     if usable.iter().any(|(_, blockers)| blockers.is_empty()) {
         return None;
     }
@@ -117,7 +115,7 @@ fn by_objects(case: &Case<'_>, spec: &PodSpec, seen: &[(&Node, Vec<Blocker>)]) -
 }
 
 /// No node satisfies the placement rules: which of the two is it?
-fn misplaced(spec: &PodSpec, seen: &[(&Node, Vec<Blocker>)]) -> Decision {
+fn misplaced(spec: &PodSpec, seen: &[&(&Node, Vec<Blocker>)]) -> Decision {
     let none_without = |kind| seen.iter().all(|(_, blockers)| has(blockers, kind));
     let kind = match (none_without(Kind::Selector), none_without(Kind::Affinity)) {
         (true, false) => Kind::Selector,
@@ -258,15 +256,7 @@ fn placement_of(spec: &PodSpec) -> Kind {
         .node_selector
         .as_ref()
         .is_some_and(|rules| !rules.is_empty());
-    let affinity = spec
-        .affinity
-        .as_ref()
-        .and_then(|affinity| affinity.node_affinity.as_ref())
-        .is_some_and(|rules| {
-            rules
-                .required_during_scheduling_ignored_during_execution
-                .is_some()
-        });
+    let affinity = required_terms(spec).is_some();
     match (selector, affinity) {
         (true, false) => Kind::Selector,
         (false, true) => Kind::Affinity,
@@ -333,17 +323,7 @@ fn wants(kind: Kind, spec: &PodSpec) -> String {
 }
 
 fn affinity_text(spec: &PodSpec) -> String {
-    let terms = spec
-        .affinity
-        .as_ref()
-        .and_then(|affinity| affinity.node_affinity.as_ref())
-        .and_then(|rules| {
-            rules
-                .required_during_scheduling_ignored_during_execution
-                .as_ref()
-        })
-        .map(|rules| rules.node_selector_terms.as_slice())
-        .unwrap_or_default();
+    let terms = required_terms(spec).unwrap_or_default();
     let text = |term: &k8s_openapi::api::core::v1::NodeSelectorTerm| {
         let rules: Vec<String> = term
             .match_expressions

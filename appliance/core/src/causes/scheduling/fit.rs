@@ -9,7 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Node, Pod, PodAffinityTerm, PodSpec, Taint, Toleration};
+use k8s_openapi::api::core::v1::{
+    Node, NodeSelectorTerm, Pod, PodAffinityTerm, PodSpec, Taint, Toleration,
+};
 
 use crate::causes::labels::{Labels, matches_selector, matches_term};
 use crate::causes::resources::{Amounts, add, numbers, requests};
@@ -375,21 +377,17 @@ fn selector_matches(spec: &PodSpec, labels: &Labels) -> bool {
 }
 
 fn affinity_matches(spec: &PodSpec, name: &str, labels: &Labels) -> bool {
-    let required = spec
-        .affinity
-        .as_ref()
-        .and_then(|affinity| affinity.node_affinity.as_ref())
-        .and_then(|rules| {
-            rules
-                .required_during_scheduling_ignored_during_execution
-                .as_ref()
-        });
-    required.is_none_or(|rules| {
-        rules
-            .node_selector_terms
-            .iter()
-            .any(|term| matches_term(term, name, labels))
-    })
+    required_terms(spec)
+        .is_none_or(|terms| terms.iter().any(|term| matches_term(term, name, labels)))
+}
+
+/// The terms of required node affinity, if there is one.
+pub(super) fn required_terms(spec: &PodSpec) -> Option<&[NodeSelectorTerm]> {
+    let rules = spec.affinity.as_ref()?.node_affinity.as_ref()?;
+    let required = rules
+        .required_during_scheduling_ignored_during_execution
+        .as_ref()?;
+    Some(&required.node_selector_terms)
 }
 
 pub(super) fn is_cordoned(node: &Node) -> bool {
@@ -411,8 +409,35 @@ pub(super) fn is_control_plane(node: &Node) -> bool {
             .any(|taint| CONTROL_PLANE.contains(&taint.key.as_str()))
 }
 
+/// A node's labels; one without a hostname label is known by its name.
 fn labels_of(node: &Node) -> Labels {
-    node.metadata.labels.clone().unwrap_or_default()
+    let mut labels = node.metadata.labels.clone().unwrap_or_default();
+    labels
+        .entry("kubernetes.io/hostname".to_owned())
+        .or_insert_with(|| name_of(node).to_owned());
+    labels
+}
+
+/// Whether the placement rules of `spec` point at `node`, instead of merely not excluding it.
+pub(super) fn aims_at(spec: &PodSpec, node: &Node) -> bool {
+    let labels = labels_of(node);
+    let selected = spec
+        .node_selector
+        .as_ref()
+        .is_some_and(|rules| !rules.is_empty())
+        && selector_matches(spec, &labels);
+    let points = |term: &NodeSelectorTerm| {
+        let rules = term
+            .match_expressions
+            .iter()
+            .chain(&term.match_fields)
+            .flatten();
+        matches_term(term, name_of(node), &labels)
+            && rules
+                .into_iter()
+                .any(|rule| matches!(rule.operator.as_str(), "In" | "Exists" | "Gt" | "Lt"))
+    };
+    selected || required_terms(spec).is_some_and(|terms| terms.iter().any(points))
 }
 
 fn allocatable(node: &Node) -> Option<Amounts> {

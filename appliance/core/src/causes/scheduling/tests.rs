@@ -84,6 +84,34 @@ fn a_required_affinity_is_told_apart_from_a_selector() {
 }
 
 #[test]
+fn rules_that_leave_only_a_closed_control_plane_exclude_every_worker() {
+    let spec = json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+        {"nodeSelectorTerms": [{"matchExpressions": [{"key": "disk", "operator": "NotIn", "values": ["ssd", "hdd"]}]}]}}}});
+    check(
+        pod_spec(spec),
+        "0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't match Pod's node affinity/selector.",
+        &["NodeAffinityMismatch Deployment shop/web"],
+    );
+}
+
+#[test]
+fn rules_that_aim_at_a_closed_control_plane_meet_its_cordon() {
+    check(
+        pod_spec(json!({"nodeSelector": {"kubernetes.io/hostname": "cp"}})),
+        "0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't match Pod's node affinity/selector.",
+        &["NodeCordoned Deployment shop/web"],
+    );
+}
+
+#[test]
+fn a_node_without_a_hostname_label_is_known_by_its_name() {
+    let spec = pod_spec(json!({"nodeSelector": {"kubernetes.io/hostname": "n3"}}));
+    cluster(waiting(&spec))
+        .with(json!({"kind": "Node", "metadata": {"name": "n3"}, "spec": {"taints": [{"key": "broken", "effect": "NoExecute"}]}}))
+        .check(unplaced, &["UntoleratedTaint Deployment shop/web"]);
+}
+
+#[test]
 fn a_cordon_on_the_only_matching_node_decides_over_the_selector() {
     let spec = pod_spec(json!({"nodeSelector": {"disk": "ssd"}}));
     let findings = cluster(waiting(&spec))

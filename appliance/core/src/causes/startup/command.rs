@@ -24,10 +24,22 @@ const NOT_STARTED: &[&str] = &[
     "no such file or directory",
     "permission denied",
     "is a directory",
-    "oci runtime create failed",
-    "failed to create shim task",
-    "unable to start container process",
-    "containercannotrun",
+    "not a directory",
+];
+
+/// Words that make a failed start somebody else's: memory, space, mounts, devices.
+const ANOTHER_REASON: &[&str] = &[
+    "exec format error",
+    "oom-killed",
+    "out of memory",
+    "cannot allocate memory",
+    "no space left",
+    "failed to pull",
+    "mounting",
+    "error mounting",
+    "nvidia-container",
+    "seccomp",
+    "apparmor",
 ];
 
 /// The shell's words for the same, in logs.
@@ -75,10 +87,11 @@ fn not_started(
     let own: Vec<&Said> = said
         .iter()
         .filter(|said| {
-            said.container == status.name || (said.container.is_empty() && said.is(&["Failed"]))
+            let event = said.container.is_empty() && said.is(&["Failed"]);
+            said.container == status.name || (event && !said.mentions(ANOTHER_REASON))
         })
         .collect();
-    if own.iter().any(|said| said.mentions(&["exec format error"])) {
+    if own.iter().any(|said| said.mentions(ANOTHER_REASON)) {
         return None;
     }
     let refused = |said: &&&Said| {
@@ -89,11 +102,6 @@ fn not_started(
             "Failed",
             "CreateContainerError",
         ]) && said.mentions(NOT_STARTED)
-            && !said.mentions(&[
-                "failed to pull",
-                "mounting",
-                "not a directory: unknown: are you trying to mount",
-            ])
     };
     let drafts: Vec<Draft> = own
         .iter()
@@ -451,6 +459,21 @@ mod tests {
                 bad_command,
                 "containerStatuses",
                 &crashed(code, "Error", ""),
+                &[],
+            );
+        }
+    }
+
+    #[test]
+    fn a_start_that_failed_for_memory_or_mounts_is_not_a_bad_command() {
+        for message in [
+            "runc create failed: container init was OOM-killed (memory limit too low?)",
+            "error mounting \"/conf\" to rootfs: not a directory",
+        ] {
+            check(
+                bad_command,
+                "containerStatuses",
+                &crashed(128, "StartError", message),
                 &[],
             );
         }

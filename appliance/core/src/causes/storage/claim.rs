@@ -157,18 +157,15 @@ fn class_missing(
     if exists || !(absent || !stated.is_empty()) {
         return None;
     }
-    // A class may be a mere label for static volumes: then volumes carry it.
-    let is_label = class.is_some_and(|name| {
-        objects
-            .persistent_volumes
-            .iter()
-            .any(|volume| volume_class(volume) == name)
-    });
-    if is_label
-        || (class.is_none()
-            && !stated.is_empty()
-            && objects.persistent_volumes.iter().any(is_available))
-    {
+    // `""` asks for a volume without a class, and a class may be a mere label
+    // that static volumes carry: then the volumes tell more.
+    let wanted = class.unwrap_or_default();
+    let asks_static = claim.spec.as_ref()?.storage_class_name.as_deref() == Some("");
+    let carried = objects
+        .persistent_volumes
+        .iter()
+        .any(|volume| volume_class(volume) == wanted);
+    if asks_static || carried {
         return unmatched(objects, claim, class);
     }
     let what = class.map_or_else(
@@ -239,11 +236,6 @@ fn volume_class(volume: &PersistentVolume) -> &str {
     let spec = volume.spec.as_ref();
     spec.and_then(|spec| spec.storage_class_name.as_deref())
         .unwrap_or_default()
-}
-
-fn is_available(volume: &PersistentVolume) -> bool {
-    let status = volume.status.as_ref();
-    status.and_then(|status| status.phase.as_deref()) == Some("Available")
 }
 
 /// Compares a claim with every volume and keeps the closest.
@@ -646,6 +638,24 @@ mod tests {
                 "Bound",
                 json!({"claimRef": {"namespace": "shop", "name": "other"}}),
             ))
+            .check(claims, &["PvAlreadyBound Deployment shop/db"]);
+    }
+
+    #[test]
+    fn the_binders_word_about_no_class_does_not_hide_an_occupied_volume() {
+        claim(json!({}))
+            .with(volume(
+                "v1",
+                "Bound",
+                json!({"claimRef": {"namespace": "shop", "name": "other"}}),
+            ))
+            .event(
+                "Normal",
+                "PersistentVolumeClaim/data",
+                "FailedBinding",
+                "no persistent volumes available for this claim and no storage class is set",
+                1,
+            )
             .check(claims, &["PvAlreadyBound Deployment shop/db"]);
     }
 
