@@ -68,7 +68,7 @@ pub struct LogTemplate {
     pub new_since_change: bool,
 }
 
-/// What sort of change.
+/// What sort of change it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ChangeKind {
     /// A workload's pod template was rolled out or back, or a release installed.
@@ -92,7 +92,8 @@ pub struct Change {
     pub kind: ChangeKind,
     /// What was changed.
     pub object: ObjectRef,
-    /// One line in words: `rolled out revision 4: image a → b`.
+    /// What happened to the object, as a predicate: `rolled out revision 4:
+    /// containers[web].image a → b`, `was cordoned`.
     pub what: String,
     /// Lines of a diff (`- old`, `+ new`), may be empty.
     pub diff: Vec<String>,

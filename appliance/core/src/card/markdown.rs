@@ -30,7 +30,7 @@ pub fn render(analysis: &Analysis) -> String {
     section(&mut out, "Changes", &analysis.changes, |change| {
         let id = escape(&ids(&[change.evidence]));
         format!(
-            "{} {}: {} {id}",
+            "{} {} {} {id}",
             change.at,
             object(&change.object),
             escape(&change.what)

@@ -63,10 +63,10 @@ fn suspected(change: &Change, started_at: Timestamp) -> String {
     let by = if change.by.is_empty() {
         String::new()
     } else {
-        format!(" by {}", clean::line(&change.by))
+        format!(" (by {})", clean::line(&change.by))
     };
     format!(
-        "{} before the alert, {} changed{by}: {}.",
+        "{} before the alert, {} {}{by}.",
         capitalized(&distance(started_at.duration_since(change.at))),
         change.object,
         clean::line(&change.what)

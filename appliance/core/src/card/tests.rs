@@ -182,7 +182,7 @@ fn the_summary_tells_cause_change_exclusions_and_gaps() {
     let analysis = analysis_of(&with_cause("pull failed"));
     assert_eq!(
         analysis.summary.text,
-        "Image web:2 does not exist in the registry. 4 minutes before the alert, Deployment shop/web changed: \
+        "Image web:2 does not exist in the registry. 4 minutes before the alert, Deployment shop/web \
          rolled out revision 2: spec.containers[web].image web:1 → web:2. \
          Ruled out: oom own limit of Deployment shop/web. \
          Not seen: metrics (timed out after 5 s), logs (not captured)."
@@ -287,7 +287,7 @@ proptest! {
             match fence {
                 None if line.ends_with("`text") => fence = Some(run),
                 Some(open) if run == open && line.len() == run => fence = None,
-                None => prop_assert!(!line.starts_with("~") && !line.starts_with("#a")),
+                None => prop_assert!(!line.starts_with('~') && !line.starts_with("#a")),
                 Some(_) => {}
             }
         }

@@ -19,7 +19,7 @@ pub fn render(analysis: &Analysis) -> String {
     causes(analysis, &mut out);
     list(&mut out, "Changes", &analysis.changes, |change| {
         format!(
-            "{}  {}: {} [{}]",
+            "{}  {} {} [{}]",
             change.at,
             change.object,
             line(&change.what),

@@ -40,3 +40,6 @@ pub(super) fn find(
     changes.dedup();
     changes
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ pub(super) fn fold(events: Vec<EventFold>) -> Vec<EventFold> {
         let key = (
             fold.object.clone(),
             fold.reason.clone(),
-            shape(&fold.message),
+            shape(own_words(&fold.message)),
         );
         match folds.get_mut(&key) {
             Some(known) => merge(known, fold),
@@ -39,6 +39,13 @@ pub(super) fn fold(events: Vec<EventFold>) -> Vec<EventFold> {
         (b.last, &a.object, &a.reason, &a.message).cmp(&(a.last, &b.object, &b.reason, &b.message))
     });
     folds
+}
+
+/// The message without what the API server puts before events it combined.
+fn own_words(message: &str) -> &str {
+    message
+        .strip_prefix("(combined from similar events): ")
+        .unwrap_or(message)
 }
 
 fn merge(known: &mut EventFold, more: EventFold) {

@@ -16,6 +16,9 @@ const POINTS_MIN: usize = 4;
 const SCORE_MIN: f64 = 6.0;
 /// A change smaller than this part of the baseline is noise.
 const RELATIVE_FLOOR: f64 = 0.05;
+/// Least spread in the series' own unit: a tenth of a millisecond, of a
+/// millicore, of an error in a thousand seconds. Less is rounding.
+const ABSOLUTE_FLOOR: f64 = 1e-4;
 /// Makes the MAD of normal noise its standard deviation.
 const MAD_TO_SIGMA: f64 = 1.4826;
 /// Alerts fire after their `for`; the baseline ends this much before, in
@@ -69,7 +72,7 @@ pub fn verdict(series: &Series, onset: f64) -> Option<MetricVerdict> {
     let scale = before_median.abs().max(after_median.abs());
     let spread = (median(&mut deviations)? * MAD_TO_SIGMA)
         .max(RELATIVE_FLOOR * scale / 2.0)
-        .max(f64::MIN_POSITIVE);
+        .max(ABSOLUTE_FLOOR);
     let selector = openmetrics::selector(&series.name, &series.labels);
     Some(MetricVerdict {
         query: if counter {
@@ -198,24 +201,9 @@ mod tests {
 
     #[test]
     fn a_growing_counter_is_steady_and_a_faster_one_changed() {
-        check(
-            "x_total",
-            |at| f64::from(at),
-            |at| f64::from(at),
-            Some(false),
-        );
-        check(
-            "x_total",
-            |at| f64::from(at),
-            |at| f64::from(at) * 50.0,
-            Some(true),
-        );
-        check(
-            "x_total",
-            |at| f64::from(at),
-            |at| f64::from(at - 10),
-            Some(false),
-        );
+        check("x_total", f64::from, f64::from, Some(false));
+        check("x_total", f64::from, |at| f64::from(at) * 50.0, Some(true));
+        check("x_total", f64::from, |at| f64::from(at - 10), Some(false));
     }
 
     #[test]

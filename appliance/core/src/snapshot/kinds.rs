@@ -235,12 +235,11 @@ fn items(list: Value) -> Vec<Value> {
         Value::Array(items) => items,
         Value::Object(mut object) => match object.remove("items") {
             Some(Value::Array(items)) => items,
-            // Go marshals an empty list as null.
-            Some(_) => Vec::new(),
             None if object.contains_key("metadata") && !is_list(&object) => {
                 vec![Value::Object(object)]
             }
-            None => Vec::new(),
+            // Go marshals an empty list as null.
+            _ => Vec::new(),
         },
         _ => Vec::new(),
     }

@@ -30,6 +30,16 @@ impl Diff {
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
+
+    /// Whether `path` is all that differs.
+    pub(super) fn touches_only(&self, path: &str) -> bool {
+        let is_its = |line: &String| {
+            line.get(2..)
+                .and_then(|line| line.strip_prefix(path))
+                .is_some_and(|rest| rest.starts_with(':'))
+        };
+        self.lines.iter().all(is_its)
+    }
 }
 
 /// Compares `old` and `new`, leaving out paths that `ignored` says.

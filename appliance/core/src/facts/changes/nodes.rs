@@ -22,7 +22,7 @@ pub(super) fn find(snapshot: &Snapshot, events: &[EventFold], changes: &mut Vec<
                 created.0,
                 &object,
                 ChangeKind::Node,
-                format!("{object} joined the cluster"),
+                "joined the cluster".to_owned(),
             )
         }));
     }
@@ -30,7 +30,7 @@ pub(super) fn find(snapshot: &Snapshot, events: &[EventFold], changes: &mut Vec<
         .iter()
         .filter(|fold| fold.object.kind == "Node" && fold.reason == "Rebooted");
     changes.extend(reboots.filter_map(|fold| {
-        let what = format!("{} rebooted", fold.object);
+        let what = "rebooted".to_owned();
         Some(change(fold.last?, &fold.object, ChangeKind::Node, what))
     }));
 }
@@ -61,12 +61,7 @@ fn cordon(node: &Node, object: &ObjectRef, changes: &mut Vec<Change>) {
         .and_then(|taint| taint.time_added.as_ref().map(|time| time.0))
         .or(editor.as_ref().map(|editor| editor.at));
     if let Some(at) = at {
-        let mut cordon = change(
-            at,
-            object,
-            ChangeKind::Node,
-            format!("{object} was cordoned"),
-        );
+        let mut cordon = change(at, object, ChangeKind::Node, "was cordoned".to_owned());
         cordon.by = editor.map(|editor| editor.manager).unwrap_or_default();
         changes.push(cordon);
     }
@@ -86,7 +81,7 @@ fn taints(node: &Node, object: &ObjectRef, changes: &mut Vec<Change>) {
             .value
             .as_ref()
             .map_or_else(String::new, |value| format!("={value}"));
-        let what = format!("{object} was tainted {}{value}:{}", taint.key, taint.effect);
+        let what = format!("was tainted {}{value}:{}", taint.key, taint.effect);
         changes.push(change(at.0, object, ChangeKind::Node, what));
     }
 }
@@ -103,10 +98,10 @@ fn conditions(node: &Node, object: &ObjectRef, changes: &mut Vec<Change>) {
         };
         let ready = condition.type_ == "Ready";
         let what = match (ready, condition.status.as_str()) {
-            (true, "True") => format!("{object} became ready"),
-            (true, "False") => format!("{object} became not ready"),
-            (true, _) => format!("{object} stopped reporting"),
-            (false, "True") => format!("{object} entered {}", condition.type_),
+            (true, "True") => "became ready".to_owned(),
+            (true, "False") => "became not ready".to_owned(),
+            (true, _) => "stopped reporting".to_owned(),
+            (false, "True") => format!("entered {}", condition.type_),
             _ => continue,
         };
         let mut change = change(at.0, object, ChangeKind::Node, what);

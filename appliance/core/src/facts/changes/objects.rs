@@ -67,7 +67,7 @@ fn created(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> Option<Change>
     let (what, change) = match (kind, helm_release(snapshot, kind, meta)) {
         (_, Some(release)) => (release, ChangeKind::Rollout),
         _ => (
-            format!("created {}{object}", quality(snapshot, kind, meta)),
+            format!("was created{}", quality(snapshot, kind, meta)),
             ChangeKind::Created,
         ),
     };
@@ -92,7 +92,7 @@ fn edited(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> Option<Change> 
         at: edit.at,
         kind: ChangeKind::Edited,
         what: format!(
-            "edited {}{object}{}",
+            "was edited{}{}",
             quality(snapshot, kind, meta),
             keys(snapshot, kind, meta)
         ),
@@ -102,12 +102,12 @@ fn edited(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> Option<Change> 
     })
 }
 
-/// `the TLS certificate in ` for Secrets that hold one.
+/// ` with a TLS certificate` for Secrets that hold one.
 fn quality(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> &'static str {
     match secret(snapshot, kind, meta).and_then(|secret| secret.type_.as_deref()) {
-        Some("kubernetes.io/tls") => "the TLS certificate in ",
+        Some("kubernetes.io/tls") => " with a TLS certificate",
         Some("kubernetes.io/dockerconfigjson" | "kubernetes.io/dockercfg") => {
-            "the registry credentials in "
+            " with registry credentials"
         }
         _ => "",
     }
@@ -174,7 +174,7 @@ fn helm_release(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> Option<St
     }
     let label = |key: &str| labels.get(key).map_or("?", String::as_str);
     Some(format!(
-        "Helm release {} revision {} ({})",
+        "holds Helm release {} revision {} ({})",
         label("name"),
         label("version"),
         label("status")

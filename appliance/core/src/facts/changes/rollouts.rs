@@ -18,6 +18,8 @@ use crate::snapshot::Snapshot;
 
 /// The annotation in which the Deployment controller counts revisions.
 const REVISION: &str = "deployment.kubernetes.io/revision";
+/// What `kubectl rollout restart` writes into the template.
+const RESTARTED: &str = "metadata.annotations.kubectl.kubernetes.io/restartedAt";
 /// Former revisions of a ReplicaSet that was rolled back to.
 const HISTORY: &str = "deployment.kubernetes.io/revision-history";
 
@@ -45,7 +47,7 @@ pub(super) fn find(snapshot: &Snapshot, events: &[EventFold], changes: &mut Vec<
             changes.extend(rollout(&owner, pair[0], pair[1], events, deployment));
         }
         if let (Some(deployment), Some((_, newest))) = (deployment, sets.last()) {
-            changes.extend(not_rolled_out(&owner, deployment, newest));
+            changes.extend(not_rolled_out(deployment, newest));
         }
     }
 }
@@ -63,7 +65,7 @@ fn created(owner: &ObjectRef, first: &ReplicaSet) -> Option<Change> {
         at: first.metadata.creation_timestamp.as_ref()?.0,
         kind: ChangeKind::Created,
         object: owner.clone(),
-        what: format!("created {owner}"),
+        what: "was created".to_owned(),
         diff: Vec::new(),
         by: author(&first.metadata),
     })
@@ -97,15 +99,16 @@ fn rollout(
     let template = |set: &ReplicaSet| set.spec.template.clone();
     let diff = diff(&template(old), &template(new), ignored_in_template);
     let verb = if rolled_back {
-        "rolled back to the template of an older revision, now"
+        "was rolled back to an older template as"
     } else {
         "rolled out"
     };
-    let what = if diff.is_empty() {
-        format!("{verb} revision {number}: the pod template did not change")
-    } else {
-        format!("{verb} revision {number}: {}", diff.words)
+    let words = match diff.words.as_str() {
+        "" => "the pod template did not change",
+        _ if diff.touches_only(RESTARTED) => "restarted, the pod template is otherwise the same",
+        words => words,
     };
+    let what = format!("{verb} revision {number}: {words}");
     Some(Change {
         at,
         kind: ChangeKind::Rollout,
@@ -156,11 +159,7 @@ fn progressing(deployment: &Deployment) -> Option<Timestamp> {
 }
 
 /// A Deployment whose template is ahead of its newest ReplicaSet.
-fn not_rolled_out(
-    owner: &ObjectRef,
-    deployment: &Deployment,
-    newest: &ReplicaSet,
-) -> Option<Change> {
+fn not_rolled_out(deployment: &Deployment, newest: &ReplicaSet) -> Option<Change> {
     let edit = last_edit(&deployment.metadata)?;
     let old = newest.spec.template.clone()?;
     let new = deployment.spec.template.clone();
@@ -172,7 +171,7 @@ fn not_rolled_out(
         at: edit.at,
         kind: ChangeKind::Edited,
         object: object_ref("Deployment", &deployment.metadata),
-        what: format!("{owner} was edited and not rolled out: {}", diff.words),
+        what: format!("was edited and not rolled out: {}", diff.words),
         diff: diff.lines,
         by: author(&deployment.metadata),
     })

@@ -1,9 +1,12 @@
 //! Replica counts that changed outside of a rollout, from events.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 
 use super::rollouts::names;
-use crate::facts::workloads::controller;
+use crate::facts::workloads::{controller, workload_of};
 use crate::facts::{Change, ChangeKind, EventFold};
 use crate::object::ObjectRef;
 use crate::snapshot::Snapshot;
@@ -14,38 +17,55 @@ const ROLLOUT_SECONDS: i64 = 600;
 const FIRST_SECONDS: i64 = 60;
 
 pub(super) fn find(snapshot: &Snapshot, events: &[EventFold], changes: &mut Vec<Change>) {
+    let mut sets: BTreeMap<ObjectRef, Vec<&ReplicaSet>> = BTreeMap::new();
+    for set in &snapshot.objects.replica_sets {
+        if let Some(owner) = controller(&set.metadata, set.metadata.namespace.as_deref()) {
+            sets.entry(owner).or_default().push(set);
+        }
+    }
+    let mut scalings: BTreeMap<&ObjectRef, Vec<&EventFold>> = BTreeMap::new();
     for fold in events {
-        let found = match fold.reason.as_str() {
-            "ScalingReplicaSet" => scaled(snapshot, events, fold),
-            "SuccessfulRescale" => rescaled(snapshot, fold),
-            _ => None,
-        };
-        changes.extend(found);
+        match fold.reason.as_str() {
+            "ScalingReplicaSet" => scalings.entry(&fold.object).or_default().push(fold),
+            "SuccessfulRescale" => changes.extend(rescaled(snapshot, fold)),
+            _ => {}
+        }
+    }
+    for (object, folds) in scalings {
+        let rollouts: Vec<Timestamp> = changes
+            .iter()
+            .filter(|change| change.object == *object && change.kind == ChangeKind::Rollout)
+            .map(|change| change.at)
+            .collect();
+        let sets = sets.get(object).map(Vec::as_slice).unwrap_or_default();
+        changes.extend(
+            folds
+                .iter()
+                .filter_map(|fold| scaled(fold, &folds, sets, &rollouts)),
+        );
     }
 }
 
-fn scaled(snapshot: &Snapshot, events: &[EventFold], fold: &EventFold) -> Option<Change> {
+fn scaled(
+    fold: &EventFold,
+    all: &[&EventFold],
+    sets: &[&ReplicaSet],
+    rollouts: &[Timestamp],
+) -> Option<Change> {
     let at = fold.last?;
-    let set = snapshot
-        .objects
-        .replica_sets
+    let near =
+        |other: Timestamp, seconds: i64| (other.as_second() - at.as_second()).abs() <= seconds;
+    let (set, name) = sets
         .iter()
-        .filter(|set| {
-            controller(&set.metadata, set.metadata.namespace.as_deref()).as_ref()
-                == Some(&fold.object)
-        })
-        .find(|set| mentions(fold, set))?;
-    let name = set.metadata.name.as_deref().unwrap_or_default();
+        .filter_map(|set| Some((set, set.metadata.name.as_deref()?)))
+        .find(|(_, name)| names(&fold.message, name))?;
     let created = set.metadata.creation_timestamp.as_ref()?.0;
-    let is_rollout = at.as_second() - created.as_second() <= FIRST_SECONDS
-        || events.iter().any(|other| {
-            other.object == fold.object
-                && other.reason == fold.reason
-                && !names(&other.message, name)
-                && other.last.is_some_and(|last| {
-                    (last.as_second() - at.as_second()).abs() <= ROLLOUT_SECONDS
-                })
-        });
+    let beside_another = all.iter().any(|other| {
+        !names(&other.message, name) && other.last.is_some_and(|last| near(last, ROLLOUT_SECONDS))
+    });
+    let is_rollout = beside_another
+        || near(created, FIRST_SECONDS)
+        || rollouts.iter().any(|rollout| near(*rollout, FIRST_SECONDS));
     if is_rollout {
         return None;
     }
@@ -59,27 +79,19 @@ fn scaled(snapshot: &Snapshot, events: &[EventFold], fold: &EventFold) -> Option
         at,
         kind: ChangeKind::Scaled,
         object: fold.object.clone(),
-        what: format!("scaled {direction} to {words}"),
+        what: format!("was scaled {direction} to {words}"),
         diff: Vec::new(),
         by: String::new(),
     })
 }
 
-fn mentions(fold: &EventFold, set: &ReplicaSet) -> bool {
-    set.metadata
-        .name
-        .as_deref()
-        .is_some_and(|name| names(&fold.message, name))
-}
-
 fn rescaled(snapshot: &Snapshot, fold: &EventFold) -> Option<Change> {
-    let object: ObjectRef = crate::facts::workloads::workload_of(snapshot, &fold.object);
     Some(Change {
         at: fold.last?,
         kind: ChangeKind::Scaled,
-        what: format!("rescaled by {}: {}", fold.object, fold.message),
-        object,
+        what: format!("was rescaled by {}: {}", fold.object, fold.message),
+        object: workload_of(snapshot, &fold.object),
         diff: Vec::new(),
-        by: fold.object.to_string(),
+        by: String::new(),
     })
 }

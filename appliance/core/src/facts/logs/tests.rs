@@ -139,9 +139,8 @@ fn shapes_beyond_the_bound_are_counted_and_told() {
         let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).expect("small"));
         format!("{}{}{}", letter(at), letter(at / 26), letter(at / 676))
     };
-    let text: String = (0..1000)
-        .map(|at| format!("said {}\n", words(at)))
-        .collect();
+    let said: Vec<String> = (0..1000).map(|at| format!("said {}", words(at))).collect();
+    let text = said.join("\n");
     let mut snapshot = Snapshot::default();
     snapshot.insert_log(log(&text));
     let (templates, gaps) = find(&snapshot, &[], Timestamp::UNIX_EPOCH);

@@ -10,7 +10,7 @@ fn pod(name: &str, owner: Option<(&str, &str)>, labels: &Value) -> Value {
     json!({"metadata": {"name": name, "namespace": "shop", "labels": labels, "ownerReferences": owners}})
 }
 
-fn check(pod: Value, more: &[(&str, Value)], expected: &str) {
+fn check(pod: &Value, more: &[(&str, Value)], expected: &str) {
     let mut snapshot = Snapshot::default();
     snapshot
         .insert_list("pods", "shop", json!([pod]))
@@ -39,9 +39,9 @@ fn a_pod_leads_through_its_replica_set_to_the_deployment() {
             &json!({}),
         )
     };
-    check(of_set(), &[("replicasets", owned)], "Deployment shop/web");
+    check(&of_set(), &[("replicasets", owned)], "Deployment shop/web");
     check(
-        of_set(),
+        &of_set(),
         &[("replicasets", bare)],
         "ReplicaSet shop/web-5d444949c",
     );
@@ -50,7 +50,7 @@ fn a_pod_leads_through_its_replica_set_to_the_deployment() {
 #[test]
 fn without_the_replica_set_the_template_hash_tells_the_deployment() {
     check(
-        pod(
+        &pod(
             "web-5d444949c-abcde",
             Some(("ReplicaSet", "web-5d444949c")),
             &json!({"pod-template-hash": "5d444949c"}),
@@ -59,7 +59,7 @@ fn without_the_replica_set_the_template_hash_tells_the_deployment() {
         "Deployment shop/web",
     );
     check(
-        pod("web-abc", Some(("ReplicaSet", "web")), &json!({})),
+        &pod("web-abc", Some(("ReplicaSet", "web")), &json!({})),
         &[],
         "ReplicaSet shop/web",
     );
@@ -68,12 +68,12 @@ fn without_the_replica_set_the_template_hash_tells_the_deployment() {
 #[test]
 fn a_job_leads_to_its_cron_job() {
     check(
-        pod("n-28000000-x", Some(("Job", "n-28000000")), &json!({})),
+        &pod("n-28000000-x", Some(("Job", "n-28000000")), &json!({})),
         &[],
         "CronJob shop/n",
     );
     check(
-        pod("n-28000000-x", Some(("Job", "n-28000000")), &json!({})),
+        &pod("n-28000000-x", Some(("Job", "n-28000000")), &json!({})),
         &[("cronjobs", json!({"metadata": {"name": "other"}}))],
         "Job shop/n-28000000",
     );
@@ -81,14 +81,14 @@ fn a_job_leads_to_its_cron_job() {
 
 #[test]
 fn bare_and_static_pods_stand_for_themselves() {
-    check(pod("p", None, &json!({})), &[], "Pod shop/p");
+    check(&pod("p", None, &json!({})), &[], "Pod shop/p");
     check(
-        pod("p-node", Some(("Node", "node")), &json!({})),
+        &pod("p-node", Some(("Node", "node")), &json!({})),
         &[],
         "Pod shop/p-node",
     );
     check(
-        pod("db-0", Some(("StatefulSet", "db")), &json!({})),
+        &pod("db-0", Some(("StatefulSet", "db")), &json!({})),
         &[],
         "StatefulSet shop/db",
     );
