@@ -1,9 +1,9 @@
 //! Wire forms of the console API that are not the analysis itself.
 //!
-//! Decides field names and closed sets of words; the console's `api.ts` has
-//! the same types by hand, and the fixture server's end-to-end test reads
-//! every field. Text fields may hold untrusted text; the console shows it as
-//! text.
+//! Decides field names and closed sets of words. `openapi.json` describes
+//! them, which a test holds against real answers; the console's `api.ts` has
+//! the same types by hand. Text fields may hold untrusted text; the console
+//! shows it as text.
 
 use appliance_core::analysis::{AlertSummary, Confidence};
 use jiff::Timestamp;

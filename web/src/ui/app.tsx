@@ -55,7 +55,7 @@ export function App() {
         {announcement.value}
       </p>
       <footer class="foot">
-        {status.value && `Anchorite ${visible(status.value.version)} · nothing leaves this site`}
+        {status.value && `Anchorite ${visible(status.value.version)}`}
       </footer>
       <Help />
     </>

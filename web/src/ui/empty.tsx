@@ -23,8 +23,7 @@ export function FirstRun() {
     <div class="empty">
       <p class="strong">No alert has come in yet</p>
       <p>
-        Point Alertmanager here. The first notification appears in this list within a second; nothing
-        else needs to be set up.
+        Point Alertmanager here. Its first notification appears in this list by itself.
       </p>
       <div class="snippet">
         <header>

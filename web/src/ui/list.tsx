@@ -129,7 +129,10 @@ function Choice(props: {
   options: string[];
   choose: (value: string) => void;
 }) {
-  const options = [...new Set([...props.options, props.value])].filter(Boolean).sort();
+  // A filtered list holds one value; the others seen before stay on offer.
+  const seen = useRef(new Set<string>());
+  for (const option of [...props.options, props.value]) if (option) seen.current.add(option);
+  const options = [...seen.current].sort();
   return (
     <select
       aria-label={props.label}
