@@ -2,7 +2,12 @@
 //!
 //! Skipped where `prometheus` and `promtool` are not installed.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "this is a test"
+)]
 
 use std::fmt::Write;
 use std::net::SocketAddr;

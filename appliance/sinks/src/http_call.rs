@@ -14,11 +14,10 @@ const QUOTED_CHARS_MAX: usize = 200;
 
 /// Sends `request`; the body of a success.
 pub(crate) async fn post(client: &Client, request: Request<Bytes>) -> Result<Bytes, DeliveryError> {
-    let (parts, body) = client
-        .fetch(request)
-        .await
-        .map_err(|error| failed(&error))?
-        .into_parts();
+    let response = client.send(request).await.map_err(|error| failed(&error))?;
+    let (parts, body) = response.into_parts();
+    // The status decides; a body that is late or too long takes nothing back.
+    let body = body.collect().await.unwrap_or_default();
     if parts.status.is_success() {
         return Ok(body);
     }
@@ -29,10 +28,7 @@ pub(crate) async fn post(client: &Client, request: Request<Bytes>) -> Result<Byt
 fn failed(error: &EgressError) -> DeliveryError {
     match error {
         EgressError::Dial(dial) if dial.is_refusal() => DeliveryError::refused(error.to_string()),
-        // What was sent has arrived; only the answer is unusable.
-        EgressError::Redirect { .. } | EgressError::BodyTooLarge { .. } => {
-            DeliveryError::refused(error.to_string())
-        }
+        EgressError::Redirect { .. } => DeliveryError::refused(error.to_string()),
         _ => DeliveryError::again(error.to_string()),
     }
 }

@@ -163,6 +163,9 @@ async fn from_kubeconfig(
     if config.auth_info.auth_provider.is_some() {
         return Err(program("auth-provider"));
     }
+    if config.accept_invalid_certs {
+        tracing::warn!(path = %path.display(), "the kubeconfig turns certificate checks off");
+    }
     Ok(config)
 }
 
