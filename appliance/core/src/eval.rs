@@ -25,6 +25,10 @@ use crate::causes::{Cause, Family};
 use crate::snapshot::Snapshot;
 
 /// How one analysis compares with the right answer.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent yes-or-no marks of one answer"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CaseScore {
     /// The expected answer's own label, for tables.

@@ -12,6 +12,8 @@
 mod edges;
 mod fold;
 mod rank;
+#[cfg(test)]
+mod tests;
 
 use crate::analysis::Confidence;
 use crate::causes::{Case, Exclusion, Finding, Findings};
@@ -45,8 +47,8 @@ pub fn diagnose(case: &Case<'_>, findings: Findings) -> Diagnosis {
     let edges = Edges::of(case);
     let mut found = fold::in_fixed_order(found);
     let mut ruled_out = fold::eliminate(&mut found, excluded);
-    let found = fold::finer_over_parent(found);
-    let found = fold::symptoms_under_causes(found, &edges);
+    let found = fold::finer_over_parent(&found);
+    let found = fold::symptoms_under_causes(&found, &edges);
     let mut causes = rank::rank(case, &edges, found);
     causes.truncate(CAUSES_MAX);
     // What is stated as a cause cannot be ruled out beside it.

@@ -1,5 +1,8 @@
 //! Autoscalers that have no metrics, no target, or no room.
 
+#[cfg(test)]
+mod tests;
+
 use k8s_openapi::api::autoscaling::v2::{
     HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition,
 };
@@ -32,8 +35,8 @@ fn analyze(case: &Case<'_>, findings: &mut Findings) {
         {
             let statement = format!("{object} has no metrics to scale {target} by.");
             add(Cause::HpaNoMetrics, &object, condition, statement, findings);
-        } else if let Some(condition) = at_maximum(autoscaler) {
-            if is_asked(case, &object, &target) {
+        } else if is_asked(case, &object, &target) {
+            if let Some(condition) = at_maximum(autoscaler) {
                 let statement = format!(
                     "{object} is at its maximum of {} replicas and still wants more.",
                     autoscaler.spec.max_replicas

@@ -4,6 +4,9 @@
 //! that nobody observes), by their pods and by their leases; systemd units
 //! are read by the node family.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Pod;
 

@@ -5,6 +5,8 @@ mod ingress;
 mod latency;
 mod policy;
 mod services;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::policy::egress_without_dns;
 use super::Analyzer;

@@ -6,6 +6,8 @@
 //! means that the kubelet itself says what is wrong.
 
 mod proxy;
+#[cfg(test)]
+mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, NodeCondition};

@@ -4,6 +4,9 @@
 //! These are said only about what the alert names; [`crate::graph`] prefers a
 //! real cause when there is one.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Pod;
 
@@ -254,8 +257,9 @@ fn recovered(case: &Case<'_>, findings: &mut Findings) {
             _ => continue,
         };
         let well = !pods.is_empty() && pods.iter().all(|pod| view::is_well(pod));
-        let complete = view::replicas(objects, subject)
-            .is_none_or(|(wanted, made)| made >= wanted && i64::from(wanted) <= pods.len() as i64);
+        let complete = view::replicas(objects, subject).is_none_or(|(wanted, made)| {
+            made >= wanted && usize::try_from(wanted).is_ok_and(|wanted| wanted <= pods.len())
+        });
         if !well || !complete {
             continue;
         }

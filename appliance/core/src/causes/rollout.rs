@@ -5,6 +5,8 @@
 //! folds them under it when there is one.
 
 mod change;
+#[cfg(test)]
+mod tests;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};

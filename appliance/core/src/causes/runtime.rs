@@ -12,6 +12,8 @@ mod jobs;
 mod memory;
 mod pressure;
 mod probes;
+#[cfg(test)]
+mod tests;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};

@@ -126,7 +126,7 @@ const PATTERNS: &[(Sign, &str)] = &[
     ),
     (
         Sign::ProtocolMismatch,
-        r#"malformed HTTP|server gave HTTP response to HTTPS client|HTTP request (?:was )?sent to (?:an )?HTTPS|first record does not look like a TLS handshake|wrong version number|WRONG_VERSION_NUMBER|http2: frame too large|error reading server preface|unexpected HTTP/1\.|Not an HTTP/2|invalid (?:http|protocol) version|Trying to connect an http1\.x server|plain HTTP request was sent"#,
+        r"malformed HTTP|server gave HTTP response to HTTPS client|HTTP request (?:was )?sent to (?:an )?HTTPS|first record does not look like a TLS handshake|wrong version number|WRONG_VERSION_NUMBER|http2: frame too large|error reading server preface|unexpected HTTP/1\.|Not an HTTP/2|invalid (?:http|protocol) version|Trying to connect an http1\.x server|plain HTTP request was sent",
     ),
     (
         Sign::Refused,

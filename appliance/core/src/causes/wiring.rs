@@ -24,8 +24,6 @@ pub(crate) struct Backends<'a> {
     pub(crate) ready: usize,
     /// Addresses that do not.
     pub(crate) not_ready: usize,
-    /// Whether endpoints were captured (else counted from the pods).
-    pub(crate) captured: bool,
 }
 
 /// The Service that `host` means to a pod of `namespace`.
@@ -48,8 +46,7 @@ pub(crate) fn split_host<'a>(host: &'a str, namespace: &'a str) -> Option<(&'a s
     let parts: Vec<&str> = host.split('.').collect();
     match parts.as_slice() {
         [name] => Some((name, namespace)),
-        [name, ns] => Some((name, ns)),
-        [name, ns, "svc", ..] | [_, name, ns, "svc", ..] => Some((name, ns)),
+        [name, ns] | [name, ns, "svc", ..] | [_, name, ns, "svc", ..] => Some((name, ns)),
         _ => None,
     }
 }
@@ -128,7 +125,6 @@ pub(crate) fn backends<'a>(objects: &'a Objects, service: &'a Service) -> Backen
         pods,
         ready,
         not_ready,
-        captured: counted.is_some(),
     }
 }
 

@@ -91,7 +91,7 @@ pub(super) fn eliminate(found: &mut Vec<Finding>, mut excluded: Vec<Exclusion>) 
 }
 
 /// A finer identifier on the same object takes its parent's place and evidence.
-pub(super) fn finer_over_parent(found: Vec<Finding>) -> Vec<Finding> {
+pub(super) fn finer_over_parent(found: &[Finding]) -> Vec<Finding> {
     let is_parent = |general: &Finding, fine: &Finding| {
         fine.cause.parent() == Some(general.cause)
             && fine.object == general.object
@@ -118,7 +118,7 @@ pub(super) fn finer_over_parent(found: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Symptoms go under causes; each kept finding comes with the number it took.
-pub(super) fn symptoms_under_causes(found: Vec<Finding>, edges: &Edges) -> Vec<(Finding, usize)> {
+pub(super) fn symptoms_under_causes(found: &[Finding], edges: &Edges) -> Vec<(Finding, usize)> {
     let reaches: Vec<_> = found
         .iter()
         .map(|finding| {

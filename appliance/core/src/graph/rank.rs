@@ -128,13 +128,11 @@ fn nearness(case: &Case<'_>, finding: &Finding, reach: &BTreeSet<ObjectRef>) -> 
                 && (reach.contains(subject) || reach.contains(&root))
             {
                 2
-            } else if namespace.is_none()
-                || in_namespace(&finding.object)
-                || reach.iter().any(in_namespace)
-            {
-                1
             } else {
-                0
+                let beside = namespace.is_none()
+                    || in_namespace(&finding.object)
+                    || reach.iter().any(in_namespace);
+                u8::from(beside)
             }
         })
         .max()

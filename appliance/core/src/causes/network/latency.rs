@@ -62,10 +62,9 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
         overloaded(case, service, evidence, slow.get(service), findings);
     }
     let roots = deepest(case, &slow);
-    if lossy.is_none() && cpu.is_empty() {
-        if let Some(node) = common_node(case, &slow) {
-            node_delay(case, &node, &slow, findings);
-        }
+    let common = common_node(case, &slow).filter(|_| lossy.is_none() && cpu.is_empty());
+    if let Some(node) = common {
+        node_delay(case, &node, &slow, findings);
     }
     for service in roots.iter().filter(|service| !cpu.contains_key(*service)) {
         pod_delay(case, service, &slow[service], findings);
@@ -125,7 +124,10 @@ fn cpu_bound<'a>(case: &Case<'a>) -> BTreeMap<String, Vec<Risen<'a>>> {
             }
         }
         levels.sort_by(f64::total_cmp);
-        let typical = levels.get(levels.len() / 2).copied().unwrap_or(0.0);
+        let typical = match levels.len() {
+            0 | 1 => 0.0,
+            peers => levels[(peers - 1) / 2],
+        };
         for (service, one) in risen {
             let step = one.rise.high - one.rise.normal;
             if step >= typical * RISE {
@@ -308,6 +310,7 @@ fn node_delay(
             Strength::Likely,
             statement,
         )
+        .because([placement])
         .because(drafts)
         .explains(explained),
     );

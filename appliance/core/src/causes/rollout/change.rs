@@ -38,7 +38,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
                 rolled_out(case, change, findings);
             }
             "ConfigMap" | "Secret" if change.kind == ChangeKind::Edited => {
-                edited(case, change, findings)
+                edited(case, change, findings);
             }
             _ => {}
         }

@@ -35,8 +35,10 @@ pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
         }
         let affected = view::affected_by(&case.snapshot.objects, pod);
         let finding = match one.sign {
-            Sign::DatabaseReadOnly => at_database(case, one, Cause::DatabaseReadOnly),
-            Sign::TooManyConnections => at_database(case, one, Cause::ConnectionPoolExhausted),
+            Sign::DatabaseReadOnly => Some(at_database(case, seen, one, Cause::DatabaseReadOnly)),
+            Sign::TooManyConnections => {
+                Some(at_database(case, seen, one, Cause::ConnectionPoolExhausted))
+            }
             Sign::PoolTimeout => Some(pool(case, one)),
             Sign::BadCredentials => credentials(case, one),
             _ => None,
@@ -52,8 +54,8 @@ pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
     }
 }
 
-fn at_database(case: &Case<'_>, one: &Seen, cause: Cause) -> Option<Finding> {
-    let database = database_of(case, one);
+fn at_database(case: &Case<'_>, seen: &[Seen], one: &Seen, cause: Cause) -> Finding {
+    let database = database_of(case, seen, one);
     let client = view::root_of(&case.snapshot.objects, &one.pod);
     let object = database.clone().unwrap_or_else(|| client.clone());
     let strength = if database.is_some() {
@@ -70,7 +72,7 @@ fn at_database(case: &Case<'_>, one: &Seen, cause: Cause) -> Option<Finding> {
     } else {
         format!("{object} {what}, as {client} reports.")
     };
-    Some(Finding::new(cause, object, strength, statement))
+    Finding::new(cause, object, strength, statement)
 }
 
 fn pool(case: &Case<'_>, one: &Seen) -> Finding {
@@ -145,7 +147,7 @@ fn serves_database(case: &Case<'_>, pod: &Pod) -> bool {
 
 /// The database that a client's line is about: the pod itself when it serves
 /// one, else the best candidate among Services of that protocol.
-fn database_of(case: &Case<'_>, one: &Seen) -> Option<ObjectRef> {
+fn database_of(case: &Case<'_>, seen: &[Seen], one: &Seen) -> Option<ObjectRef> {
     let objects = &case.snapshot.objects;
     let pod = pod_of(case, one)?;
     if serves_database(case, pod) {
@@ -168,7 +170,12 @@ fn database_of(case: &Case<'_>, one: &Seen) -> Option<ObjectRef> {
     candidates.remove(&client);
     candidates
         .into_iter()
-        .map(|(workload, names)| (likelihood(case, one, &client, &workload, &names), workload))
+        .map(|(workload, names)| {
+            (
+                likelihood(case, seen, one, &client, &workload, &names),
+                workload,
+            )
+        })
         .max_by(|(a, left), (b, right)| a.cmp(b).then_with(|| right.cmp(left)))
         .map(|(_, workload)| workload)
 }
@@ -191,6 +198,7 @@ fn ports_meant(line: &str) -> Vec<u16> {
 /// or settings, complaining of the same itself, used by no other settings.
 fn likelihood(
     case: &Case<'_>,
+    seen: &[Seen],
     one: &Seen,
     client: &ObjectRef,
     database: &ObjectRef,
@@ -212,12 +220,9 @@ fn likelihood(
     if in_logs.any(|log| services.iter().any(|name| log.text.contains(name))) {
         votes += 4;
     }
-    let complains = case.snapshot.logs.iter().any(|log| {
-        log.pod.starts_with(database.name.as_str())
-            && crate::causes::signs::seen_in(log)
-                .iter()
-                .any(|other| other.sign == one.sign)
-    });
+    let complains = seen
+        .iter()
+        .any(|other| other.sign == one.sign && view::root_of(objects, &other.pod) == *database);
     if complains {
         votes += 3;
     }

@@ -43,7 +43,8 @@ fn killed(case: &Case<'_>, pod: &Pod, status: &ContainerStatus, findings: &mut F
     };
     let by_reason = end.reason.as_deref() == Some("OOMKilled");
     let node_oom = system_oom(case, pod);
-    if !by_reason && !(end.exit_code == 137 && node_oom.is_some()) {
+    let by_node = end.exit_code == 137 && node_oom.is_some();
+    if !(by_reason || by_node) {
         return;
     }
     let limit = limit_of(pod, &status.name);

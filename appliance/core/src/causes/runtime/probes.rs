@@ -116,7 +116,8 @@ fn still_fails(case: &Case<'_>, pod: &Pod, container: &Container, role: Role) ->
     let killed = role != Role::Readiness
         && killing(case, pod).is_some_and(|event| view::in_window(case, event.last));
     let started = status.is_some_and(|status| status.started == Some(true));
-    killed || !ready && !(role == Role::Startup && started)
+    let starting = role == Role::Startup && started;
+    killed || !(ready || starting)
 }
 
 /// The container whose probe of that role failed: the only one that has it,
