@@ -7,6 +7,10 @@
     clippy::unwrap_used,
     reason = "a fixture that does not parse fails its test"
 )]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "JSON snippets read best when written where they are used"
+)]
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

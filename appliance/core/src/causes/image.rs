@@ -9,6 +9,7 @@
 //! before fragments are looked for.
 
 mod message;
+mod platform;
 mod spelling;
 #[cfg(test)]
 mod tests;
@@ -17,12 +18,13 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{Container, Pod};
 
-use self::message::{Answer, classify, registry_of};
+use self::message::{Answer, classify, registry_of, repository_of};
+pub(super) use self::platform::platform;
 use self::spelling::is_slip;
 use super::said::{Said, about_pod};
 use super::view::{
-    affected_by, container_statuses, is_terminating, is_well, mentions, name_of, namespace_of,
-    pod_ref, reference, waiting, workload_of,
+    affected_by, container_statuses, is_terminating, is_well, name_of, namespace_of, pod_ref,
+    reference, waiting, workload_of,
 };
 use super::{Case, Cause, Finding, Findings, Strength};
 use crate::evidence::{Draft, namespace_flag};
@@ -144,8 +146,8 @@ fn state(case: &Case<'_>, pull: &Pull<'_>, failing: &[Pull<'_>], findings: &mut 
     let objects = &case.snapshot.objects;
     let missing_secrets = missing_pull_secrets(objects, pull.pod);
     let before = image_before(objects, pull);
-    let misspelt = look_alike(objects, pull);
-    let (cause, strength) = decide(pull, &missing_secrets, before.as_ref(), misspelt.is_some());
+    let slip = slip(objects, pull);
+    let (cause, strength) = decide(pull, &missing_secrets, before.as_ref(), slip.as_ref());
     let object = culprit(case, pull, failing, cause);
     let mut finding = Finding::new(
         cause,
@@ -160,15 +162,15 @@ fn state(case: &Case<'_>, pull: &Pull<'_>, failing: &[Pull<'_>], findings: &mut 
     }
     if cause == Cause::ImagePullAuth {
         finding = finding.because(missing_secrets.iter().map(|secret| {
-            let title = format!(
-                "imagePullSecrets names Secret {}, which does not exist",
-                secret
-            );
+            let title = format!("imagePullSecrets names Secret {secret}, which does not exist");
             Draft::spec(pod_ref(pull.pod), title, Vec::new())
         }));
     }
-    if let Some(name) = misspelt.filter(|_| cause == Cause::ImageNotFound) {
-        let title = format!("image {} is one slip away from {name}", pull.image);
+    if let Some(slip) = slip.filter(|slip| slip.cause == cause) {
+        let title = format!(
+            "image {} says {}, one slip away from {}",
+            pull.image, slip.written, slip.meant
+        );
         finding = finding.because([Draft::spec(pod_ref(pull.pod), title, Vec::new())]);
     }
     if let Some((set, image)) = &before {
@@ -201,26 +203,29 @@ fn decide(
     pull: &Pull<'_>,
     missing_secrets: &[String],
     before: Option<&(ObjectRef, String)>,
-    misspelt: bool,
+    slip: Option<&Slip>,
 ) -> (Cause, Strength) {
     let secret_refused = pull
         .said
         .iter()
         .any(|said| said.reason == "FailedToRetrieveImagePullSecret")
         || !missing_secrets.is_empty();
-    let same_repository = before.is_some_and(|(_, image)| {
-        message::repository_of(image) == message::repository_of(&pull.image)
-    });
+    let same_repository =
+        before.is_some_and(|(_, image)| repository_of(image) == repository_of(&pull.image));
     match pull.answer {
         Some(Answer::DeniedOrAbsent) if secret_refused || same_repository => {
             (Cause::ImagePullAuth, Strength::Strong)
         }
-        Some(Answer::DeniedOrAbsent) if misspelt || before.is_some() => {
+        Some(Answer::DeniedOrAbsent) if slip.is_some() || before.is_some() => {
             (Cause::ImageNotFound, Strength::Likely)
         }
         Some(Answer::DeniedOrAbsent) => (Cause::ImagePullAuth, Strength::Likely),
         Some(answer) => (answer.cause(), Strength::Stated),
         None if secret_refused => (Cause::ImagePullAuth, Strength::Likely),
+        None if slip.is_some() => (
+            slip.map_or(Cause::ImageNotFound, |slip| slip.cause),
+            Strength::Likely,
+        ),
         None if before.is_some() => (Cause::ImageNotFound, Strength::Likely),
         None => (Cause::ImageNotFound, Strength::Hint),
     }
@@ -309,32 +314,62 @@ fn image_before(objects: &Objects, pull: &Pull<'_>) -> Option<(ObjectRef, String
         .filter(|(_, image)| *image != pull.image)
 }
 
-/// A name that the image's last part almost is: its container, its workload or
-/// another image of the cluster. An image that is one of them is spelt right.
-fn look_alike(objects: &Objects, pull: &Pull<'_>) -> Option<String> {
-    let own = base_name(&pull.image).to_lowercase();
-    let images = objects.pods.iter().flat_map(containers_of);
-    let others = images
+/// A part of the image's reference that is one slip away from a name in use.
+struct Slip {
+    cause: Cause,
+    written: String,
+    meant: String,
+}
+
+/// Compares the image with its container's and workload's names and with the
+/// other images of the cluster, part by part. A part that is in use elsewhere
+/// is spelt right.
+fn slip(objects: &Objects, pull: &Pull<'_>) -> Option<Slip> {
+    let others: Vec<&str> = objects
+        .pods
+        .iter()
+        .flat_map(containers_of)
         .filter_map(|container| container.image.as_deref())
         .filter(|image| *image != pull.image)
-        .map(base_name);
-    let names: BTreeSet<String> = [pull.container.as_str(), pull.workload.name.as_str()]
-        .into_iter()
-        .chain(others)
-        .map(str::to_lowercase)
         .collect();
-    if names.contains(&own) {
-        return None;
-    }
-    names.into_iter().find(|name| is_slip(name, &own))
+    let look = |cause, written: &str, known: BTreeSet<String>| {
+        let written = written.to_lowercase();
+        let spelt_right = known.contains(&written);
+        known
+            .into_iter()
+            .find(|name| !spelt_right && is_slip(name, &written))
+            .map(|meant| Slip {
+                cause,
+                written,
+                meant,
+            })
+    };
+    let hosts = others.iter().map(|image| registry_of(image).to_lowercase());
+    let names = [pull.container.as_str(), pull.workload.name.as_str()];
+    let bases = names
+        .into_iter()
+        .chain(others.iter().map(|image| base_name(image)));
+    let tags = others.iter().map(|image| tag_of(image).to_lowercase());
+    look(
+        Cause::RegistryUnreachable,
+        registry_of(&pull.image),
+        hosts.collect(),
+    )
+    .or_else(|| {
+        let bases = bases.map(str::to_lowercase).collect();
+        look(Cause::ImageNotFound, base_name(&pull.image), bases)
+    })
+    .or_else(|| look(Cause::ImageNotFound, tag_of(&pull.image), tags.collect()))
 }
 
 /// The last part of an image's repository.
 fn base_name(image: &str) -> &str {
-    message::repository_of(image)
-        .rsplit('/')
-        .next()
-        .unwrap_or(image)
+    repository_of(image).rsplit('/').next().unwrap_or(image)
+}
+
+/// What follows the repository: a tag, a digest, or nothing.
+fn tag_of(image: &str) -> &str {
+    &image[repository_of(image).len()..]
 }
 
 /// What was said, the message that decided first.
@@ -460,57 +495,5 @@ fn rule_out(pull: &Pull<'_>, cause: Cause, object: &ObjectRef, findings: &mut Fi
     };
     for &other in others {
         findings.exclude(other, object.clone(), vec![said.draft.clone()]);
-    }
-}
-
-/// Finds binaries of a foreign platform: pulled, but not executable here.
-pub(super) fn platform(case: &Case<'_>, findings: &mut Findings) {
-    const FRAGMENT: &[&str] = &["exec format error"];
-    let objects = &case.snapshot.objects;
-    for pod in objects.pods.iter().filter(|pod| !is_well(pod)) {
-        let from_states = about_pod(case, pod)
-            .into_iter()
-            .filter(|said| said.mentions(FRAGMENT))
-            .map(|said| said.draft);
-        let own = pod_ref(pod);
-        let from_logs = case
-            .facts
-            .logs
-            .iter()
-            .filter(|log| log.pod == own && mentions(&log.exemplar, FRAGMENT))
-            .map(Draft::log);
-        let mut drafts: Vec<Draft> = from_states.chain(from_logs).collect();
-        if drafts.is_empty() {
-            continue;
-        }
-        let arch = node_of(pod).and_then(|node| {
-            let labels = objects.nodes.get("", node)?.metadata.labels.as_ref()?;
-            Some((node, labels.get("kubernetes.io/arch")?))
-        });
-        if let Some((node, arch)) = arch {
-            let title = format!("node {node} has architecture {arch}");
-            drafts.push(Draft::spec(
-                ObjectRef::cluster("Node", node),
-                title,
-                Vec::new(),
-            ));
-        }
-        let finding = Finding::new(
-            Cause::ImagePlatformMismatch,
-            workload_of(objects, pod),
-            Strength::Stated,
-            format!(
-                "the image of pod {} holds a program for another processor architecture than its node's{}",
-                own.name,
-                arch.map_or_else(String::new, |(_, arch)| format!(" ({arch})"))
-            ),
-        )
-        .because(drafts)
-        .explains(affected_by(objects, pod))
-        .check(
-            "kubectl get nodes -L kubernetes.io/arch",
-            "shows which nodes have which architecture",
-        );
-        findings.add(finding);
     }
 }

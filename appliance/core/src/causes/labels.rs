@@ -72,6 +72,10 @@ mod tests {
     use super::*;
 
     #[track_caller]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "snippets are written in place"
+    )]
     fn check(term: Value, expected: bool) {
         let term: NodeSelectorTerm = serde_json::from_value(term).unwrap_or_default();
         let labels = Labels::from([

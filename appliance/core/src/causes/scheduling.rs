@@ -13,6 +13,7 @@
 mod decide;
 mod fit;
 mod message;
+mod neighbours;
 mod scheduler;
 mod special;
 #[cfg(test)]
@@ -25,8 +26,8 @@ use self::fit::{Cluster, Kind};
 use super::quota;
 use super::storage;
 use super::view::{
-    affected_by, claim_names, condition, events_of, is_terminating, mentions, name_of,
-    namespace_of, phase, pod_ref, reference, workload_of,
+    affected_by, claim_names, condition, events_of, is_terminating, mentions, namespace_of, phase,
+    pod_ref, reference, workload_of,
 };
 use super::{Case, Cause, Finding, Findings, Strength};
 use crate::evidence::{Draft, namespace_flag};

@@ -1,5 +1,10 @@
 //! Facts about failed pulls, one registry answer each.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "JSON snippets read best when written where they are used"
+)]
+
 use serde_json::{Value, json};
 
 use super::super::fixture::Fixture;
@@ -192,6 +197,19 @@ fn a_refused_manifest_of_a_misspelt_image_is_not_found() {
     pods("ngnix:1").check(pulls, &["ImageNotFound Deployment shop/web"]);
     pods("nginx:1").check(pulls, &["ImagePullAuth Deployment shop/web"]);
     pods("private/thing:1").check(pulls, &["ImagePullAuth Deployment shop/web"]);
+}
+
+#[test]
+fn without_a_message_a_slip_in_the_reference_tells() {
+    let sibling = |fixture: Fixture| {
+        fixture
+            .deployment("api", 1, 1, spec("reg.local/team/api:v1.4.2"))
+            .pod("api", "a", spec("reg.local/team/api:v1.4.2"), runs())
+    };
+    sibling(web("reg.local/team/web:v1.4_2")).check(pulls, &["ImageNotFound Deployment shop/web"]);
+    let findings = sibling(web("reg.locale/team/web:v1.4.2"))
+        .check(pulls, &["RegistryUnreachable Deployment shop/web"]);
+    assert_eq!(findings.found[0].strength, Strength::Likely);
 }
 
 #[test]

@@ -253,7 +253,7 @@ fn waits<'a>(
     })
 }
 
-fn waits_for_claim<'a>(case: &Case<'a>, pod: &Pod, claim: &str) -> impl Iterator<Item = Draft> {
+fn waits_for_claim(case: &Case<'_>, pod: &Pod, claim: &str) -> impl Iterator<Item = Draft> {
     waits(case, pod, claim).map(Draft::event)
 }
 

@@ -1,5 +1,10 @@
 //! Facts about quotas: what was refused, and what is merely full.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "JSON snippets read best when written where they are used"
+)]
+
 use serde_json::{Value, json};
 
 use super::refusal::{Exceeded, parse_exceeded};

@@ -31,7 +31,7 @@ pub(crate) fn scheduler_down(case: &Case<'_>, findings: &mut Findings) {
         .objects
         .pods
         .iter()
-        .filter(|pod| is_ignored(case, pod))
+        .filter(|pod| is_ignored(case, pod, !drafts.is_empty()))
         .collect();
     let alerted = case
         .alerts
@@ -86,7 +86,10 @@ pub(crate) fn scheduler_down(case: &Case<'_>, findings: &mut Findings) {
 }
 
 /// Whether the default scheduler should have looked at this pod and did not.
-fn is_ignored(case: &Case<'_>, pod: &Pod) -> bool {
+///
+/// Silence counts where events were captured, or where something else speaks
+/// against the scheduler (`doubted`).
+fn is_ignored(case: &Case<'_>, pod: &Pod, doubted: bool) -> bool {
     let Some(spec) = &pod.spec else { return false };
     let default = matches!(
         spec.scheduler_name.as_deref(),
@@ -99,7 +102,7 @@ fn is_ignored(case: &Case<'_>, pod: &Pod) -> bool {
     let age = case.snapshot.captured_at.duration_since(created);
     default
         && waits_for_node(case, pod)
-        && events.captured_in(namespace_of(pod))
+        && (doubted || events.captured_in(namespace_of(pod)))
         && (PATIENCE..EVENTS_KEPT).contains(&age)
         && refusals(case, pod).is_empty()
         && condition(pod, "PodScheduled").is_none_or(|(_, reason, _)| reason.is_empty())

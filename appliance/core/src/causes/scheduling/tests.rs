@@ -1,5 +1,10 @@
 //! Facts about placement: every filter, its near miss, and which reason decides.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "JSON snippets read best when written where they are used"
+)]
+
 use serde_json::{Value, json};
 
 use super::fit::Kind;
@@ -408,6 +413,19 @@ fn a_pod_that_was_refused_or_fits_nowhere_says_nothing_about_the_scheduler() {
             5,
         )
         .check(scheduler_down, &[]);
+}
+
+#[test]
+fn without_events_silence_needs_another_sign() {
+    let quiet = cluster(waiting(&pod_spec(json!({}))));
+    quiet.check(scheduler_down, &[]);
+    quiet
+        .series(
+            "up",
+            &[("job", "kube-scheduler"), ("instance", "cp:10259")],
+            &[0.0],
+        )
+        .check(scheduler_down, &["SchedulerDown Node cp"]);
 }
 
 #[test]

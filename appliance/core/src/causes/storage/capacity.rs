@@ -141,7 +141,7 @@ fn state(
 
 /// Finds claims whose resize does not finish.
 pub(crate) fn resize(case: &Case<'_>, findings: &mut Findings) {
-    for claim in case.snapshot.objects.persistent_volume_claims.iter() {
+    for claim in &case.snapshot.objects.persistent_volume_claims {
         let object = reference("PersistentVolumeClaim", claim);
         let conditions = claim
             .status
