@@ -16,7 +16,7 @@ use crate::backend::BackendError;
 /// takes about this long without a model.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// Every way the console API fails.
+/// Every way the console API and the webhook fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// No such path.
@@ -33,6 +33,8 @@ pub enum Code {
     InvalidQuery,
     /// The body is wrong.
     InvalidBody,
+    /// A webhook body that can never be read.
+    WebhookInvalid,
     /// No or wrong credentials.
     Unauthorized,
     /// A browser sent a change from another site, or the header is missing.
@@ -47,7 +49,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their pages.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::IncidentNotFound,
@@ -55,6 +57,7 @@ impl Code {
         Self::BundleNotFound,
         Self::InvalidQuery,
         Self::InvalidBody,
+        Self::WebhookInvalid,
         Self::Unauthorized,
         Self::CrossSite,
         Self::Overloaded,
@@ -105,6 +108,7 @@ impl Code {
             Self::BundleNotFound => row!("bundle-not-found", NOT_FOUND, "No bundle"),
             Self::InvalidQuery => row!("invalid-query", UNPROCESSABLE_ENTITY, "Invalid query"),
             Self::InvalidBody => row!("invalid-body", UNPROCESSABLE_ENTITY, "Invalid body"),
+            Self::WebhookInvalid => row!("webhook-invalid", BAD_REQUEST, "Not a notification"),
             Self::Unauthorized => row!("unauthorized", UNAUTHORIZED, "Not signed in"),
             Self::CrossSite => row!("cross-site", FORBIDDEN, "Change from elsewhere refused"),
             Self::Overloaded => row!("overloaded", SERVICE_UNAVAILABLE, "Too much at once"),

@@ -9,6 +9,7 @@
 //! whose code has a page in `docs/errors/`.
 
 pub mod assets;
+pub mod auth;
 pub mod backend;
 pub mod console;
 pub mod error;
@@ -17,4 +18,5 @@ mod headers;
 pub mod health;
 pub mod hosts;
 pub mod openapi;
+pub mod receiver;
 pub mod wire;
