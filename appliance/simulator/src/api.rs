@@ -29,6 +29,7 @@ use hyper::body::Incoming;
 use serde_json::Value;
 
 use self::negotiate::{Accept, Form};
+pub(crate) use self::path::decode;
 use self::path::Target;
 use self::query::Query;
 use self::reply::Reply;

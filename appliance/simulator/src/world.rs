@@ -26,7 +26,7 @@ pub use self::bundle::BundleError;
 pub use self::cluster::Cluster;
 pub use self::logs::{LogKey, LogLine};
 pub use self::openmetrics::OpenMetricsError;
-pub use self::resource::{Resource, by_kind, find};
+pub use self::resource::{Resource, by_kind, find, resource_of_list};
 pub use self::series::SeriesStore;
 
 /// Most changes kept for watches and earlier states: about what a watch cache

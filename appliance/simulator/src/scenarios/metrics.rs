@@ -236,7 +236,10 @@ fn node_series(site: &mut Site, index: usize) {
                 },
             )
         };
+        idle_seconds += STEP as f64 * (1.0 - load / 12.0);
         push("up", &key, 1.0);
+        push("node_uname_info", &info, 1.0);
+        push("node_cpu_seconds_total", &idle, idle_seconds.round());
         push("up", &kubelet, 1.0);
         push("node_load1", &key, (load * 100.0).round() / 100.0);
         push("node_memory_MemTotal_bytes", &key, total);

@@ -436,3 +436,11 @@ pub fn by_file_stem(stem: &str) -> Option<&'static Resource> {
 pub fn by_kind(kind: &str) -> Option<&'static Resource> {
     STORED.into_iter().find(|resource| resource.kind == kind)
 }
+
+/// The resource whose lists have that `apiVersion` and `kind`.
+pub fn resource_of_list(group_version: &str, kind: &str) -> Option<&'static Resource> {
+    let kind = kind.strip_suffix("List")?;
+    STORED
+        .into_iter()
+        .find(|resource| resource.kind == kind && resource.group_version() == group_version)
+}
