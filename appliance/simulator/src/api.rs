@@ -319,6 +319,3 @@ impl Api {
         ))
     }
 }
-
-#[cfg(test)]
-mod tests;

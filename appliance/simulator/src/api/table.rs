@@ -233,6 +233,3 @@ fn selector(object: &Value, pointer: &str) -> Value {
     }
     or_none(&texts.join(","))
 }
-
-#[cfg(test)]
-mod tests;

@@ -413,7 +413,9 @@ impl Parser {
         loop {
             if self.takes("[") {
                 let range = self.length()?;
-                if self.takes(":") {
+                // A colon may begin a name, so what follows it is read as one.
+                let named = matches!(self.peek(), Some(Token::Word(word)) if word.starts_with(':'));
+                if named || self.takes(":") {
                     return Err("parse error: subqueries are not supported here".to_owned());
                 }
                 self.expect("]")?;

@@ -204,11 +204,19 @@ fn node_series(site: &mut Site, index: usize) {
             .unwrap_or("16Gi"),
     ) as f64;
     let disk = 215_000_000_000.0;
-    let root: Labels = key
-        .clone()
-        .into_iter()
-        .chain([("mountpoint".to_owned(), "/".to_owned())])
-        .collect();
+    let with = |name: &str, value: &str| {
+        let mut labels = key.clone();
+        labels.insert(name.to_owned(), value.to_owned());
+        labels
+    };
+    let root = {
+        let mut root = with("mountpoint", "/");
+        root.insert("fstype".to_owned(), "ext4".to_owned());
+        root
+    };
+    let info = with("nodename", &name);
+    let idle = with("mode", "idle");
+    let mut idle_seconds = 86_400.0;
     let kubelet = labels(&[
         ("instance", &instance.replace("9100", "10250")),
         ("node", &name),
@@ -321,6 +329,15 @@ fn state_series(site: &mut Site) {
             key(&[("condition", "true")]),
             truth(is_ready(&pod)),
         ));
+        for container in pod["spec"]["containers"].as_array().into_iter().flatten() {
+            let limit = &container["resources"]["limits"]["memory"];
+            if let Some(limit) = limit.as_str() {
+                let of = text(container, "/name");
+                let more = [("container", of.as_str()), ("resource", "memory"), ("unit", "byte")];
+                let bytes = quantity(limit) as f64;
+                now.push(("kube_pod_container_resource_limits", key(&more), bytes));
+            }
+        }
         for status in pod["status"]["containerStatuses"]
             .as_array()
             .into_iter()
@@ -364,6 +381,10 @@ fn state_series(site: &mut Site) {
                 (
                     "kube_deployment_status_replicas_updated",
                     "/status/updatedReplicas",
+                ),
+                (
+                    "kube_deployment_status_replicas_unavailable",
+                    "/status/unavailableReplicas",
                 ),
             ][..],
         ),
@@ -412,17 +433,16 @@ fn state_series(site: &mut Site) {
             .into_iter()
             .flatten()
         {
-            let key = labels(&[
-                ("node", &name),
-                ("condition", &text(condition, "/type")),
-                ("status", "true"),
-                ("job", "kube-state-metrics"),
-            ]);
-            now.push((
-                "kube_node_status_condition",
-                key,
-                truth(condition["status"] == "True"),
-            ));
+            for status in ["true", "false", "unknown"] {
+                let key = labels(&[
+                    ("node", &name),
+                    ("condition", &text(condition, "/type")),
+                    ("status", status),
+                    ("job", "kube-state-metrics"),
+                ]);
+                let holds = text(condition, "/status").to_lowercase() == status;
+                now.push(("kube_node_status_condition", key, truth(holds)));
+            }
         }
         let key = labels(&[("node", &name), ("job", "kube-state-metrics")]);
         now.push((

@@ -164,6 +164,8 @@ pub(super) fn stops_reporting(params: &Params, id: &str) -> ScenarioRun {
         site.settle();
         for name in [
             "node_load1",
+            "node_uname_info",
+            "node_cpu_seconds_total",
             "node_memory_MemAvailable_bytes",
             "node_memory_MemTotal_bytes",
             "node_filesystem_avail_bytes",

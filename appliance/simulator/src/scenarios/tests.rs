@@ -1,1 +1,128 @@
+use std::sync::LazyLock;
 
+use appliance_core::causes::Cause;
+use serde_json::Value;
+
+use super::*;
+use crate::world::resource::by_kind;
+
+fn params(seed: u64) -> Params {
+    Params { seed, now: "2026-05-06T07:08:09Z".parse().unwrap() }
+}
+
+/// One run of every recipe, each under a seed of its own, built once for all tests.
+static RUNS: LazyLock<Vec<ScenarioRun>> = LazyLock::new(|| {
+    let seeded = all().iter().zip(1..);
+    seeded
+        .map(|(recipe, seed)| (recipe.build)(&params(seed)))
+        .collect()
+});
+
+fn each(mut check: impl FnMut(&Recipe, &ScenarioRun)) {
+    for (recipe, run) in all().iter().zip(RUNS.iter()) {
+        check(recipe, run);
+    }
+}
+
+#[test]
+fn every_expected_cause_is_in_the_catalogue_and_its_object_exists() {
+    each(|recipe, run| {
+        if run.expected["healthy"] == true {
+            return;
+        }
+        for cause in run.expected["cause"].as_array().unwrap() {
+            let id = cause.as_str().unwrap();
+            assert!(id.parse::<Cause>().is_ok(), "{}: {id} is no cause", recipe.id);
+        }
+        let object = &run.expected["object"];
+        let resource = by_kind(object["kind"].as_str().unwrap()).unwrap();
+        let namespace = object["namespace"].as_str().unwrap_or_default();
+        let name = object["name"].as_str().unwrap();
+        assert!(run.after.get(resource, namespace, name).is_some(), "{}: {object} does not exist", recipe.id);
+    });
+}
+
+#[test]
+fn alerts_name_objects_that_exist() {
+    each(|recipe, run| {
+        let labels = &run.alert["alerts"][0]["labels"];
+        let namespace = labels["namespace"].as_str().unwrap_or_default();
+        let kinds = [("pod", "Pod"), ("deployment", "Deployment"), ("statefulset", "StatefulSet"), ("persistentvolumeclaim", "PersistentVolumeClaim"), ("service", "Service")];
+        for (label, kind) in kinds {
+            if let Some(name) = labels[label].as_str() {
+                let resource = by_kind(kind).unwrap();
+                assert!(run.after.get(resource, namespace, name).is_some(), "{}: {kind} {name}", recipe.id);
+            }
+        }
+        if let Some(node) = labels["node"].as_str() {
+            assert!(run.after.get(by_kind("Node").unwrap(), "", node).is_some(), "{}: {node}", recipe.id);
+        }
+        let starts: Timestamp = run.alert["alerts"][0]["startsAt"].as_str().unwrap().parse().unwrap();
+        assert!(starts <= run.after.now(), "{}", recipe.id);
+    });
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_another_seed_another() {
+    let recipe = find("bad-image-after-rollout").unwrap();
+    let text = |seed| {
+        let folder = tempfile::tempdir().unwrap();
+        (recipe.build)(&params(seed)).write_bundle(folder.path()).unwrap();
+        let mut files: Vec<_> = walk(folder.path());
+        files.sort();
+        files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect::<String>()
+    };
+    assert_eq!(text(3), text(3));
+    assert_ne!(text(3), text(4));
+}
+
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+fn ready(object: &Value) -> bool {
+    controllers::is_ready(object)
+}
+
+#[test]
+fn before_the_fault_all_is_well() {
+    let run = (find("healthy-red-herring").unwrap().build)(&params(9));
+    let pods = by_kind("Pod").unwrap();
+    assert!(run.before.objects(pods).all(|(_, pod)| ready(pod)));
+    assert!(run.after.objects(pods).all(|(_, pod)| ready(pod)));
+    for (key, deployment) in run.before.objects(by_kind("Deployment").unwrap()) {
+        assert_eq!(deployment["status"]["readyReplicas"], deployment["spec"]["replicas"], "{}", key.name);
+    }
+}
+
+/// Every fault but the harmless one leaves a trace in objects, events or logs.
+#[test]
+fn every_fault_changes_the_cluster() {
+    each(|recipe, run| {
+        assert!(run.after.version() > run.before.version(), "{}", recipe.id);
+    });
+}
+
+#[test]
+fn replica_counts_follow_from_pods() {
+    each(|recipe, run| {
+        let pods: Vec<_> = run.after.objects(by_kind("Pod").unwrap()).map(|(_, pod)| pod).collect();
+        for (key, set) in run.after.objects(by_kind("ReplicaSet").unwrap()) {
+            let mine = pods.iter().filter(|pod| pod["metadata"]["ownerReferences"][0]["uid"] == set["metadata"]["uid"] && ready(pod));
+            let ready = set["status"]["readyReplicas"].as_u64().unwrap_or(0);
+            assert_eq!(mine.count() as u64, ready, "{}: {}", recipe.id, key.name);
+        }
+    });
+}
+
+#[test]
+fn identifiers_are_unique_and_in_kebab_case() {
+    let mut ids: Vec<&str> = all().iter().map(|recipe| recipe.id).collect();
+    ids.sort_unstable();
+    let count = ids.len();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+    assert!(ids.iter().all(|id| id.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
+    assert!(count >= 40);
+}
