@@ -29,8 +29,8 @@ use hyper::body::Incoming;
 use serde_json::Value;
 
 use self::negotiate::{Accept, Form};
-pub(crate) use self::path::decode;
 use self::path::Target;
+pub(crate) use self::path::decode;
 use self::query::Query;
 use self::reply::Reply;
 use self::status::Status;

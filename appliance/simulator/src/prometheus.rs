@@ -14,7 +14,6 @@ mod parse;
 
 use std::collections::BTreeSet;
 
-
 use axum::body::Body;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
@@ -53,8 +52,14 @@ impl QueryError {
 }
 
 /// Serves the API on `listener`.
-pub(crate) fn start(listener: TcpListener, cluster: Cluster, faults: Faults) -> std::io::Result<Server> {
-    Server::start(listener, move |request| handle(cluster.clone(), faults.clone(), request))
+pub(crate) fn start(
+    listener: TcpListener,
+    cluster: Cluster,
+    faults: Faults,
+) -> std::io::Result<Server> {
+    Server::start(listener, move |request| {
+        handle(cluster.clone(), faults.clone(), request)
+    })
 }
 
 async fn handle(cluster: Cluster, faults: Faults, request: Request<Incoming>) -> Answer {
@@ -66,13 +71,30 @@ async fn handle(cluster: Cluster, faults: Faults, request: Request<Incoming>) ->
         Some(FaultKind::Hang) => std::future::pending().await,
         Some(FaultKind::Drop) => return Err(Dropped),
         Some(FaultKind::Forbid) => return Ok(text(StatusCode::FORBIDDEN, "Forbidden\n")),
-        Some(FaultKind::TooManyRequests(_)) => return Ok(text(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n")),
-        Some(FaultKind::InternalError) => return Ok(text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")),
-        Some(FaultKind::Unavailable) => return Ok(text(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n")),
+        Some(FaultKind::TooManyRequests(_)) => {
+            return Ok(text(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n"));
+        }
+        Some(FaultKind::InternalError) => {
+            return Ok(text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Internal Server Error\n",
+            ));
+        }
+        Some(FaultKind::Unavailable) => {
+            return Ok(text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Service Unavailable\n",
+            ));
+        }
     }
     let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(_) => return Ok(text(StatusCode::PAYLOAD_TOO_LARGE, "request body too large\n")),
+        Err(_) => {
+            return Ok(text(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "request body too large\n",
+            ));
+        }
     };
     let form = String::from_utf8_lossy(&body);
     let query = format!("{}&{form}", parts.uri.query().unwrap_or_default());
@@ -101,8 +123,13 @@ fn route(world: &World, path: &str, parameters: &Parameters) -> Response<Body> {
         "/api/v1/query_range" => range(world, parameters),
         "/api/v1/series" => series(world, parameters),
         "/api/v1/labels" => label_names(world, parameters),
-        "/api/v1/status/buildinfo" => Ok(json!({"version": "3.5.0", "revision": "simulated", "goVersion": "go1.25"})),
-        path => match path.strip_prefix("/api/v1/label/").and_then(|rest| rest.strip_suffix("/values")) {
+        "/api/v1/status/buildinfo" => {
+            Ok(json!({"version": "3.5.0", "revision": "simulated", "goVersion": "go1.25"}))
+        }
+        path => match path
+            .strip_prefix("/api/v1/label/")
+            .and_then(|rest| rest.strip_suffix("/values"))
+        {
             Some(name) => label_values(world, name, parameters),
             None => return text(StatusCode::NOT_FOUND, "404 page not found\n"),
         },
@@ -114,7 +141,10 @@ fn route(world: &World, path: &str, parameters: &Parameters) -> Response<Body> {
                 QueryError::BadData(_) => (StatusCode::BAD_REQUEST, "bad_data"),
                 QueryError::Execution(_) => (StatusCode::UNPROCESSABLE_ENTITY, "execution"),
             };
-            json_response(status, &json!({"status": "error", "errorType": kind, "error": error.to_string()}))
+            json_response(
+                status,
+                &json!({"status": "error", "errorType": kind, "error": error.to_string()}),
+            )
         }
     }
 }
@@ -146,11 +176,18 @@ impl Parameters {
     fn parse(text: &str) -> Self {
         let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
         let plain = |text: &str| crate::api::decode(&text.replace('+', " "));
-        Self(pairs.map(|(name, value)| (plain(name), plain(value))).collect())
+        Self(
+            pairs
+                .map(|(name, value)| (plain(name), plain(value)))
+                .collect(),
+        )
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn expression(&self) -> Result<Expr, QueryError> {
@@ -161,15 +198,23 @@ impl Parameters {
     fn time(&self, name: &str) -> Result<Option<f64>, QueryError> {
         let parse = |text: &str| {
             let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
-            number.or_else(|| text.parse::<Timestamp>().ok().map(seconds)).ok_or_else(|| {
-                QueryError::bad(format!("invalid parameter {name:?}: cannot parse {text:?} to a valid timestamp"))
-            })
+            number
+                .or_else(|| text.parse::<Timestamp>().ok().map(seconds))
+                .ok_or_else(|| {
+                    QueryError::bad(format!(
+                        "invalid parameter {name:?}: cannot parse {text:?} to a valid timestamp"
+                    ))
+                })
         };
         self.get(name).map(parse).transpose()
     }
 
     fn needed_time(&self, name: &str) -> Result<f64, QueryError> {
-        let missing = || QueryError::bad(format!("invalid parameter {name:?}: cannot parse \"\" to a valid timestamp"));
+        let missing = || {
+            QueryError::bad(format!(
+                "invalid parameter {name:?}: cannot parse \"\" to a valid timestamp"
+            ))
+        };
         self.time(name)?.ok_or_else(missing)
     }
 
@@ -178,8 +223,12 @@ impl Parameters {
         let step = text.parse::<f64>().ok().or_else(|| lexer::duration(text));
         match step {
             Some(step) if step > 0.0 && step.is_finite() => Ok(step),
-            Some(_) => Err(QueryError::bad("invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer")),
-            None => Err(QueryError::bad(format!("invalid parameter \"step\": cannot parse {text:?} to a valid duration"))),
+            Some(_) => Err(QueryError::bad(
+                "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer",
+            )),
+            None => Err(QueryError::bad(format!(
+                "invalid parameter \"step\": cannot parse {text:?} to a valid duration"
+            ))),
         }
     }
 
@@ -188,8 +237,12 @@ impl Parameters {
         texts
             .map(|(_, text)| match parse::parse(text) {
                 Ok(Expr::Selector(selector)) if selector.range.is_none() => Ok(selector),
-                Ok(_) => Err(QueryError::bad("invalid parameter \"match[]\": not a selector")),
-                Err(error) => Err(QueryError::bad(format!("invalid parameter \"match[]\": {error}"))),
+                Ok(_) => Err(QueryError::bad(
+                    "invalid parameter \"match[]\": not a selector",
+                )),
+                Err(error) => Err(QueryError::bad(format!(
+                    "invalid parameter \"match[]\": {error}"
+                ))),
             })
             .collect()
     }
@@ -204,9 +257,14 @@ fn sample(point: Point) -> Value {
 }
 
 fn instant(world: &World, parameters: &Parameters) -> Result<Value, QueryError> {
-    let at = parameters.time("time")?.unwrap_or_else(|| seconds(world.now()));
+    let at = parameters
+        .time("time")?
+        .unwrap_or_else(|| seconds(world.now()));
     let expression = parameters.expression()?;
-    let evaluator = Evaluator { series: &world.series, at };
+    let evaluator = Evaluator {
+        series: &world.series,
+        at,
+    };
     if let Expr::Selector(selector) = &expression
         && selector.range.is_some()
     {
@@ -217,7 +275,9 @@ fn instant(world: &World, parameters: &Parameters) -> Result<Value, QueryError> 
         return Ok(json!({"resultType": "matrix", "result": result}));
     }
     Ok(match evaluator.eval(&expression)? {
-        Outcome::Scalar(value) => json!({"resultType": "scalar", "result": sample(Point { at, value })}),
+        Outcome::Scalar(value) => {
+            json!({"resultType": "scalar", "result": sample(Point { at, value })})
+        }
         Outcome::Text(text) => json!({"resultType": "string", "result": [at, text]}),
         Outcome::Vector(elements) => {
             let result: Vec<Value> = elements
@@ -234,40 +294,67 @@ fn range(world: &World, parameters: &Parameters) -> Result<Value, QueryError> {
     let end = parameters.needed_time("end")?;
     let step = parameters.step()?;
     if end < start {
-        return Err(QueryError::bad("invalid parameter \"end\": end timestamp must not be before start time"));
+        return Err(QueryError::bad(
+            "invalid parameter \"end\": end timestamp must not be before start time",
+        ));
     }
     if (end - start) / step > POINTS_MAX {
-        return Err(QueryError::bad("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"));
+        return Err(QueryError::bad(
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+        ));
     }
     let expression = parameters.expression()?;
     if matches!(&expression, Expr::Selector(selector) if selector.range.is_some()) {
-        return Err(QueryError::bad("invalid parameter \"query\": invalid expression type \"range vector\" for range query, must be Scalar or instant Vector"));
+        return Err(QueryError::bad(
+            "invalid parameter \"query\": invalid expression type \"range vector\" for range query, must be Scalar or instant Vector",
+        ));
     }
-    let mut found: std::collections::BTreeMap<Labels, Vec<Value>> = std::collections::BTreeMap::new();
+    let mut found: std::collections::BTreeMap<Labels, Vec<Value>> =
+        std::collections::BTreeMap::new();
     let mut round = 0.0;
     while start + round * step <= end {
         let at = start + round * step;
-        let evaluator = Evaluator { series: &world.series, at };
-        let mut add = |labels, value| found.entry(labels).or_default().push(sample(Point { at, value }));
+        let evaluator = Evaluator {
+            series: &world.series,
+            at,
+        };
+        let mut add = |labels, value| {
+            found
+                .entry(labels)
+                .or_default()
+                .push(sample(Point { at, value }))
+        };
         match evaluator.eval(&expression)? {
             Outcome::Scalar(value) => add(Labels::new(), value),
-            Outcome::Vector(elements) => elements.into_iter().for_each(|element| add(element.labels, element.value)),
+            Outcome::Vector(elements) => elements
+                .into_iter()
+                .for_each(|element| add(element.labels, element.value)),
             Outcome::Text(_) => {
-                return Err(QueryError::bad("invalid parameter \"query\": invalid expression type \"string\" for range query, must be Scalar or instant Vector"));
+                return Err(QueryError::bad(
+                    "invalid parameter \"query\": invalid expression type \"string\" for range query, must be Scalar or instant Vector",
+                ));
             }
         }
         round += 1.0;
     }
-    let result: Vec<Value> = found.into_iter().map(|(labels, values)| json!({"metric": labels, "values": values})).collect();
+    let result: Vec<Value> = found
+        .into_iter()
+        .map(|(labels, values)| json!({"metric": labels, "values": values}))
+        .collect();
     Ok(json!({"resultType": "matrix", "result": result}))
 }
 
 /// Labels, name included, of the series that any of the selectors matches.
 fn matched(world: &World, parameters: &Parameters) -> Result<Vec<Labels>, QueryError> {
     let selectors = parameters.selectors()?;
-    let all = world.series.iter().map(|(name, labels, _)| eval::with_name(name, labels));
+    let all = world
+        .series
+        .iter()
+        .map(|(name, labels, _)| eval::with_name(name, labels));
     Ok(all
-        .filter(|labels| selectors.is_empty() || selectors.iter().any(|selector| selector.matches(labels)))
+        .filter(|labels| {
+            selectors.is_empty() || selectors.iter().any(|selector| selector.matches(labels))
+        })
         .collect())
 }
 
@@ -293,7 +380,10 @@ fn label_values(world: &World, name: &str, parameters: &Parameters) -> Result<Va
 /// Answers an instant query outside a server; for tests.
 #[cfg(test)]
 pub(crate) fn query_at(world: &World, query: &str, at: f64) -> Result<Value, QueryError> {
-    let pairs = vec![("query".to_owned(), query.to_owned()), ("time".to_owned(), at.to_string())];
+    let pairs = vec![
+        ("query".to_owned(), query.to_owned()),
+        ("time".to_owned(), at.to_string()),
+    ];
     instant(world, &Parameters(pairs))
 }
 

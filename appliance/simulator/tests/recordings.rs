@@ -13,7 +13,10 @@ use serde_json::Value;
 
 /// Where recorded cases lie, if they are here.
 fn recordings() -> Option<PathBuf> {
-    #[allow(clippy::disallowed_methods, reason = "tests find recorded cases by this variable")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "tests find recorded cases by this variable"
+    )]
     let root = std::env::var("ANCHORITE_CASES").map_or_else(
         |_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/cases"),
         PathBuf::from,
@@ -30,7 +33,10 @@ fn exchanges(folder: &Path) -> Vec<(String, Value)> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .collect();
     files.sort();
     let mut found = Vec::new();
@@ -49,8 +55,13 @@ fn world(folder: &Path) -> World {
     let mut world = World::load(&folder.join("cluster-info-dump")).unwrap();
     for (_, exchange) in exchanges(folder) {
         let body = &exchange["response"]["body"];
-        let (Some(kind), Some(version)) = (body["kind"].as_str(), body["apiVersion"].as_str()) else { continue };
-        let Some(resource) = resource_of_list(version, kind) else { continue };
+        let (Some(kind), Some(version)) = (body["kind"].as_str(), body["apiVersion"].as_str())
+        else {
+            continue;
+        };
+        let Some(resource) = resource_of_list(version, kind) else {
+            continue;
+        };
         for item in body["items"].as_array().into_iter().flatten() {
             // Some recordings are shortened, and say so.
             if item["metadata"]["name"].is_string() && !item.to_string().contains("left out") {
@@ -75,13 +86,22 @@ fn is_applicable(file: &str, exchange: &Value) -> bool {
     let path = request["path"].as_str().unwrap_or_default();
     let number: u32 = file[..2].parse().unwrap_or(99);
     let accept = request["headers"]["Accept"].as_str().unwrap_or_default();
-    let by_administrator = request["headers"]["Authorization"].as_str().is_some_and(|who| who.contains("administrator"));
+    let by_administrator = request["headers"]["Authorization"]
+        .as_str()
+        .is_some_and(|who| who.contains("administrator"));
     let plain = !accept.contains("protobuf") && !accept.contains("yaml");
-    let chosen = matches!(number, 1 | 11 | 20 | 21 | 40 | 45 | 60) || number == 10 && exchange["response"]["status"] != 200;
+    let chosen = matches!(number, 1 | 11 | 20 | 21 | 40 | 45 | 60)
+        || number == 10 && exchange["response"]["status"] != 200;
     // The kubelets of the recording refused connections; /openapi differs by design.
-    let elsewhere = path.contains("componentstatuses") || path.contains("controllerrevisions") || path.contains("/stats/summary")
-        || path.contains("verbose") || exchange["response"]["status"] == 500 || path.contains("not-a-token")
-        || path.contains("resourceVersion=99999999") || path.contains("statefulsets?") || path.contains("/exec") ;
+    let elsewhere = path.contains("componentstatuses")
+        || path.contains("controllerrevisions")
+        || path.contains("/stats/summary")
+        || path.contains("verbose")
+        || exchange["response"]["status"] == 500
+        || path.contains("not-a-token")
+        || path.contains("resourceVersion=99999999")
+        || path.contains("statefulsets?")
+        || path.contains("/exec");
     chosen && plain && by_administrator && !elsewhere && request["method"] == "GET"
 }
 
@@ -97,10 +117,14 @@ async fn ask(address: &str, request: &Value) -> Answer {
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let method = request["method"].as_str().unwrap();
     let path = request["path"].as_str().unwrap();
-    let mut text = format!("{method} {path} HTTP/1.1\r\nHost: kube.example\r\nConnection: close\r\n");
+    let mut text =
+        format!("{method} {path} HTTP/1.1\r\nHost: kube.example\r\nConnection: close\r\n");
     for (name, value) in request["headers"].as_object().into_iter().flatten() {
         if name != "Authorization" && name != "Connection" {
-            text.push_str(&format!("{name}: {}\r\n", value.as_str().unwrap_or_default()));
+            text.push_str(&format!(
+                "{name}: {}\r\n",
+                value.as_str().unwrap_or_default()
+            ));
         }
     }
     text.push_str("\r\n");
@@ -110,12 +134,23 @@ async fn ask(address: &str, request: &Value) -> Answer {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let mut lines = head.lines();
-    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let status = lines
+        .next()
+        .unwrap()
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
     let headers = lines
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
         .collect();
-    Answer { status, headers, body: body.to_owned() }
+    Answer {
+        status,
+        headers,
+        body: body.to_owned(),
+    }
 }
 
 fn columns(table: &Value) -> Vec<(Value, Value, Value, Value)> {
@@ -123,7 +158,14 @@ fn columns(table: &Value) -> Vec<(Value, Value, Value, Value)> {
     columns
         .into_iter()
         .flatten()
-        .map(|one| (one["name"].clone(), one["type"].clone(), one["format"].clone(), one["priority"].clone()))
+        .map(|one| {
+            (
+                one["name"].clone(),
+                one["type"].clone(),
+                one["format"].clone(),
+                one["priority"].clone(),
+            )
+        })
         .collect()
 }
 
@@ -135,15 +177,25 @@ fn differences(recorded: &Value, answer: &Answer) -> Vec<String> {
             found.push(format!("{what}: recorded {wanted}, answered {got}"));
         }
     };
-    compare("status", recorded["status"].to_string(), answer.status.to_string());
+    compare(
+        "status",
+        recorded["status"].to_string(),
+        answer.status.to_string(),
+    );
     for header in recorded["headers"].as_array().into_iter().flatten() {
         let name = header[0].as_str().unwrap_or_default().to_lowercase();
         let wanted = header[1].as_str().unwrap_or_default();
         match name.as_str() {
             "content-type" | "cache-control" | "x-content-type-options" => {
-                compare(&name, wanted.to_owned(), answer.headers.get(&name).cloned().unwrap_or_default());
+                compare(
+                    &name,
+                    wanted.to_owned(),
+                    answer.headers.get(&name).cloned().unwrap_or_default(),
+                );
             }
-            "audit-id" | "x-kubernetes-pf-flowschema-uid" if !answer.headers.contains_key(&name) => {
+            "audit-id" | "x-kubernetes-pf-flowschema-uid"
+                if !answer.headers.contains_key(&name) =>
+            {
                 compare(&name, "present".to_owned(), "absent".to_owned());
             }
             _ => {}
@@ -152,15 +204,29 @@ fn differences(recorded: &Value, answer: &Answer) -> Vec<String> {
     if let Some(text) = recorded["body_text"].as_str() {
         compare("text", text.to_owned(), answer.body.clone());
     }
-    let Ok(body) = serde_json::from_str::<Value>(&answer.body) else { return found };
+    let Ok(body) = serde_json::from_str::<Value>(&answer.body) else {
+        return found;
+    };
     let recorded = &recorded["body"];
     if recorded.is_object() {
-        for field in ["kind", "apiVersion", "status", "message", "reason", "details", "code"] {
+        for field in [
+            "kind",
+            "apiVersion",
+            "status",
+            "message",
+            "reason",
+            "details",
+            "code",
+        ] {
             if recorded["kind"] == "Status" || field == "kind" || field == "apiVersion" {
                 compare(field, recorded[field].to_string(), body[field].to_string());
             }
         }
-        compare("columns", format!("{:?}", columns(recorded)), format!("{:?}", columns(&body)));
+        compare(
+            "columns",
+            format!("{:?}", columns(recorded)),
+            format!("{:?}", columns(&body)),
+        );
     }
     found
 }
@@ -168,7 +234,9 @@ fn differences(recorded: &Value, answer: &Answer) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn recorded_reads_are_answered_alike() {
     let Some(folder) = recordings() else { return };
-    let simulator = Simulator::start(world(&folder), Options::default()).await.unwrap();
+    let simulator = Simulator::start(world(&folder), Options::default())
+        .await
+        .unwrap();
     let url = simulator.kubernetes_url();
     let address = url.strip_prefix("http://").unwrap();
     let mut asked = 0;
@@ -180,7 +248,10 @@ async fn recorded_reads_are_answered_alike() {
         asked += 1;
         let answer = ask(address, &exchange["request"]).await;
         for difference in differences(&exchange["response"], &answer) {
-            wrong.push(format!("{file} {}: {difference}", exchange["request"]["path"]));
+            wrong.push(format!(
+                "{file} {}: {difference}",
+                exchange["request"]["path"]
+            ));
         }
     }
     println!("{asked} recorded exchanges asked again");
@@ -194,17 +265,32 @@ async fn the_status_column_of_recorded_pods_is_the_same() {
     let Some(folder) = recordings() else { return };
     let recorded = exchanges(&folder)
         .into_iter()
-        .find(|(file, exchange)| file == "20-table-pods" && exchange["request"]["path"] == "/api/v1/namespaces/shop/pods")
+        .find(|(file, exchange)| {
+            file == "20-table-pods" && exchange["request"]["path"] == "/api/v1/namespaces/shop/pods"
+        })
         .map(|(_, exchange)| exchange)
         .unwrap();
-    let simulator = Simulator::start(world(&folder), Options::default()).await.unwrap();
+    let simulator = Simulator::start(world(&folder), Options::default())
+        .await
+        .unwrap();
     let url = simulator.kubernetes_url();
     let answer = ask(url.strip_prefix("http://").unwrap(), &recorded["request"]).await;
-    let body = answer.body.split_once('{').map(|(_, rest)| format!("{{{rest}")).unwrap();
+    let body = answer
+        .body
+        .split_once('{')
+        .map(|(_, rest)| format!("{{{rest}"))
+        .unwrap();
     let body: Value = serde_json::from_str(body.trim_end_matches(|c| c != '}')).unwrap();
     let cells = |table: &Value| -> BTreeMap<String, (Value, Value)> {
         let rows = table["rows"].as_array().cloned().unwrap_or_default();
-        rows.iter().map(|row| (row["cells"][0].as_str().unwrap_or_default().to_owned(), (row["cells"][1].clone(), row["cells"][2].clone()))).collect()
+        rows.iter()
+            .map(|row| {
+                (
+                    row["cells"][0].as_str().unwrap_or_default().to_owned(),
+                    (row["cells"][1].clone(), row["cells"][2].clone()),
+                )
+            })
+            .collect()
     };
     let answered = cells(&body);
     let mut compared = 0;

@@ -8,8 +8,16 @@ use super::functions::quantile_of;
 use super::parse::{Aggregate, Grouping};
 
 /// Evaluates an aggregation.
-pub(super) fn eval(evaluator: &Evaluator<'_>, aggregation: &Aggregate) -> Result<Outcome, QueryError> {
-    let parameter = aggregation.parameter.as_deref().map(|one| evaluator.scalar(one)).transpose()?.unwrap_or(0.0);
+pub(super) fn eval(
+    evaluator: &Evaluator<'_>,
+    aggregation: &Aggregate,
+) -> Result<Outcome, QueryError> {
+    let parameter = aggregation
+        .parameter
+        .as_deref()
+        .map(|one| evaluator.scalar(one))
+        .transpose()?
+        .unwrap_or(0.0);
     let mut groups: BTreeMap<Labels, Vec<Element>> = BTreeMap::new();
     for element in evaluator.vector(&aggregation.of)? {
         let key = group_of(&aggregation.grouping, &element.labels);
@@ -18,7 +26,11 @@ pub(super) fn eval(evaluator: &Evaluator<'_>, aggregation: &Aggregate) -> Result
     let mut result = Vec::new();
     for (labels, elements) in groups {
         if matches!(aggregation.operation.as_str(), "topk" | "bottomk") {
-            result.extend(extremes(elements, parameter, aggregation.operation == "topk"));
+            result.extend(extremes(
+                elements,
+                parameter,
+                aggregation.operation == "topk",
+            ));
         } else {
             let values: Vec<f64> = elements.iter().map(|element| element.value).collect();
             let value = combine(&aggregation.operation, values, parameter)?;
@@ -48,7 +60,11 @@ fn extremes(mut elements: Vec<Element>, count: f64, highest: bool) -> Vec<Elemen
         let order = left.value.total_cmp(&right.value);
         if highest { order.reverse() } else { order }
     });
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count below zero takes none")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count below zero takes none"
+    )]
     elements.truncate(count.max(0.0) as usize);
     elements
 }
@@ -58,7 +74,11 @@ fn combine(operation: &str, values: Vec<f64>, parameter: f64) -> Result<f64, Que
     let sum: f64 = values.iter().sum();
     let variance = || {
         let mean = sum / count;
-        values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count
+        values
+            .iter()
+            .map(|value| (value - mean).powi(2))
+            .sum::<f64>()
+            / count
     };
     Ok(match operation {
         "sum" => sum,
@@ -70,6 +90,10 @@ fn combine(operation: &str, values: Vec<f64>, parameter: f64) -> Result<f64, Que
         "stdvar" => variance(),
         "stddev" => variance().sqrt(),
         "quantile" => quantile_of(parameter, values),
-        other => return Err(QueryError::bad(format!("aggregation {other:?} is not supported here"))),
+        other => {
+            return Err(QueryError::bad(format!(
+                "aggregation {other:?} is not supported here"
+            )));
+        }
     })
 }

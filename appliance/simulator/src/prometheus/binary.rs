@@ -15,21 +15,35 @@ pub(super) fn eval(evaluator: &Evaluator<'_>, operation: &Binary) -> Result<Outc
     let sign = operation.operation.as_str();
     if matches!(sign, "and" | "or" | "unless") {
         return match (left, right) {
-            (Outcome::Vector(left), Outcome::Vector(right)) => Ok(Outcome::Vector(set(operation, left, right))),
-            _ => Err(QueryError::bad(format!("set operator {sign:?} not allowed in binary scalar expression"))),
+            (Outcome::Vector(left), Outcome::Vector(right)) => {
+                Ok(Outcome::Vector(set(operation, left, right)))
+            }
+            _ => Err(QueryError::bad(format!(
+                "set operator {sign:?} not allowed in binary scalar expression"
+            ))),
         };
     }
     match (left, right) {
         (Outcome::Scalar(left), Outcome::Scalar(right)) => {
             if is_comparison(sign) && !operation.as_bool {
-                return Err(QueryError::bad("comparisons between scalars must use BOOL modifier"));
+                return Err(QueryError::bad(
+                    "comparisons between scalars must use BOOL modifier",
+                ));
             }
             Ok(Outcome::Scalar(compute(sign, left, right)))
         }
-        (Outcome::Vector(elements), Outcome::Scalar(number)) => Ok(with_number(operation, elements, |value| (value, number))),
-        (Outcome::Scalar(number), Outcome::Vector(elements)) => Ok(with_number(operation, elements, |value| (number, value))),
-        (Outcome::Vector(left), Outcome::Vector(right)) => vectors(operation, left, right).map(Outcome::Vector),
-        _ => Err(QueryError::bad("operators need numbers or vectors on both sides")),
+        (Outcome::Vector(elements), Outcome::Scalar(number)) => {
+            Ok(with_number(operation, elements, |value| (value, number)))
+        }
+        (Outcome::Scalar(number), Outcome::Vector(elements)) => {
+            Ok(with_number(operation, elements, |value| (number, value)))
+        }
+        (Outcome::Vector(left), Outcome::Vector(right)) => {
+            vectors(operation, left, right).map(Outcome::Vector)
+        }
+        _ => Err(QueryError::bad(
+            "operators need numbers or vectors on both sides",
+        )),
     }
 }
 
@@ -59,7 +73,11 @@ fn compute(sign: &str, left: f64, right: f64) -> f64 {
 }
 
 /// Each element with a number: comparisons filter, unless they give numbers.
-fn with_number(operation: &Binary, elements: Vec<Element>, sides: impl Fn(f64) -> (f64, f64)) -> Outcome {
+fn with_number(
+    operation: &Binary,
+    elements: Vec<Element>,
+    sides: impl Fn(f64) -> (f64, f64),
+) -> Outcome {
     let sign = operation.operation.as_str();
     let filters = is_comparison(sign) && !operation.as_bool;
     let kept = elements.into_iter().filter_map(|element| {
@@ -68,7 +86,10 @@ fn with_number(operation: &Binary, elements: Vec<Element>, sides: impl Fn(f64) -
         if filters {
             (value == 1.0).then_some(element)
         } else {
-            Some(Element { labels: nameless(element.labels), value })
+            Some(Element {
+                labels: nameless(element.labels),
+                value,
+            })
         }
     });
     Outcome::Vector(kept.collect())
@@ -80,22 +101,35 @@ fn set(operation: &Binary, left: Vec<Element>, right: Vec<Element>) -> Vec<Eleme
     match operation.operation.as_str() {
         "and" => {
             let right = keys(&right);
-            left.into_iter().filter(|element| right.contains(&key(element))).collect()
+            left.into_iter()
+                .filter(|element| right.contains(&key(element)))
+                .collect()
         }
         "unless" => {
             let right = keys(&right);
-            left.into_iter().filter(|element| !right.contains(&key(element))).collect()
+            left.into_iter()
+                .filter(|element| !right.contains(&key(element)))
+                .collect()
         }
         _ => {
             let known = keys(&left);
-            let more = right.into_iter().filter(|element| !known.contains(&key(element)));
+            let more = right
+                .into_iter()
+                .filter(|element| !known.contains(&key(element)));
             left.into_iter().chain(more).collect()
         }
     }
 }
 
-fn vectors(operation: &Binary, left: Vec<Element>, right: Vec<Element>) -> Result<Vec<Element>, QueryError> {
-    let many_side = operation.many.as_ref().map_or(Side::Left, |(side, _)| *side);
+fn vectors(
+    operation: &Binary,
+    left: Vec<Element>,
+    right: Vec<Element>,
+) -> Result<Vec<Element>, QueryError> {
+    let many_side = operation
+        .many
+        .as_ref()
+        .map_or(Side::Left, |(side, _)| *side);
     let (many, one) = match many_side {
         Side::Left => (left, right),
         Side::Right => (right, left),
@@ -104,14 +138,18 @@ fn vectors(operation: &Binary, left: Vec<Element>, right: Vec<Element>) -> Resul
     for element in one {
         let key = group_of(&operation.matching, &element.labels);
         if ones.insert(key.clone(), element).is_some() {
-            return Err(QueryError::Execution(format!("found duplicate series for the match group {key:?} on the \"one\" side of the operation; many-to-many matching not allowed: matching labels must be unique on one side")));
+            return Err(QueryError::Execution(format!(
+                "found duplicate series for the match group {key:?} on the \"one\" side of the operation; many-to-many matching not allowed: matching labels must be unique on one side"
+            )));
         }
     }
     let mut used = BTreeSet::new();
     let mut result = Vec::new();
     for element in many {
         let key = group_of(&operation.matching, &element.labels);
-        let Some(other) = ones.get(&key) else { continue };
+        let Some(other) = ones.get(&key) else {
+            continue;
+        };
         let sides = match many_side {
             Side::Left => (element.value, other.value),
             Side::Right => (other.value, element.value),
@@ -125,7 +163,10 @@ fn vectors(operation: &Binary, left: Vec<Element>, right: Vec<Element>) -> Resul
         if !used.insert(labels.clone()) {
             return Err(QueryError::Execution("multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)".to_owned()));
         }
-        result.push(Element { labels, value: if filters { sides.0 } else { value } });
+        result.push(Element {
+            labels,
+            value: if filters { sides.0 } else { value },
+        });
     }
     Ok(result)
 }
@@ -138,7 +179,11 @@ fn result_labels(operation: &Binary, many: &Element, one: &Element, keeps_name: 
             Grouping::Without(_) => group_of(&operation.matching, &many.labels),
         };
     };
-    let mut labels = if keeps_name { many.labels.clone() } else { nameless(many.labels.clone()) };
+    let mut labels = if keeps_name {
+        many.labels.clone()
+    } else {
+        nameless(many.labels.clone())
+    };
     for name in taken {
         match one.labels.get(name) {
             Some(value) => labels.insert(name.clone(), value.clone()),

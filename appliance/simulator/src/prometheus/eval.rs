@@ -80,10 +80,15 @@ impl<'a> Evaluator<'a> {
             Outcome::Vector(elements) => Ok(Outcome::Vector(
                 elements
                     .into_iter()
-                    .map(|element| Element { labels: nameless(element.labels), value: -element.value })
+                    .map(|element| Element {
+                        labels: nameless(element.labels),
+                        value: -element.value,
+                    })
                     .collect(),
             )),
-            Outcome::Text(_) => Err(QueryError::bad("unary expression only allowed on expressions of type scalar or instant vector")),
+            Outcome::Text(_) => Err(QueryError::bad(
+                "unary expression only allowed on expressions of type scalar or instant vector",
+            )),
         }
     }
 
@@ -108,26 +113,39 @@ impl<'a> Evaluator<'a> {
         self.selected(selector)
             .filter_map(|(labels, samples)| {
                 let last = samples.iter().rev().find(|sample| sample.at <= at)?;
-                (last.at > at - LOOKBACK).then_some(Element { labels, value: last.value })
+                (last.at > at - LOOKBACK).then_some(Element {
+                    labels,
+                    value: last.value,
+                })
             })
             .collect()
     }
 
     /// The points of each selected series within the range, which is open at its start.
-    pub(super) fn windows(&self, selector: &Selector) -> impl Iterator<Item = (Labels, Vec<Point>)> {
+    pub(super) fn windows(
+        &self,
+        selector: &Selector,
+    ) -> impl Iterator<Item = (Labels, Vec<Point>)> {
         let end = self.at - selector.offset;
         let start = end - selector.range.unwrap_or(LOOKBACK);
-        self.selected(selector).filter_map(move |(labels, samples)| {
-            let points: Vec<Point> = samples
-                .iter()
-                .filter(|sample| sample.at > start && sample.at <= end)
-                .map(|sample| Point { at: sample.at, value: sample.value })
-                .collect();
-            (!points.is_empty()).then_some((labels, points))
-        })
+        self.selected(selector)
+            .filter_map(move |(labels, samples)| {
+                let points: Vec<Point> = samples
+                    .iter()
+                    .filter(|sample| sample.at > start && sample.at <= end)
+                    .map(|sample| Point {
+                        at: sample.at,
+                        value: sample.value,
+                    })
+                    .collect();
+                (!points.is_empty()).then_some((labels, points))
+            })
     }
 
-    fn selected(&self, selector: &Selector) -> impl Iterator<Item = (Labels, &'a [Sample])> + use<'a> {
+    fn selected(
+        &self,
+        selector: &Selector,
+    ) -> impl Iterator<Item = (Labels, &'a [Sample])> + use<'a> {
         let wanted = selector.clone();
         let named: Box<dyn Iterator<Item = (Labels, &'a [Sample])>> = match selector.name() {
             Some(name) => {
@@ -135,7 +153,11 @@ impl<'a> Evaluator<'a> {
                 let series = self.series.of(&name);
                 Box::new(series.map(move |(labels, samples)| (with_name(&name, labels), samples)))
             }
-            None => Box::new(self.series.iter().map(|(name, labels, samples)| (with_name(name, labels), samples))),
+            None => Box::new(
+                self.series
+                    .iter()
+                    .map(|(name, labels, samples)| (with_name(name, labels), samples)),
+            ),
         };
         named.filter(move |(labels, _)| wanted.matches(labels))
     }

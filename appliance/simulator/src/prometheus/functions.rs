@@ -7,19 +7,28 @@ use super::eval::{Element, Evaluator, Labels, Outcome, Point, nameless};
 use super::parse::{Expr, Selector};
 
 /// Calls a function.
-pub(super) fn call(evaluator: &Evaluator<'_>, name: &str, arguments: &[Expr]) -> Result<Outcome, QueryError> {
+pub(super) fn call(
+    evaluator: &Evaluator<'_>,
+    name: &str,
+    arguments: &[Expr],
+) -> Result<Outcome, QueryError> {
     if let Some(function) = over_time(name) {
         return range_function(evaluator, name, function, arguments);
     }
     if let Some(function) = number_function(name) {
-        let [of] = arguments else { return Err(wrong_count(name, 1, arguments.len())) };
+        let [of] = arguments else {
+            return Err(wrong_count(name, 1, arguments.len()));
+        };
         return map(evaluator, of, function);
     }
     match (name, arguments) {
         ("time", []) => Ok(Outcome::Scalar(evaluator.at)),
         ("vector", [of]) => {
             let value = evaluator.scalar(of)?;
-            Ok(Outcome::Vector(vec![Element { labels: Labels::new(), value }]))
+            Ok(Outcome::Vector(vec![Element {
+                labels: Labels::new(),
+                value,
+            }]))
         }
         ("scalar", [of]) => match evaluator.vector(of)?.as_slice() {
             [one] => Ok(Outcome::Scalar(one.value)),
@@ -42,30 +51,53 @@ pub(super) fn call(evaluator: &Evaluator<'_>, name: &str, arguments: &[Expr]) ->
                 Some(value + slope * ahead)
             }))
         }
-        ("quantile_over_time", [quantile, Expr::Selector(selector)]) if selector.range.is_some() => {
+        ("quantile_over_time", [quantile, Expr::Selector(selector)])
+            if selector.range.is_some() =>
+        {
             let quantile = evaluator.scalar(quantile)?;
             Ok(per_series(evaluator, selector, move |points, _| {
-                Some(quantile_of(quantile, points.iter().map(|point| point.value).collect()))
+                Some(quantile_of(
+                    quantile,
+                    points.iter().map(|point| point.value).collect(),
+                ))
             }))
         }
         ("histogram_quantile", [quantile, of]) => {
             let quantile = evaluator.scalar(quantile)?;
-            Ok(Outcome::Vector(histogram_quantile(quantile, evaluator.vector(of)?)))
+            Ok(Outcome::Vector(histogram_quantile(
+                quantile,
+                evaluator.vector(of)?,
+            )))
         }
-        ("time" | "vector" | "scalar" | "clamp_min" | "clamp_max" | "absent" | "predict_linear" | "quantile_over_time" | "histogram_quantile", _) => {
-            Err(QueryError::bad(format!("invalid parameter \"query\": wrong arguments in call to function {name:?}")))
-        }
-        _ => Err(QueryError::bad(format!("invalid parameter \"query\": function {name:?} is unknown or not supported here"))),
+        (
+            "time" | "vector" | "scalar" | "clamp_min" | "clamp_max" | "absent" | "predict_linear"
+            | "quantile_over_time" | "histogram_quantile",
+            _,
+        ) => Err(QueryError::bad(format!(
+            "invalid parameter \"query\": wrong arguments in call to function {name:?}"
+        ))),
+        _ => Err(QueryError::bad(format!(
+            "invalid parameter \"query\": function {name:?} is unknown or not supported here"
+        ))),
     }
 }
 
 fn wrong_count(name: &str, wanted: usize, found: usize) -> QueryError {
-    QueryError::bad(format!("invalid parameter \"query\": expected {wanted} argument(s) in call to {name:?}, got {found}"))
+    QueryError::bad(format!(
+        "invalid parameter \"query\": expected {wanted} argument(s) in call to {name:?}, got {found}"
+    ))
 }
 
-fn map(evaluator: &Evaluator<'_>, of: &Expr, function: impl Fn(f64) -> f64) -> Result<Outcome, QueryError> {
+fn map(
+    evaluator: &Evaluator<'_>,
+    of: &Expr,
+    function: impl Fn(f64) -> f64,
+) -> Result<Outcome, QueryError> {
     let elements = evaluator.vector(of)?.into_iter();
-    let mapped = elements.map(|element| Element { labels: nameless(element.labels), value: function(element.value) });
+    let mapped = elements.map(|element| Element {
+        labels: nameless(element.labels),
+        value: function(element.value),
+    });
     Ok(Outcome::Vector(mapped.collect()))
 }
 
@@ -98,44 +130,86 @@ fn over_time(name: &str) -> Option<Window> {
             _ => None,
         },
         "deriv" => |points, (end, _)| line(points, end).map(|(slope, _)| slope),
-        "resets" => |points, _| Some(points.windows(2).filter(|pair| pair[1].value < pair[0].value).count() as f64),
-        "changes" => |points, _| Some(points.windows(2).filter(|pair| pair[1].value.to_bits() != pair[0].value.to_bits()).count() as f64),
+        "resets" => |points, _| {
+            Some(
+                points
+                    .windows(2)
+                    .filter(|pair| pair[1].value < pair[0].value)
+                    .count() as f64,
+            )
+        },
+        "changes" => |points, _| {
+            Some(
+                points
+                    .windows(2)
+                    .filter(|pair| pair[1].value.to_bits() != pair[0].value.to_bits())
+                    .count() as f64,
+            )
+        },
         "min_over_time" => |points, _| points.iter().map(|point| point.value).reduce(f64::min),
         "max_over_time" => |points, _| points.iter().map(|point| point.value).reduce(f64::max),
         "sum_over_time" => |points, _| Some(points.iter().map(|point| point.value).sum()),
         "count_over_time" => |points, _| Some(points.len() as f64),
-        "avg_over_time" => |points, _| Some(points.iter().map(|point| point.value).sum::<f64>() / points.len() as f64),
+        "avg_over_time" => |points, _| {
+            Some(points.iter().map(|point| point.value).sum::<f64>() / points.len() as f64)
+        },
         "last_over_time" => |points, _| points.last().map(|point| point.value),
         "present_over_time" => |_, _| Some(1.0),
         "stddev_over_time" => |points, _| {
             let count = points.len() as f64;
             let mean = points.iter().map(|point| point.value).sum::<f64>() / count;
-            Some((points.iter().map(|point| (point.value - mean).powi(2)).sum::<f64>() / count).sqrt())
+            Some(
+                (points
+                    .iter()
+                    .map(|point| (point.value - mean).powi(2))
+                    .sum::<f64>()
+                    / count)
+                    .sqrt(),
+            )
         },
         _ => return None,
     })
 }
 
-fn range_function(evaluator: &Evaluator<'_>, name: &str, function: Window, arguments: &[Expr]) -> Result<Outcome, QueryError> {
+fn range_function(
+    evaluator: &Evaluator<'_>,
+    name: &str,
+    function: Window,
+    arguments: &[Expr],
+) -> Result<Outcome, QueryError> {
     match arguments {
         [Expr::Selector(selector)] if selector.range.is_some() => {
             let keeps_name = name == "last_over_time";
-            let mut outcome = per_series(evaluator, selector, |points, window| function(points, window));
+            let mut outcome = per_series(evaluator, selector, |points, window| {
+                function(points, window)
+            });
             if keeps_name && let Outcome::Vector(elements) = &mut outcome {
                 *elements = named(evaluator, selector);
             }
             Ok(outcome)
         }
-        [_] => Err(QueryError::bad(format!("invalid parameter \"query\": expected type range vector in call to function {name:?}"))),
+        [_] => Err(QueryError::bad(format!(
+            "invalid parameter \"query\": expected type range vector in call to function {name:?}"
+        ))),
         _ => Err(wrong_count(name, 1, arguments.len())),
     }
 }
 
-fn per_series(evaluator: &Evaluator<'_>, selector: &Selector, function: impl Fn(&[Point], (f64, f64)) -> Option<f64>) -> Outcome {
-    let window = (evaluator.at - selector.offset, selector.range.unwrap_or_default());
-    let elements = evaluator
-        .windows(selector)
-        .filter_map(|(labels, points)| Some(Element { labels: nameless(labels), value: function(&points, window)? }));
+fn per_series(
+    evaluator: &Evaluator<'_>,
+    selector: &Selector,
+    function: impl Fn(&[Point], (f64, f64)) -> Option<f64>,
+) -> Outcome {
+    let window = (
+        evaluator.at - selector.offset,
+        selector.range.unwrap_or_default(),
+    );
+    let elements = evaluator.windows(selector).filter_map(|(labels, points)| {
+        Some(Element {
+            labels: nameless(labels),
+            value: function(&points, window)?,
+        })
+    });
     Outcome::Vector(elements.collect())
 }
 
@@ -143,7 +217,12 @@ fn per_series(evaluator: &Evaluator<'_>, selector: &Selector, function: impl Fn(
 fn named(evaluator: &Evaluator<'_>, selector: &Selector) -> Vec<Element> {
     let windows = evaluator.windows(selector);
     windows
-        .filter_map(|(labels, points)| Some(Element { labels, value: points.last()?.value }))
+        .filter_map(|(labels, points)| {
+            Some(Element {
+                labels,
+                value: points.last()?.value,
+            })
+        })
         .collect()
 }
 
@@ -151,9 +230,15 @@ fn named(evaluator: &Evaluator<'_>, selector: &Selector) -> Vec<Element> {
 /// further than half a sample distance beyond the first and last sample, and a
 /// counter not below zero.
 fn extrapolated(points: &[Point], (end, length): (f64, f64), counter: bool) -> Option<f64> {
-    let [first, .., last] = points else { return None };
+    let [first, .., last] = points else {
+        return None;
+    };
     let resets: f64 = if counter {
-        points.windows(2).filter(|pair| pair[1].value < pair[0].value).map(|pair| pair[0].value).sum()
+        points
+            .windows(2)
+            .filter(|pair| pair[1].value < pair[0].value)
+            .map(|pair| pair[0].value)
+            .sum()
     } else {
         0.0
     };
@@ -176,8 +261,14 @@ fn extrapolated(points: &[Point], (end, length): (f64, f64), counter: bool) -> O
 }
 
 fn instant_rate(points: &[Point]) -> Option<f64> {
-    let [.., before, last] = points else { return None };
-    let rise = if last.value < before.value { last.value } else { last.value - before.value };
+    let [.., before, last] = points else {
+        return None;
+    };
+    let rise = if last.value < before.value {
+        last.value
+    } else {
+        last.value - before.value
+    };
     Some(rise / (last.at - before.at))
 }
 
@@ -189,8 +280,14 @@ fn line(points: &[Point], at: f64) -> Option<(f64, f64)> {
     let count = points.len() as f64;
     let mean_x = points.iter().map(|point| point.at - at).sum::<f64>() / count;
     let mean_y = points.iter().map(|point| point.value).sum::<f64>() / count;
-    let covariance: f64 = points.iter().map(|point| (point.at - at - mean_x) * (point.value - mean_y)).sum();
-    let variance: f64 = points.iter().map(|point| (point.at - at - mean_x).powi(2)).sum();
+    let covariance: f64 = points
+        .iter()
+        .map(|point| (point.at - at - mean_x) * (point.value - mean_y))
+        .sum();
+    let variance: f64 = points
+        .iter()
+        .map(|point| (point.at - at - mean_x).powi(2))
+        .sum();
     let slope = covariance / variance;
     Some((slope, mean_y - slope * mean_x))
 }
@@ -208,7 +305,11 @@ pub(super) fn quantile_of(quantile: f64, mut values: Vec<f64>) -> f64 {
     }
     values.sort_by(f64::total_cmp);
     let rank = quantile * (values.len() - 1) as f64;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank lies within the values")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank lies within the values"
+    )]
     let lower = rank.floor() as usize;
     let upper = (lower + 1).min(values.len() - 1);
     let weight = rank - rank.floor();
@@ -221,7 +322,11 @@ fn absent(evaluator: &Evaluator<'_>, of: &Expr) -> Result<Outcome, QueryError> {
     }
     let mut labels = Labels::new();
     if let Expr::Selector(selector) = of {
-        for matcher in selector.matchers.iter().filter(|matcher| matcher.label != "__name__") {
+        for matcher in selector
+            .matchers
+            .iter()
+            .filter(|matcher| matcher.label != "__name__")
+        {
             if let Some(value) = matcher.exact() {
                 labels.insert(matcher.label.clone(), value.to_owned());
             }
@@ -240,12 +345,18 @@ fn histogram_quantile(quantile: f64, buckets: Vec<Element>) -> Vec<Element> {
             bound => bound.parse().ok(),
         });
         if let Some(bound) = bound {
-            histograms.entry(labels).or_default().push((bound, bucket.value));
+            histograms
+                .entry(labels)
+                .or_default()
+                .push((bound, bucket.value));
         }
     }
     histograms
         .into_iter()
-        .map(|(labels, buckets)| Element { labels, value: bucket_quantile(quantile, buckets) })
+        .map(|(labels, buckets)| Element {
+            labels,
+            value: bucket_quantile(quantile, buckets),
+        })
         .collect()
 }
 
@@ -268,14 +379,21 @@ fn bucket_quantile(quantile: f64, mut buckets: Vec<(f64, f64)>) -> f64 {
         return f64::INFINITY;
     }
     let rank = quantile * highest;
-    let index = buckets.iter().position(|bucket| bucket.1 >= rank).unwrap_or(buckets.len() - 1);
+    let index = buckets
+        .iter()
+        .position(|bucket| bucket.1 >= rank)
+        .unwrap_or(buckets.len() - 1);
     if index == buckets.len() - 1 {
         return buckets[index - 1].0;
     }
     if index == 0 && buckets[0].0 <= 0.0 {
         return buckets[0].0;
     }
-    let (start, below) = if index == 0 { (0.0, 0.0) } else { buckets[index - 1] };
+    let (start, below) = if index == 0 {
+        (0.0, 0.0)
+    } else {
+        buckets[index - 1]
+    };
     let (end, up_to) = buckets[index];
     start + (end - start) * (rank - below) / (up_to - below)
 }

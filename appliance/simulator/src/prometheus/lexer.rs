@@ -15,7 +15,8 @@ pub(super) enum Token {
 
 /// Longer signs first, so that they are not read as shorter ones.
 const SIGNS: [&str; 24] = [
-    "==", "!=", "=~", "!~", ">=", "<=", "(", ")", "{", "}", "[", "]", ",", "=", "+", "-", "*", "/", "%", "^", ">", "<", ":", "@",
+    "==", "!=", "=~", "!~", ">=", "<=", "(", ")", "{", "}", "[", "]", ",", "=", "+", "-", "*", "/",
+    "%", "^", ">", "<", ":", "@",
 ];
 
 /// Splits a query.
@@ -24,7 +25,10 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, String> {
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         let (token, end) = if first == '#' {
-            rest = rest.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+            rest = rest
+                .split_once('\n')
+                .map_or("", |(_, rest)| rest)
+                .trim_start();
             continue;
         } else if first.is_ascii_digit() || first == '.' {
             number(rest)?
@@ -34,7 +38,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, String> {
             quoted(rest, first)?
         } else {
             let sign = SIGNS.into_iter().find(|sign| rest.starts_with(sign));
-            let sign = sign.ok_or_else(|| format!("parse error: unexpected character: {first:?}"))?;
+            let sign =
+                sign.ok_or_else(|| format!("parse error: unexpected character: {first:?}"))?;
             (Token::Sign(sign), sign.len())
         };
         tokens.push(token);
@@ -44,7 +49,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, String> {
 }
 
 fn word_end(text: &str) -> usize {
-    text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len())
+    text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+        .unwrap_or(text.len())
 }
 
 fn word(text: &str) -> (Token, usize) {
@@ -59,19 +65,25 @@ fn word(text: &str) -> (Token, usize) {
 }
 
 fn number(text: &str) -> Result<(Token, usize), String> {
-    let mut end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).unwrap_or(text.len());
+    let mut end = text
+        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '.'))
+        .unwrap_or(text.len());
     // The sign of an exponent belongs to the number.
     if text[..end].ends_with(['e', 'E']) && text[end..].starts_with(['+', '-']) {
         let more = text[end + 1..].find(|c: char| !c.is_ascii_digit());
         end = more.map_or(text.len(), |more| end + 1 + more);
     }
     let part = &text[..end];
-    let hexadecimal = part.strip_prefix("0x").and_then(|digits| i64::from_str_radix(digits, 16).ok());
+    let hexadecimal = part
+        .strip_prefix("0x")
+        .and_then(|digits| i64::from_str_radix(digits, 16).ok());
     let token = hexadecimal
         .map(|number| Token::Number(number as f64))
         .or_else(|| part.parse().ok().map(Token::Number))
         .or_else(|| duration(part).map(Token::Duration));
-    token.map(|token| (token, end)).ok_or_else(|| format!("parse error: bad number or duration syntax: {part:?}"))
+    token
+        .map(|token| (token, end))
+        .ok_or_else(|| format!("parse error: bad number or duration syntax: {part:?}"))
 }
 
 fn quoted(text: &str, quote: char) -> Result<(Token, usize), String> {
@@ -81,7 +93,9 @@ fn quoted(text: &str, quote: char) -> Result<(Token, usize), String> {
         match character {
             found if found == quote => return Ok((Token::Text(value), index + quote.len_utf8())),
             '\\' if quote != '`' => {
-                let (_, escaped) = characters.next().ok_or("parse error: unterminated quoted string")?;
+                let (_, escaped) = characters
+                    .next()
+                    .ok_or("parse error: unterminated quoted string")?;
                 value.push(match escaped {
                     'n' => '\n',
                     't' => '\t',
@@ -111,7 +125,9 @@ pub(super) fn duration(text: &str) -> Option<f64> {
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit())?;
         let number: f64 = rest[..end].parse().ok()?;
-        let unit = UNITS.iter().find(|(unit, _)| rest[end..].starts_with(unit))?;
+        let unit = UNITS
+            .iter()
+            .find(|(unit, _)| rest[end..].starts_with(unit))?;
         total += number * unit.1;
         rest = &rest[end + unit.0.len()..];
     }

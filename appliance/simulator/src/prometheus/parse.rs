@@ -96,10 +96,14 @@ impl Selector {
 
     /// The metric name, if one is demanded.
     pub(super) fn name(&self) -> Option<&str> {
-        self.matchers.iter().find_map(|matcher| match &matcher.test {
-            Test::Equal(name) if matcher.label == "__name__" && matcher.wanted => Some(name.as_str()),
-            _ => None,
-        })
+        self.matchers
+            .iter()
+            .find_map(|matcher| match &matcher.test {
+                Test::Equal(name) if matcher.label == "__name__" && matcher.wanted => {
+                    Some(name.as_str())
+                }
+                _ => None,
+            })
     }
 }
 
@@ -114,8 +118,12 @@ impl Matcher {
 
     fn new(label: String, operator: &str, value: String) -> Result<Self, String> {
         let test = if operator.ends_with('~') {
-            let pattern = RegexBuilder::new(&format!("^(?s:{value})$")).size_limit(REGEX_BYTES_MAX).build();
-            Test::Pattern(pattern.map_err(|error| format!("parse error: error parsing regexp: {error}"))?)
+            let pattern = RegexBuilder::new(&format!("^(?s:{value})$"))
+                .size_limit(REGEX_BYTES_MAX)
+                .build();
+            Test::Pattern(
+                pattern.map_err(|error| format!("parse error: error parsing regexp: {error}"))?,
+            )
         } else {
             Test::Equal(value)
         };
@@ -216,7 +224,8 @@ impl Parser {
     }
 
     fn takes_word(&mut self, word: &str) -> bool {
-        let found = matches!(self.peek(), Some(Token::Word(found)) if found.eq_ignore_ascii_case(word));
+        let found =
+            matches!(self.peek(), Some(Token::Word(found)) if found.eq_ignore_ascii_case(word));
         self.at += usize::from(found);
         found
     }
@@ -226,7 +235,9 @@ impl Parser {
             return Ok(());
         }
         let found = self.peek().map_or("end of input".to_owned(), show);
-        Err(format!("parse error: unexpected {found}, expected {sign:?}"))
+        Err(format!(
+            "parse error: unexpected {found}, expected {sign:?}"
+        ))
     }
 
     fn operator(&self) -> Option<String> {
@@ -253,8 +264,19 @@ impl Parser {
             let as_bool = self.takes_word("bool");
             let (matching, many) = self.vector_matching()?;
             // Powers bind to the right, all others to the left.
-            let right = self.expression(if operation == "^" { strength } else { strength + 1 })?;
-            left = Expr::Binary(Box::new(Binary { operation, left, right, as_bool, matching, many }));
+            let right = self.expression(if operation == "^" {
+                strength
+            } else {
+                strength + 1
+            })?;
+            left = Expr::Binary(Box::new(Binary {
+                operation,
+                left,
+                right,
+                as_bool,
+                matching,
+                many,
+            }));
         }
         self.depth -= 1;
         Ok(left)
@@ -286,7 +308,12 @@ impl Parser {
         while !self.takes(")") {
             match self.next() {
                 Some(Token::Word(label)) => labels.push(label),
-                other => return Err(format!("parse error: unexpected {}, expected a label", other.as_ref().map_or("end of input".to_owned(), show))),
+                other => {
+                    return Err(format!(
+                        "parse error: unexpected {}, expected a label",
+                        other.as_ref().map_or("end of input".to_owned(), show)
+                    ));
+                }
             }
             if !self.takes(",") {
                 self.expect(")")?;
@@ -374,11 +401,22 @@ impl Parser {
         let takes_parameter = matches!(operation.as_str(), "topk" | "bottomk" | "quantile");
         let wanted = 1 + usize::from(takes_parameter);
         if arguments.len() != wanted {
-            return Err(format!("parse error: wrong number of arguments for aggregate expression provided, expected {wanted}, got {}", arguments.len()));
+            return Err(format!(
+                "parse error: wrong number of arguments for aggregate expression provided, expected {wanted}, got {}",
+                arguments.len()
+            ));
         }
-        let of = arguments.pop().map(Box::new).ok_or("parse error: no arguments")?;
+        let of = arguments
+            .pop()
+            .map(Box::new)
+            .ok_or("parse error: no arguments")?;
         let parameter = arguments.pop().map(Box::new);
-        Ok(Expr::Aggregate(Aggregate { operation, grouping, parameter, of }))
+        Ok(Expr::Aggregate(Aggregate {
+            operation,
+            grouping,
+            parameter,
+            of,
+        }))
     }
 
     /// After the opening brace.
@@ -386,7 +424,12 @@ impl Parser {
         while !self.takes("}") {
             let label = match self.next() {
                 Some(Token::Word(label)) => label,
-                other => return Err(format!("parse error: unexpected {} in label matching", other.as_ref().map_or("end of input".to_owned(), show))),
+                other => {
+                    return Err(format!(
+                        "parse error: unexpected {} in label matching",
+                        other.as_ref().map_or("end of input".to_owned(), show)
+                    ));
+                }
             };
             let operator = match self.next() {
                 Some(Token::Sign(sign @ ("=" | "!=" | "=~" | "!~"))) => sign,
@@ -403,7 +446,10 @@ impl Parser {
             }
         }
         if matchers.iter().all(Matcher::takes_nothing) {
-            return Err("parse error: vector selector must contain at least one non-empty matcher".to_owned());
+            return Err(
+                "parse error: vector selector must contain at least one non-empty matcher"
+                    .to_owned(),
+            );
         }
         Ok(selector(matchers))
     }
@@ -420,15 +466,28 @@ impl Parser {
                 }
                 self.expect("]")?;
                 match &mut expression {
-                    Expr::Selector(selector) if selector.range.is_none() => selector.range = Some(range),
-                    _ => return Err("parse error: ranges only allowed for vector selectors".to_owned()),
+                    Expr::Selector(selector) if selector.range.is_none() => {
+                        selector.range = Some(range)
+                    }
+                    _ => {
+                        return Err(
+                            "parse error: ranges only allowed for vector selectors".to_owned()
+                        );
+                    }
                 }
             } else if self.takes_word("offset") {
                 let back = self.takes("-");
                 let length = self.length()?;
                 match &mut expression {
-                    Expr::Selector(selector) => selector.offset = if back { -length } else { length },
-                    _ => return Err("parse error: offset modifier must be preceded by a selector".to_owned()),
+                    Expr::Selector(selector) => {
+                        selector.offset = if back { -length } else { length }
+                    }
+                    _ => {
+                        return Err(
+                            "parse error: offset modifier must be preceded by a selector"
+                                .to_owned(),
+                        );
+                    }
                 }
             } else if self.takes("@") {
                 return Err("parse error: the @ modifier is not supported here".to_owned());

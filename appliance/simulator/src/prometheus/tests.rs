@@ -8,13 +8,25 @@ fn world() -> World {
     let mut text = String::new();
     for minute in 0..=10 {
         let at = minute * 60;
-        text.push_str(&format!("http_requests_total{{service=\"a\",code=\"200\"}} {} {at}\n", minute * 60));
-        text.push_str(&format!("http_requests_total{{service=\"a\",code=\"500\"}} {} {at}\n", minute * 6));
-        text.push_str(&format!("http_requests_total{{service=\"b\",code=\"200\"}} {} {at}\n", minute * 120));
+        text.push_str(&format!(
+            "http_requests_total{{service=\"a\",code=\"200\"}} {} {at}\n",
+            minute * 60
+        ));
+        text.push_str(&format!(
+            "http_requests_total{{service=\"a\",code=\"500\"}} {} {at}\n",
+            minute * 6
+        ));
+        text.push_str(&format!(
+            "http_requests_total{{service=\"b\",code=\"200\"}} {} {at}\n",
+            minute * 120
+        ));
         text.push_str(&format!("memory{{pod=\"x\"}} {} {at}\n", 100 - minute));
         text.push_str(&format!("limit{{pod=\"x\",kind=\"hard\"}} 200 {at}\n"));
         for (bound, share) in [("0.1", 50), ("0.5", 90), ("+Inf", 100)] {
-            text.push_str(&format!("d_bucket{{le=\"{bound}\"}} {} {at}\n", minute * share));
+            text.push_str(&format!(
+                "d_bucket{{le=\"{bound}\"}} {} {at}\n",
+                minute * share
+            ));
         }
     }
     let mut world = World::new();
@@ -29,7 +41,12 @@ fn ask(query: &str) -> Result<String, String> {
         return Ok(data["result"][1].as_str().unwrap().to_owned());
     }
     let lines = data["result"].as_array().unwrap().iter().map(|one| {
-        let labels: Vec<String> = one["metric"].as_object().unwrap().iter().map(|(k, v)| format!("{k}={}", v.as_str().unwrap())).collect();
+        let labels: Vec<String> = one["metric"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(k, v)| format!("{k}={}", v.as_str().unwrap()))
+            .collect();
         let value: f64 = one["value"][1].as_str().unwrap().parse().unwrap();
         format!("{}:{:.3}", labels.join(","), value)
     });
@@ -43,9 +60,18 @@ fn check(query: &str, expected: &str) {
 
 #[test]
 fn rates_and_sums_by_label() {
-    check("sum by (service) (rate(http_requests_total[5m]))", "service=a:1.100 service=b:2.000");
-    check("sum(rate(http_requests_total{code=~\"5..\"}[5m])) / sum(rate(http_requests_total{service=\"a\"}[5m]))", ":0.091");
-    check("sum without (code) (increase(http_requests_total{service!~\"b|c\"}[5m]))", "service=a:330.000");
+    check(
+        "sum by (service) (rate(http_requests_total[5m]))",
+        "service=a:1.100 service=b:2.000",
+    );
+    check(
+        "sum(rate(http_requests_total{code=~\"5..\"}[5m])) / sum(rate(http_requests_total{service=\"a\"}[5m]))",
+        ":0.091",
+    );
+    check(
+        "sum without (code) (increase(http_requests_total{service!~\"b|c\"}[5m]))",
+        "service=a:330.000",
+    );
 }
 
 #[test]
@@ -61,7 +87,10 @@ fn selectors_comparisons_and_sets() {
 #[test]
 fn vectors_match_by_labels() {
     check("memory / ignoring (kind) limit", "pod=x:0.450");
-    check("memory * on (pod) group_left (kind) limit", "kind=hard,pod=x:18000.000");
+    check(
+        "memory * on (pod) group_left (kind) limit",
+        "kind=hard,pod=x:18000.000",
+    );
     check("memory / limit", "");
     assert!(ask("http_requests_total + on (service) http_requests_total").is_err());
 }
@@ -74,7 +103,10 @@ fn functions_over_time() {
     check("memory offset 5m", "__name__=memory,pod=x:95.000");
     check("histogram_quantile(0.95, rate(d_bucket[5m]))", ":0.500");
     check("histogram_quantile(0.7, rate(d_bucket[5m]))", ":0.300");
-    check("topk(1, sum by (service) (rate(http_requests_total[5m])))", "service=b:2.000");
+    check(
+        "topk(1, sum by (service) (rate(http_requests_total[5m])))",
+        "service=b:2.000",
+    );
 }
 
 #[test]
@@ -94,7 +126,10 @@ fn check_refused(query: &str, part: &str) {
 fn what_is_not_supported_is_refused_with_a_reason() {
     check_refused("rate(memory[5m:1m])", "subqueries are not supported");
     check_refused("memory @ 5", "@ modifier is not supported");
-    check_refused("label_replace(memory, \"a\", \"b\", \"c\", \"d\")", "unknown or not supported");
+    check_refused(
+        "label_replace(memory, \"a\", \"b\", \"c\", \"d\")",
+        "unknown or not supported",
+    );
     check_refused("rate(memory)", "expected type range vector");
     check_refused("{}", "at least one non-empty matcher");
     check_refused("memory{pod=~\"(\"}", "error parsing regexp");
@@ -106,7 +141,14 @@ fn what_is_not_supported_is_refused_with_a_reason() {
 #[test]
 fn stale_series_are_not_found() {
     let mut world = world();
-    world.series.push("later", &Labels::new(), Sample { at: 10.0, value: 1.0 });
+    world.series.push(
+        "later",
+        &Labels::new(),
+        Sample {
+            at: 10.0,
+            value: 1.0,
+        },
+    );
     let data = query_at(&world, "later", 600.0).unwrap();
     assert_eq!(data["result"], json!([]));
 }

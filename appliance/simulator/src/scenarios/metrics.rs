@@ -333,7 +333,11 @@ fn state_series(site: &mut Site) {
             let limit = &container["resources"]["limits"]["memory"];
             if let Some(limit) = limit.as_str() {
                 let of = text(container, "/name");
-                let more = [("container", of.as_str()), ("resource", "memory"), ("unit", "byte")];
+                let more = [
+                    ("container", of.as_str()),
+                    ("resource", "memory"),
+                    ("unit", "byte"),
+                ];
                 let bytes = quantity(limit) as f64;
                 now.push(("kube_pod_container_resource_limits", key(&more), bytes));
             }

@@ -7,7 +7,10 @@ use super::*;
 use crate::world::resource::by_kind;
 
 fn params(seed: u64) -> Params {
-    Params { seed, now: "2026-05-06T07:08:09Z".parse().unwrap() }
+    Params {
+        seed,
+        now: "2026-05-06T07:08:09Z".parse().unwrap(),
+    }
 }
 
 /// One run of every recipe, each under a seed of its own, built once for all tests.
@@ -32,13 +35,21 @@ fn every_expected_cause_is_in_the_catalogue_and_its_object_exists() {
         }
         for cause in run.expected["cause"].as_array().unwrap() {
             let id = cause.as_str().unwrap();
-            assert!(id.parse::<Cause>().is_ok(), "{}: {id} is no cause", recipe.id);
+            assert!(
+                id.parse::<Cause>().is_ok(),
+                "{}: {id} is no cause",
+                recipe.id
+            );
         }
         let object = &run.expected["object"];
         let resource = by_kind(object["kind"].as_str().unwrap()).unwrap();
         let namespace = object["namespace"].as_str().unwrap_or_default();
         let name = object["name"].as_str().unwrap();
-        assert!(run.after.get(resource, namespace, name).is_some(), "{}: {object} does not exist", recipe.id);
+        assert!(
+            run.after.get(resource, namespace, name).is_some(),
+            "{}: {object} does not exist",
+            recipe.id
+        );
     });
 }
 
@@ -47,17 +58,35 @@ fn alerts_name_objects_that_exist() {
     each(|recipe, run| {
         let labels = &run.alert["alerts"][0]["labels"];
         let namespace = labels["namespace"].as_str().unwrap_or_default();
-        let kinds = [("pod", "Pod"), ("deployment", "Deployment"), ("statefulset", "StatefulSet"), ("persistentvolumeclaim", "PersistentVolumeClaim"), ("service", "Service")];
+        let kinds = [
+            ("pod", "Pod"),
+            ("deployment", "Deployment"),
+            ("statefulset", "StatefulSet"),
+            ("persistentvolumeclaim", "PersistentVolumeClaim"),
+            ("service", "Service"),
+        ];
         for (label, kind) in kinds {
             if let Some(name) = labels[label].as_str() {
                 let resource = by_kind(kind).unwrap();
-                assert!(run.after.get(resource, namespace, name).is_some(), "{}: {kind} {name}", recipe.id);
+                assert!(
+                    run.after.get(resource, namespace, name).is_some(),
+                    "{}: {kind} {name}",
+                    recipe.id
+                );
             }
         }
         if let Some(node) = labels["node"].as_str() {
-            assert!(run.after.get(by_kind("Node").unwrap(), "", node).is_some(), "{}: {node}", recipe.id);
+            assert!(
+                run.after.get(by_kind("Node").unwrap(), "", node).is_some(),
+                "{}: {node}",
+                recipe.id
+            );
         }
-        let starts: Timestamp = run.alert["alerts"][0]["startsAt"].as_str().unwrap().parse().unwrap();
+        let starts: Timestamp = run.alert["alerts"][0]["startsAt"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
         assert!(starts <= run.after.now(), "{}", recipe.id);
     });
 }
@@ -67,18 +96,33 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     let recipe = find("bad-image-after-rollout").unwrap();
     let text = |seed| {
         let folder = tempfile::tempdir().unwrap();
-        (recipe.build)(&params(seed)).write_bundle(folder.path()).unwrap();
+        (recipe.build)(&params(seed))
+            .write_bundle(folder.path())
+            .unwrap();
         let mut files: Vec<_> = walk(folder.path());
         files.sort();
-        files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect::<String>()
+        files
+            .iter()
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect::<String>()
     };
     assert_eq!(text(3), text(3));
     assert_ne!(text(3), text(4));
 }
 
 fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                walk(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 fn ready(object: &Value) -> bool {
@@ -92,7 +136,11 @@ fn before_the_fault_all_is_well() {
     assert!(run.before.objects(pods).all(|(_, pod)| ready(pod)));
     assert!(run.after.objects(pods).all(|(_, pod)| ready(pod)));
     for (key, deployment) in run.before.objects(by_kind("Deployment").unwrap()) {
-        assert_eq!(deployment["status"]["readyReplicas"], deployment["spec"]["replicas"], "{}", key.name);
+        assert_eq!(
+            deployment["status"]["readyReplicas"], deployment["spec"]["replicas"],
+            "{}",
+            key.name
+        );
     }
 }
 
@@ -107,9 +155,15 @@ fn every_fault_changes_the_cluster() {
 #[test]
 fn replica_counts_follow_from_pods() {
     each(|recipe, run| {
-        let pods: Vec<_> = run.after.objects(by_kind("Pod").unwrap()).map(|(_, pod)| pod).collect();
+        let pods: Vec<_> = run
+            .after
+            .objects(by_kind("Pod").unwrap())
+            .map(|(_, pod)| pod)
+            .collect();
         for (key, set) in run.after.objects(by_kind("ReplicaSet").unwrap()) {
-            let mine = pods.iter().filter(|pod| pod["metadata"]["ownerReferences"][0]["uid"] == set["metadata"]["uid"] && ready(pod));
+            let mine = pods.iter().filter(|pod| {
+                pod["metadata"]["ownerReferences"][0]["uid"] == set["metadata"]["uid"] && ready(pod)
+            });
             let ready = set["status"]["readyReplicas"].as_u64().unwrap_or(0);
             assert_eq!(mine.count() as u64, ready, "{}: {}", recipe.id, key.name);
         }
@@ -123,6 +177,9 @@ fn identifiers_are_unique_and_in_kebab_case() {
     let count = ids.len();
     ids.dedup();
     assert_eq!(ids.len(), count);
-    assert!(ids.iter().all(|id| id.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
+    assert!(
+        ids.iter()
+            .all(|id| id.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+    );
     assert!(count >= 40);
 }
