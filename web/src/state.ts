@@ -98,6 +98,16 @@ function setStatus(report: StatusReport): void {
   clockOffset.value = Math.abs(offset) < 2000 ? 0 : offset;
 }
 
+/** Between tries while the appliance is away. */
+const RETRY_MS = 5000;
+
+// Without credentials each try would make the browser ask for them.
+function retryLater(problem: Problem, retry: () => void): void {
+  if (problem.code === 'unreachable' || problem.code === 'unavailable') {
+    window.setTimeout(retry, RETRY_MS);
+  }
+}
+
 let listRequest = new AbortController();
 
 function openList(filter: Filter): void {
@@ -125,9 +135,9 @@ export async function loadList(filter: Filter = lastFilter.value): Promise<void>
   } catch (error) {
     if (aborted.aborted) return;
     listProblem.value = asProblem(error);
-    window.setTimeout(() => {
+    retryLater(listProblem.value, () => {
       if (listProblem.value && route.value.screen === 'list') void loadList();
-    }, 5000);
+    });
   }
   listLoading.value = false;
 }
@@ -148,15 +158,27 @@ export async function loadMore(): Promise<void> {
 async function openIncident(id: string): Promise<void> {
   closeWriting();
   opened.value = { id, detail: null, analysis: null, problem: null, loading: true };
+  await retryIncident(id);
+}
+
+/** Loads the incident, and follows events if none are followed yet. */
+export async function retryIncident(id: string): Promise<void> {
   // The state first: events after its sequence number include every change
   // that is later than what is loaded next.
   if (list.value.seq === 0) await followFromNow();
-  void loadIncident(id);
+  await loadIncident(id);
+  const problem = opened.value?.id === id ? opened.value.problem : null;
+  if (problem) {
+    retryLater(problem, () => {
+      if (opened.value?.id === id && opened.value.problem) void retryIncident(id);
+    });
+  }
 }
 
 async function followFromNow(): Promise<void> {
   await refreshStatus();
-  list.value = { ...list.value, seq: status.value?.journal_seq ?? 0 };
+  if (!status.value) return;
+  list.value = { ...list.value, seq: status.value.journal_seq };
   live.connect();
 }
 

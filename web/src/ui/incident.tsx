@@ -2,7 +2,7 @@
 
 import type { Analysis, IncidentDetail } from '../api';
 import { listHash } from '../route';
-import { type Opened, lastFilter, loadIncident, now, opened, route, writing } from '../state';
+import { type Opened, lastFilter, now, opened, retryIncident, route, writing } from '../state';
 import { PHASE_WORDS, visible } from '../text';
 import { duration, parse } from '../time';
 import { Copy, Place, Severity, Time } from './atoms';
@@ -24,7 +24,7 @@ export function IncidentScreen() {
         </a>
       </p>
       {current.problem && (
-        <ProblemPanel problem={current.problem} retry={() => void loadIncident(current.id)} />
+        <ProblemPanel problem={current.problem} retry={() => void retryIncident(current.id)} />
       )}
       {!current.detail && !current.problem && <p class="loading">Loading the incident</p>}
       {current.detail && <Loaded current={current} detail={current.detail} />}
