@@ -33,8 +33,8 @@ fn compiler() -> ConstraintCompiler {
     .expect("is usable")
 }
 
-fn matcher(constraint: Constraint) -> TokenMatcher {
-    compiler().compile(&constraint).expect("compiles")
+fn matcher(constraint: &Constraint) -> TokenMatcher {
+    compiler().compile(constraint).expect("compiles")
 }
 
 fn write(matcher: &mut TokenMatcher, text: &[u8]) {
@@ -59,7 +59,7 @@ fn check_refused(constraint: &Constraint, expected: &str) {
 
 #[test]
 fn a_regular_expression_allows_its_texts_alone() {
-    let mut matcher = matcher(Constraint::Regex("[ab]c?".to_owned()));
+    let mut matcher = matcher(&Constraint::Regex("[ab]c?".to_owned()));
     let mask = matcher.mask().expect("has a mask");
     assert!(mask.allows(b'a'.into()) && mask.allows(b'b'.into()));
     assert!(!mask.allows(b'c'.into()) && !mask.allows(END) && !mask.allows(257));
@@ -71,7 +71,7 @@ fn a_regular_expression_allows_its_texts_alone() {
 
 #[test]
 fn text_that_must_come_is_forced_in_the_models_own_tokens() {
-    let mut matcher = matcher(Constraint::Lark(
+    let mut matcher = matcher(&Constraint::Lark(
         r#"start: "foobar" ("x" | "y")"#.to_owned(),
     ));
     assert_eq!(matcher.forced(), [256, 257]);
@@ -82,7 +82,7 @@ fn text_that_must_come_is_forced_in_the_models_own_tokens() {
 
 #[test]
 fn a_token_the_grammar_does_not_allow_is_an_error() {
-    let mut matcher = matcher(Constraint::Regex("a".to_owned()));
+    let mut matcher = matcher(&Constraint::Regex("a".to_owned()));
     assert!(matcher.consume(b'z'.into()).is_err());
 }
 
@@ -90,7 +90,7 @@ fn a_token_the_grammar_does_not_allow_is_an_error() {
 fn json_of_a_schema_is_compact_and_in_its_order() {
     let schema = json!({"type": "object", "additionalProperties": false, "required": ["b", "a"],
         "properties": {"b": {"type": "boolean"}, "a": {"enum": ["foo"]}}});
-    let mut matcher = matcher(Constraint::JsonSchema(schema));
+    let mut matcher = matcher(&Constraint::JsonSchema(schema));
     assert_eq!(matcher.forced(), [258, b'b'.into(), 259]);
     for token in matcher.forced() {
         matcher.consume(token).expect("is forced");

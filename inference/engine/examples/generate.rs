@@ -62,7 +62,7 @@ async fn main() -> anyhow::Result<()> {
             Event::Done(outcome) => {
                 println!();
                 let first = first.unwrap_or_default();
-                let seconds = (start.elapsed() - first).as_secs_f64();
+                let seconds = start.elapsed().saturating_sub(first).as_secs_f64();
                 let rate = outcome.usage.completion_tokens as f64 / seconds;
                 eprintln!("{outcome:?}; first text after {first:?}, then {rate:.1} tokens/s");
             }

@@ -4,6 +4,11 @@
 //! Activations and sums are f32: weights are widened, never narrowed, so that the only
 //! error against a reference is the order of additions.
 
+#![allow(
+    clippy::inline_always,
+    reason = "only what is inlined into `pulp`'s dispatch is compiled for the machine's vectors"
+)]
+
 mod half;
 mod tile;
 

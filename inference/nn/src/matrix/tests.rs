@@ -1,7 +1,9 @@
 //! Products against sums taken one by one, and against candle's reading of the same bytes.
 
-use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::{Device, Tensor};
+use std::time::{Duration, Instant};
+
+use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
+use candle_core::{Device, Module, Tensor};
 
 use super::*;
 use crate::gguf::Dtype;
@@ -90,4 +92,49 @@ fn rows_of_any_length_work() {
 fn products_shared_among_threads_are_whole() {
     check(Dtype::Q8_0, 1031, 320, 1);
     check(Dtype::Q8_0, 1031, 64, 6);
+}
+
+/// Not a check: prints how long products take here and in candle, on one thread each.
+///
+///     RAYON_NUM_THREADS=1 cargo test -p inference-nn --lib -- --ignored --nocapture speed
+#[test]
+#[ignore = "measures"]
+fn speed_beside_candle() {
+    for (rows, columns) in [(192, 192), (1024, 384), (2048, 2048)] {
+        let (bytes, _) = stored(&numbers(rows * columns, 1), rows, Dtype::Q8_0);
+        let tensor = Tensor::from_slice(&numbers(rows * columns, 1), (rows, columns), &Device::Cpu)
+            .expect("shape fits");
+        let quantized = QTensor::quantize(&tensor, GgmlDType::Q8_0).expect("can be quantized");
+        let theirs = QMatMul::from_qtensor(quantized).expect("is usable");
+        let range = 0..bytes.len();
+        let mapping = Arc::new(Mapping::Memory(bytes));
+        let ours = Matrix {
+            mapping,
+            range,
+            dtype: Dtype::Q8_0,
+            rows,
+            columns,
+            arch: Arch::new(),
+        };
+        for tokens in [1, 64] {
+            let x = numbers(tokens * columns, 2);
+            let (mut out, mut turned) = (vec![0.0; tokens * rows], Vec::new());
+            let our_time = time(|| ours.multiply(&x, &mut out, &mut turned));
+            let x = Tensor::from_slice(&x, (tokens, columns), &Device::Cpu).expect("shape fits");
+            let their_time = time(|| drop(theirs.forward(&x).expect("fits")));
+            println!(
+                "{rows} x {columns}, {tokens} tokens: ours {our_time:?}, candle {their_time:?}"
+            );
+        }
+    }
+}
+
+/// The best of several runs, each long enough to measure.
+fn time(mut run: impl FnMut()) -> Duration {
+    let once = |run: &mut dyn FnMut()| {
+        let start = Instant::now();
+        (0..10).for_each(|_| run());
+        start.elapsed() / 10
+    };
+    (0..30).map(|_| once(&mut run)).min().unwrap_or_default()
 }

@@ -11,6 +11,10 @@ use serde_json::Value as Json;
 const INDENT_MAX: usize = 16;
 
 /// The filter `tojson`, with the keywords `indent`, `ensure_ascii` and `sort_keys`.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "filters take their keywords by value"
+)]
 pub(super) fn to_json(value: &Value, options: Kwargs) -> Result<Value, Error> {
     let json = serde_json::to_value(value)
         .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
@@ -44,7 +48,7 @@ impl Printer {
             Json::Array(items) => {
                 self.sequence(['[', ']'], items.iter(), depth, out, |item, out| {
                     self.print(item, depth + 1, out);
-                })
+                });
             }
             Json::Object(entries) => {
                 let mut entries: Vec<_> = entries.iter().collect();

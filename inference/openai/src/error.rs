@@ -1,0 +1,175 @@
+//! Errors as `OpenAI` clients expect them.
+//!
+//! Clients classify errors by status, `type`, `code` and words of the message, so these are an interface.
+
+use axum::Json;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use inference_core::{EngineError, ErrorKind};
+use serde_json::{Value, json};
+
+/// An error object with its status.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    kind: &'static str,
+    code: Option<&'static str>,
+    parameter: Option<&'static str>,
+    message: String,
+    /// Tokens of a prompt that is too long, and of the window.
+    window: Option<(usize, usize)>,
+}
+
+impl ApiError {
+    fn new(
+        status: StatusCode,
+        kind: &'static str,
+        code: Option<&'static str>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            kind,
+            code,
+            parameter: None,
+            message: message.into(),
+            window: None,
+        }
+    }
+
+    /// The request is wrong.
+    pub(crate) fn invalid(parameter: Option<&'static str>, message: impl Into<String>) -> Self {
+        let error = Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            None,
+            message,
+        );
+        Self { parameter, ..error }
+    }
+
+    /// The request asks for what this server does not do.
+    pub(crate) fn unsupported(parameter: &'static str, message: impl Into<String>) -> Self {
+        let error = Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            Some("unsupported_parameter"),
+            message,
+        );
+        Self {
+            parameter: Some(parameter),
+            ..error
+        }
+    }
+
+    /// The model asked for is not the one loaded.
+    pub(crate) fn model_not_found(asked: &str, loaded: &str) -> Self {
+        let message =
+            format!("The model `{asked}` does not exist; the model loaded is `{loaded}`.");
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("model_not_found"),
+            message,
+        )
+    }
+
+    /// There is nothing at this address.
+    pub(crate) fn no_route(method: &str, path: &str) -> Self {
+        let message = format!("There is no {method} {path}.");
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("unknown_url"),
+            message,
+        )
+    }
+
+    /// Something here broke.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "server_error",
+            None,
+            message,
+        )
+    }
+
+    /// The error object.
+    pub(crate) fn body(&self) -> Value {
+        let mut error = json!({
+            "message": self.message,
+            "type": self.kind,
+            "param": self.parameter,
+            "code": self.code,
+        });
+        if let Some((prompt_tokens, context_length)) = self.window {
+            error["n_prompt_tokens"] = json!(prompt_tokens);
+            error["n_ctx"] = json!(context_length);
+        }
+        json!({ "error": error })
+    }
+
+    fn code_of(error: &EngineError) -> Option<&'static str> {
+        match error {
+            EngineError::TooLong { .. } => Some("context_length_exceeded"),
+            EngineError::Constraint { .. } => Some("invalid_json_schema"),
+            EngineError::QueueFull { .. } => Some("rate_limit_exceeded"),
+            EngineError::Loading => Some("model_loading"),
+            EngineError::NoModel => Some("model_not_loaded"),
+            EngineError::Parameter { .. }
+            | EngineError::EmptyPrompt
+            | EngineError::Template(_)
+            | EngineError::Stopped
+            | EngineError::Failed(_) => None,
+        }
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        let (status, kind) = match error.kind() {
+            ErrorKind::Invalid => (StatusCode::BAD_REQUEST, "invalid_request_error"),
+            ErrorKind::Overloaded => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error"),
+            ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "server_error"),
+            ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        };
+        let mut api = Self::new(status, kind, Self::code_of(&error), error.to_string());
+        api.parameter = match error {
+            EngineError::Parameter { parameter, .. } => Some(parameter),
+            EngineError::TooLong {
+                prompt_tokens,
+                context_length,
+            } => {
+                api.window = Some((prompt_tokens, context_length));
+                Some("messages")
+            }
+            EngineError::EmptyPrompt | EngineError::Template(_) => Some("messages"),
+            EngineError::Constraint { .. } => Some("response_format"),
+            EngineError::QueueFull { .. }
+            | EngineError::Loading
+            | EngineError::NoModel
+            | EngineError::Stopped
+            | EngineError::Failed(_) => None,
+        };
+        api
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let retry = matches!(
+            self.status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        );
+        let mut response = (self.status, Json(self.body())).into_response();
+        if retry {
+            // A request takes seconds; clients add their own backoff.
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}

@@ -1,0 +1,392 @@
+//! Whole requests against a tiny random model: what it says is noise, how it is said is not.
+
+use std::path::PathBuf;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use inference_engine::{EngineOptions, LocalEngine, Metrics};
+use prometheus_client::registry::Registry;
+use serde_json::json;
+use tower::ServiceExt;
+
+use super::*;
+
+fn slot() -> EngineSlot {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../nn/tests/fixtures/q8-tied.gguf");
+    let options = EngineOptions {
+        name: Some("tiny".to_owned()),
+        ..EngineOptions::default()
+    };
+    let engine = LocalEngine::load(&path, &options, Metrics::register(&mut Registry::default()));
+    EngineSlot::ready(Arc::new(engine.expect("is usable")))
+}
+
+struct Reply {
+    status: StatusCode,
+    retry_after: bool,
+    text: String,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect("is JSON")
+    }
+
+    /// The data of each server-sent event.
+    fn events(&self) -> Vec<&str> {
+        self.text
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "))
+            .collect()
+    }
+}
+
+async fn call(slot: EngineSlot, method: &str, path: &str, body: impl Into<Body>) -> Reply {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .body(body.into())
+        .expect("is well formed");
+    let response = router(slot).oneshot(request).await.expect("is answered");
+    let status = response.status();
+    let retry_after = response.headers().contains_key("retry-after");
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .expect("is whole")
+        .to_bytes();
+    Reply {
+        status,
+        retry_after,
+        text: String::from_utf8(body.to_vec()).expect("is text"),
+    }
+}
+
+/// Asks with a short greeting and `more` keys.
+async fn ask(more: Value) -> Reply {
+    let mut body = json!({"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 12, "seed": 1});
+    for (key, value) in more.as_object().expect("is an object") {
+        body[key] = value.clone();
+    }
+    call(slot(), "POST", "/v1/chat/completions", body.to_string()).await
+}
+
+#[track_caller]
+fn check_error(reply: &Reply, status: u16, kind: &str, code: Option<&str>, words: &str) {
+    assert_eq!(reply.status.as_u16(), status, "{}", reply.text);
+    let error = &reply.json()["error"];
+    assert_eq!(
+        (error["type"].as_str(), error["code"].as_str()),
+        (Some(kind), code),
+        "{error}"
+    );
+    assert!(
+        error["message"]
+            .as_str()
+            .expect("has a message")
+            .contains(words),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_loaded_model_is_listed() {
+    let list = call(slot(), "GET", "/v1/models", "").await.json();
+    assert_eq!(
+        (list["object"].as_str(), list["data"][0]["id"].as_str()),
+        (Some("list"), Some("tiny"))
+    );
+    assert_eq!(list["data"][0]["max_model_len"], 256);
+    let model = call(slot(), "GET", "/v1/models/tiny", "").await.json();
+    assert_eq!(model["id"], "tiny");
+    let empty = call(EngineSlot::default(), "GET", "/v1/models", "")
+        .await
+        .json();
+    assert_eq!(empty["data"], json!([]));
+}
+
+#[tokio::test]
+async fn a_plain_answer_has_text_reason_and_usage() {
+    let answer = ask(json!({})).await.json();
+    assert_eq!(answer["object"], "chat.completion");
+    let choice = &answer["choices"][0];
+    assert_eq!(
+        (
+            choice["finish_reason"].as_str(),
+            choice["message"]["role"].as_str()
+        ),
+        (Some("length"), Some("assistant"))
+    );
+    assert!(
+        !choice["message"]["content"]
+            .as_str()
+            .expect("is text")
+            .is_empty()
+    );
+    let usage = &answer["usage"];
+    assert_eq!(usage["completion_tokens"], 12);
+    let total = usage["prompt_tokens"].as_u64().expect("is a number") + 12;
+    assert_eq!(usage["total_tokens"], total);
+}
+
+#[tokio::test]
+async fn a_stream_has_the_same_text_in_pieces() {
+    let whole = ask(json!({})).await.json();
+    let reply = ask(json!({"stream": true, "stream_options": {"include_usage": true}})).await;
+    let events = reply.events();
+    assert_eq!(events.last(), Some(&"[DONE]"));
+    let chunks: Vec<Value> = events[..events.len() - 1]
+        .iter()
+        .map(|event| serde_json::from_str(event).expect("is JSON"))
+        .collect();
+    assert_eq!(
+        chunks[0]["choices"][0]["delta"],
+        json!({"role": "assistant", "content": ""})
+    );
+    let text: String = chunks
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
+        .collect();
+    assert_eq!(whole["choices"][0]["message"]["content"], text);
+    let [.., finish, usage] = chunks.as_slice() else {
+        panic!("has a finish and a usage chunk")
+    };
+    assert_eq!(
+        (
+            &finish["choices"][0]["finish_reason"],
+            &finish["choices"][0]["delta"]
+        ),
+        (&json!("length"), &json!({}))
+    );
+    assert_eq!(
+        (&usage["choices"], &usage["usage"]["completion_tokens"]),
+        (&json!([]), &json!(12))
+    );
+    let without = ask(json!({"stream": true})).await;
+    assert!(!without.text.contains("\"usage\""), "{}", without.text);
+}
+
+#[tokio::test]
+async fn response_formats_are_held_to() {
+    let schema = json!({"type": "object", "additionalProperties": false, "required": ["sure"], "properties": {"sure": {"type": "boolean"}}});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "verdict", "strict": true, "schema": schema}});
+    let answer = ask(json!({"response_format": format, "max_tokens": 60}))
+        .await
+        .json();
+    let text = answer["choices"][0]["message"]["content"]
+        .as_str()
+        .expect("is text");
+    assert!(
+        [r#"{"sure":true}"#, r#"{"sure":false}"#].contains(&text),
+        "{text}"
+    );
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    let answer = ask(json!({"response_format": {"type": "json_object"}}))
+        .await
+        .json();
+    assert!(
+        answer["choices"][0]["message"]["content"]
+            .as_str()
+            .expect("is text")
+            .starts_with('{'),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn parts_unknown_keys_and_nulls_are_tolerated() {
+    let reply = ask(json!({
+        "messages": [{"role": "developer", "content": "be brief", "name": "x"},
+                     {"role": "user", "content": [{"type": "text", "text": "hi"}]}],
+        "max_tokens": null, "max_completion_tokens": 3, "stop": "zzz", "user": "someone", "store": true, "tools": [], "n": 1,
+        "temperature": 1e-8,
+    }))
+    .await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+    assert_eq!(reply.json()["usage"]["completion_tokens"], 3);
+}
+
+#[tokio::test]
+async fn wrong_requests_are_refused_with_an_error_object() {
+    let wrong = "invalid_request_error";
+    let unsupported = Some("unsupported_parameter");
+    check_error(
+        &ask(json!({"model": "gpt-4"})).await,
+        404,
+        wrong,
+        Some("model_not_found"),
+        "`gpt-4` does not exist",
+    );
+    check_error(
+        &ask(json!({"n": 2})).await,
+        400,
+        wrong,
+        unsupported,
+        "n must be 1",
+    );
+    check_error(
+        &ask(json!({"tools": [{}]})).await,
+        400,
+        wrong,
+        unsupported,
+        "tools are not supported",
+    );
+    check_error(
+        &ask(json!({"logprobs": true})).await,
+        400,
+        wrong,
+        unsupported,
+        "logprobs",
+    );
+    check_error(
+        &ask(json!({"temperature": 3})).await,
+        400,
+        wrong,
+        None,
+        "temperature must be from 0 to 2",
+    );
+    check_error(
+        &ask(json!({"max_tokens": 0})).await,
+        400,
+        wrong,
+        None,
+        "max_tokens",
+    );
+    check_error(
+        &ask(json!({"messages": []})).await,
+        400,
+        wrong,
+        None,
+        "1 to 2048",
+    );
+    check_error(
+        &ask(json!({"messages": [{"role": "robot", "content": "x"}]})).await,
+        400,
+        wrong,
+        None,
+        "`robot`",
+    );
+    let image =
+        json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]);
+    check_error(
+        &ask(json!({"messages": image})).await,
+        400,
+        wrong,
+        unsupported,
+        "`image_url`",
+    );
+    check_error(
+        &ask(json!({"response_format": {"type": "xml"}})).await,
+        400,
+        wrong,
+        None,
+        "`xml`",
+    );
+    let format = json!({"type": "json_schema", "json_schema": {"schema": {"type": "nothing"}}});
+    check_error(
+        &ask(json!({"response_format": format})).await,
+        400,
+        wrong,
+        Some("invalid_json_schema"),
+        "JSON schema",
+    );
+    let long = json!([{"role": "user", "content": "x".repeat(400)}]);
+    let reply = ask(json!({"messages": long, "stream": true})).await;
+    check_error(
+        &reply,
+        400,
+        wrong,
+        Some("context_length_exceeded"),
+        "maximum context length is 256 tokens",
+    );
+    assert_eq!(reply.json()["error"]["n_ctx"], 256);
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_request_are_refused() {
+    let post = |body: String| call(slot(), "POST", "/v1/chat/completions", body);
+    check_error(
+        &post("{".to_owned()).await,
+        400,
+        "invalid_request_error",
+        None,
+        "not a chat request",
+    );
+    check_error(
+        &post("{}".to_owned()).await,
+        400,
+        "invalid_request_error",
+        None,
+        "messages",
+    );
+    check_error(
+        &post("[".repeat(100_000)).await,
+        400,
+        "invalid_request_error",
+        None,
+        "not a chat request",
+    );
+    check_error(
+        &post("x".repeat(BODY_BYTES_MAX + 1)).await,
+        400,
+        "invalid_request_error",
+        None,
+        "length limit",
+    );
+    let nowhere = call(slot(), "GET", "/v1/embeddings", "").await;
+    check_error(
+        &nowhere,
+        404,
+        "invalid_request_error",
+        Some("unknown_url"),
+        "GET /v1/embeddings",
+    );
+    let method = call(slot(), "GET", "/v1/chat/completions", "").await;
+    check_error(
+        &method,
+        404,
+        "invalid_request_error",
+        Some("unknown_url"),
+        "GET /v1/chat/completions",
+    );
+}
+
+#[tokio::test]
+async fn without_a_model_clients_are_told_to_come_again() {
+    let body = || json!({"messages": [{"role": "user", "content": "hi"}]}).to_string();
+    let reply = call(
+        EngineSlot::default(),
+        "POST",
+        "/v1/chat/completions",
+        body(),
+    )
+    .await;
+    check_error(
+        &reply,
+        503,
+        "server_error",
+        Some("model_not_loaded"),
+        "no model is loaded",
+    );
+    let loading = EngineSlot::default();
+    loading.set_loading();
+    let reply = call(loading, "POST", "/v1/chat/completions", body()).await;
+    check_error(
+        &reply,
+        503,
+        "server_error",
+        Some("model_loading"),
+        "still loading",
+    );
+    assert!(reply.retry_after);
+}
+
+#[test]
+fn a_full_queue_is_429_and_asks_to_retry() {
+    let response =
+        ApiError::from(inference_core::EngineError::QueueFull { waiting: 9 }).into_response();
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(response.headers().contains_key("retry-after"));
+}
