@@ -5,6 +5,7 @@
 //! Field order is the contract's order.
 
 mod check;
+mod draft;
 mod reply;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use crate::evidence::{EvidenceId, EvidenceKind};
 use crate::object::ObjectRef;
 
 pub use self::check::{Checked, Vocabulary};
+pub use self::draft::SummaryDraft;
 pub use self::reply::{ReplyError, ReplyReport, apply_reply};
 
 /// Value of [`Analysis::format`].

@@ -22,6 +22,7 @@ pub mod evidence;
 pub mod facts;
 pub mod graph;
 pub mod incident;
+pub mod investigation;
 pub mod object;
 pub mod ports;
 pub mod prompt;

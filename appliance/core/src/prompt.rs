@@ -68,7 +68,7 @@ impl Prompt {
         } else {
             Aliases::default()
         };
-        let written = lines::write(card, &aliases);
+        let written = lines::write(card, &aliases, profile.aliases);
         let budget = ContextBudget {
             window_tokens: profile.context_tokens,
             output_tokens: OUTPUT_TOKENS.min(profile.context_tokens / 3),

@@ -200,7 +200,7 @@ fn looks_like_name(word: &str) -> bool {
 }
 
 /// Sentences end with `.`, `!` or `?` before white space; dots inside names do not.
-fn sentences(text: &str) -> Vec<String> {
+pub(super) fn sentences(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut current = String::new();
     for word in text.split_whitespace() {

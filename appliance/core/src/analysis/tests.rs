@@ -144,3 +144,20 @@ fn a_reply_outside_the_offer_is_an_error() {
         Err(ReplyError::NothingLeft { dropped: 1 })
     );
 }
+
+#[test]
+fn a_draft_lets_whole_sentences_through_once_and_only_those_that_hold() {
+    let card = card("high", "low");
+    let prompt = prompt(&card);
+    let mut draft = SummaryDraft::new(&card, &prompt);
+    let text = reply(
+        "C1",
+        "high",
+        "Workload @W1 restarts. The pod payments-api fails. It is slow.",
+    );
+    let mut seen = Vec::new();
+    for piece in text.as_bytes().chunks(3) {
+        seen.extend(draft.push(std::str::from_utf8(piece).expect("the reply is ASCII")));
+    }
+    assert_eq!(seen, ["Workload cart restarts.", "It is slow."]);
+}

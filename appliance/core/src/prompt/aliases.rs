@@ -37,12 +37,18 @@ fn class(kind: &str) -> &'static str {
     }
 }
 
+/// Evidence of the alert itself is about no object of the cluster.
+const ALERT_KIND: &str = "Alert";
+
 /// How many names of one class get an alias; the rest stay as they are.
 const PER_CLASS_MAX: usize = 9;
 
 impl Aliases {
     /// Gives `object` an alias if it has none and its class is not full.
     pub fn add(&mut self, object: &ObjectRef) {
+        if object.kind == ALERT_KIND {
+            return;
+        }
         self.add_name(class(&object.kind), &object.name);
         if let Some(namespace) = &object.namespace {
             self.add_name("Q", namespace);
@@ -100,12 +106,12 @@ impl Aliases {
             .find(|character| !is_name_char(character))
             .unwrap_or(rest.len());
         let mut end = word_end;
-        // Trailing dots are punctuation; `host.name.` tries `host.name` too.
+        // A host keeps its domain, and a sentence its full stop.
         while end > 0 {
             if let Some((name, _)) = self.by_name.get_key_value(&rest[..end]) {
                 return Some(name);
             }
-            end = rest[..end].rfind(['.', ':', '/'])?;
+            end = rest[..end].rfind('.')?;
         }
         None
     }
@@ -123,8 +129,9 @@ impl Aliases {
     }
 }
 
+/// `/` and `:` part names from kinds, registries, tags and ports.
 fn is_name_char(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_' | ':' | '/')
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_')
 }
 
 #[cfg(test)]
@@ -153,6 +160,10 @@ mod tests {
         );
         check("carts are not cart", "carts are not @W1");
         check("my-cart stays", "my-cart stays");
+        check(
+            "rollout undo deployment/cart",
+            "rollout undo deployment/@W1",
+        );
     }
 
     #[test]

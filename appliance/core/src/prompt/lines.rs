@@ -11,6 +11,9 @@ use crate::object::ObjectRef;
 /// Characters of evidence text in one line; the rest is on the screen.
 const EVIDENCE_CHARS_MAX: usize = 320;
 
+/// The same for small models, which were trained on short lines.
+const EVIDENCE_CHARS_MAX_SMALL: usize = 120;
+
 /// What a line lets the model say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
@@ -45,8 +48,8 @@ pub(super) fn aliases(card: &Analysis) -> Aliases {
     aliases
 }
 
-/// All lines of `card`, in the order they are read.
-pub(super) fn write(card: &Analysis, aliases: &Aliases) -> Vec<Line> {
+/// All lines of `card`, in the order they are read; short ones for a small model.
+pub(super) fn write(card: &Analysis, aliases: &Aliases, small: bool) -> Vec<Line> {
     let mut lines = vec![line(0, Choice::None, alert(card, aliases))];
     for (index, cause) in card.causes.iter().enumerate() {
         let text = candidate(index + 1, cause, aliases);
@@ -60,27 +63,33 @@ pub(super) fn write(card: &Analysis, aliases: &Aliases) -> Vec<Line> {
         lines.push(shortened(7, Choice::None, aliases.hide(&one_line(&text))));
     }
     for evidence in &card.evidence {
-        let text = evidence_line(evidence, card.incident.started_at, aliases);
+        let text = evidence_line(evidence, card.incident.started_at, aliases, small);
         let rank = evidence_rank(card, evidence.id);
         lines.push(shortened(rank, Choice::Evidence(evidence.id), text));
     }
     for (index, check) in card.next_checks.iter().take(4).enumerate() {
-        let text = format!("N{} {} ({})", index + 1, check.command, check.why);
+        let why = reason(&check.why, small);
+        let text = format!("N{} {}{why}", index + 1, check.command);
         let choice = Choice::NextCheck(index + 1);
         lines.push(line(5, choice, aliases.hide(&one_line(&text))));
     }
     for (index, action) in card.actions.iter().take(3).enumerate() {
         let risk = format!("{:?}", action.risk).to_lowercase();
-        let text = format!(
-            "A{} {risk} risk: {} ({})",
-            index + 1,
-            action.command,
-            action.why
-        );
+        let why = reason(&action.why, small);
+        let text = format!("A{} {risk} risk: {}{why}", index + 1, action.command);
         let choice = Choice::Action(index + 1);
         lines.push(line(5, choice, aliases.hide(&one_line(&text))));
     }
     lines
+}
+
+/// Why a command is offered; small models choose by the command alone.
+fn reason(why: &str, small: bool) -> String {
+    if small {
+        String::new()
+    } else {
+        format!(" ({why})")
+    }
 }
 
 fn line(rank: u32, choice: Choice, text: String) -> Line {
@@ -158,7 +167,17 @@ fn excluded(ruled_out: &RuledOut, aliases: &Aliases) -> String {
     )
 }
 
-fn evidence_line(evidence: &Evidence, onset: Option<Timestamp>, aliases: &Aliases) -> String {
+fn evidence_line(
+    evidence: &Evidence,
+    onset: Option<Timestamp>,
+    aliases: &Aliases,
+    small: bool,
+) -> String {
+    let chars_max = if small {
+        EVIDENCE_CHARS_MAX_SMALL
+    } else {
+        EVIDENCE_CHARS_MAX
+    };
     let kind = format!("{:?}", evidence.kind).to_lowercase();
     let age = match (evidence.at, onset) {
         (Some(at), Some(onset)) => relative(at, onset),
@@ -168,11 +187,11 @@ fn evidence_line(evidence: &Evidence, onset: Option<Timestamp>, aliases: &Aliase
     for text in &evidence.lines {
         body += " | ";
         body += text;
-        if body.len() > EVIDENCE_CHARS_MAX {
+        if body.len() > chars_max {
             break;
         }
     }
-    let body: String = one_line(&body).chars().take(EVIDENCE_CHARS_MAX).collect();
+    let body: String = one_line(&body).chars().take(chars_max).collect();
     format!(
         "{} {kind} {}{age}: {}",
         evidence.id,
