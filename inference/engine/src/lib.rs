@@ -15,6 +15,8 @@ mod shared;
 mod stream;
 mod worker;
 
+pub use inference_nn::DecoderOptions;
+
 pub use self::local::{EngineHealth, EngineOptions, LocalEngine};
 pub use self::metrics::Metrics;
 pub use self::model::{LoadError, LoadProblem};
