@@ -1,0 +1,80 @@
+//! From a card to a worded analysis, through whatever model is loaded.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use appliance_core::analysis::{Analysis, ReplyError, ReplyReport, SummaryDraft, apply_reply};
+use appliance_core::ports::{Completer, CompletionError};
+use appliance_core::prompt::Prompt;
+
+/// Why a card was not worded by the model.
+#[derive(Debug, thiserror::Error)]
+pub enum WordingError {
+    /// The engine gave no answer.
+    #[error(transparent)]
+    Completion(#[from] CompletionError),
+    /// The answer ran into its length limit.
+    #[error("the model did not finish its answer within {0} tokens")]
+    Unfinished(u64),
+    /// The answer did not hold.
+    #[error(transparent)]
+    Reply(#[from] ReplyError),
+}
+
+/// Words cards.
+#[derive(Clone)]
+pub struct Analyst {
+    completer: Arc<dyn Completer>,
+}
+
+impl std::fmt::Debug for Analyst {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Analyst")
+            .field("model", &self.completer.profile())
+            .finish()
+    }
+}
+
+impl Analyst {
+    /// Words through `completer`.
+    pub fn new(completer: Arc<dyn Completer>) -> Self {
+        Self { completer }
+    }
+
+    /// Words `card`; `on_sentence` sees each checked sentence as it is written.
+    ///
+    /// # Errors
+    /// [`WordingError`]: the card then stands as it is.
+    pub async fn word(
+        &self,
+        card: &Analysis,
+        on_sentence: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(Analysis, ReplyReport), WordingError> {
+        let profile = self.completer.profile().ok_or(CompletionError::NoModel)?;
+        let started = Instant::now();
+        let prompt = Prompt::write(card, &profile, &*self.completer);
+        let mut draft = SummaryDraft::new(card, &prompt);
+        let mut on_text = |piece: &str| {
+            for sentence in draft.push(piece) {
+                on_sentence(&sentence);
+            }
+        };
+        let completion = self
+            .completer
+            .complete(prompt.request(), &mut on_text)
+            .await?;
+        if !completion.finished {
+            return Err(WordingError::Unfinished(completion.decode_tokens));
+        }
+        let (mut worded, report) = apply_reply(card, &prompt, &completion.text, &profile.name)?;
+        worded.timing.prefill_tokens = completion.prefill_tokens;
+        worded.timing.decode_tokens = completion.decode_tokens;
+        worded.timing.model_ms = millis(started);
+        Ok((worded, report))
+    }
+}
+
+/// Milliseconds since `started`.
+pub(crate) fn millis(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,36 @@
+//! What can be wrong with a configuration.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("read configuration file {}", file.display())]
+    Read {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not valid TOML, or has an unknown key or a wrong type.
+    #[error("configuration file {}: {source}", file.display())]
+    Parse {
+        /// Which file.
+        file: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// It would answer anyone on the network.
+    #[error(
+        "refusing to listen on {0} without authentication: set auth.credentials_file, or listen on 127.0.0.1"
+    )]
+    OpenWithoutCredentials(SocketAddr),
+    /// Not a URL we can use.
+    #[error("{0:?} is no http:// or https:// URL")]
+    Url(String),
+    /// A file that is named is not there.
+    #[error("{} is named in the configuration but is no file", .0.display())]
+    NoSuchFile(PathBuf),
+}

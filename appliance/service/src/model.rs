@@ -1,0 +1,116 @@
+//! Which model is loaded, and where its file comes from.
+
+use std::fs;
+use std::io::Write;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use inference_engine::{DecoderOptions, EngineOptions, LoadError, LocalEngine, Metrics};
+use models::{Embedded, Manifest};
+
+use crate::config::Model;
+
+/// A GGUF file that is ready to be mapped.
+#[derive(Clone, Debug)]
+pub struct ModelFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether it was trained on aliased names.
+    pub aliases: bool,
+}
+
+/// Why no model file could be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelFileError {
+    /// The embedded manifest is damaged.
+    #[error(transparent)]
+    Manifest(#[from] models::ManifestError),
+    /// The embedded model could not be written where it can be mapped.
+    #[error("write the starter model to {}", path.display())]
+    Write {
+        /// Where to.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// The file that `config` asks for: its own, or the starter laid out in `folder`.
+///
+/// A file of the site's own may have a `manifest.json` beside it that says
+/// whether it wants aliases; without one it does not.
+///
+/// # Errors
+/// [`ModelFileError`] when the starter cannot be laid out.
+pub fn file(config: &Model, folder: &Path) -> Result<ModelFile, ModelFileError> {
+    match &config.file {
+        Some(path) => Ok(ModelFile {
+            path: path.clone(),
+            aliases: manifest_beside(path).is_some_and(|manifest| manifest.aliases),
+        }),
+        None => lay_out(&models::starter()?, folder),
+    }
+}
+
+/// Loads `file` on a thread of its own, since mapping and packing take a while.
+///
+/// # Errors
+/// Why the file cannot be used, and what to do.
+pub async fn load(
+    config: &Model,
+    file: &ModelFile,
+    metrics: Metrics,
+) -> anyhow::Result<Arc<LocalEngine>> {
+    let options = EngineOptions {
+        name: None,
+        decoder: DecoderOptions {
+            context_length_max: config.context_tokens_max,
+            ..DecoderOptions::default()
+        },
+        threads: config.threads.and_then(NonZero::new),
+        ..EngineOptions::default()
+    };
+    let path = file.path.clone();
+    let loading = tokio::task::spawn_blocking(move || -> Result<LocalEngine, LoadError> {
+        LocalEngine::load(&path, &options, metrics)
+    });
+    Ok(Arc::new(loading.await??))
+}
+
+fn manifest_beside(path: &Path) -> Option<Manifest> {
+    let text = fs::read(path.with_file_name("manifest.json")).ok()?;
+    let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+    let same_file = path
+        .file_name()
+        .is_some_and(|name| name == manifest.file.as_str());
+    same_file.then_some(manifest)
+}
+
+/// Writes the embedded model next to the data, so that it is mapped like any
+/// other; a file of that digest's name is complete, since it is renamed into place.
+fn lay_out(starter: &Embedded, folder: &Path) -> Result<ModelFile, ModelFileError> {
+    let digest = starter.manifest.sha256.get(..16).unwrap_or_default();
+    let path = folder.join(format!("{}-{digest}.gguf", starter.manifest.name));
+    let complete = fs::metadata(&path).is_ok_and(|found| found.len() == starter.manifest.bytes);
+    if !complete {
+        write_whole(&path, starter.gguf).map_err(|source| ModelFileError::Write {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(ModelFile {
+        path,
+        aliases: starter.manifest.aliases,
+    })
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let temporary = path.with_extension("gguf.part");
+    let mut file = fs::File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)
+}

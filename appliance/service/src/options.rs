@@ -1,0 +1,191 @@
+//! The command line, parsed into plain options.
+//!
+//! Nothing is opened or resolved here; [`crate::config`] turns the options of
+//! `serve` into a working configuration.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// From a firing alert to a grounded analysis, in one binary that never leaves the site.
+#[derive(Debug, Parser)]
+#[command(
+    name = "anchorite",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct Options {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What to log: a level, or a filter such as `info,anchorite=debug`.
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the appliance: take alerts, analyse them, serve the console and the model.
+    #[command(after_help = "Example:\n  anchorite serve --config /etc/anchorite/anchorite.toml")]
+    Serve(ServeOptions),
+    /// Run the appliance against a simulated cluster and fire its alerts.
+    #[command(after_help = "Example:\n  anchorite demo --scenario oom-after-limit-lowered")]
+    Demo(DemoOptions),
+    /// Analyse an incident bundle or a `kubectl cluster-info dump` directory.
+    #[command(after_help = "Example:\n  anchorite analyze ./dump --format md > incident.md")]
+    Analyze(AnalyzeOptions),
+    /// Analyse bundles that carry an `expected.json` and score the answers.
+    #[command(after_help = "Example:\n  anchorite eval ./cases --no-model --format json")]
+    Eval(EvalOptions),
+    /// Capture an incident bundle from the live cluster.
+    #[command(after_help = "Example:\n  anchorite capture --namespace shop --out incident.tar.zst")]
+    Capture(CaptureOptions),
+    /// Look at the configuration.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  anchorite config check --config /etc/anchorite/anchorite.toml"
+    )]
+    Config(ConfigCommand),
+    /// Print the version.
+    #[command(after_help = "Example:\n  anchorite version")]
+    Version,
+}
+
+/// Options of `serve`; every one overrides the configuration file.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServeOptions {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address to listen on.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Directory of the journal, the index and captured bundles.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the fields carry the help")]
+    pub model: ModelOptions,
+}
+
+/// Which model words analyses.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ModelOptions {
+    /// GGUF file to load instead of the embedded starter model.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_model")]
+    pub model: Option<PathBuf>,
+    /// Work by rules alone.
+    #[arg(long)]
+    pub no_model: bool,
+}
+
+/// Options of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoOptions {
+    /// Run one scenario instead of all; `list` prints them.
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// Address of the console.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8470")]
+    pub listen: SocketAddr,
+    /// Seed of the simulated cluster's names.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Exit when all alerts are analysed.
+    #[arg(long)]
+    pub once: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the fields carry the help")]
+    pub model: ModelOptions,
+}
+
+/// Form of printed analyses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AnalysisFormat {
+    /// For a terminal.
+    Text,
+    /// `analysis/v1`.
+    Json,
+    /// Markdown.
+    Md,
+}
+
+/// Form of printed tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// For a terminal.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Options of `analyze`.
+#[derive(Clone, Debug, Args)]
+pub struct AnalyzeOptions {
+    /// Bundle or dump: a directory or a .tar.zst of one.
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// Alertmanager webhook body that opened the incident; the bundle's own otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub alert: Option<PathBuf>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = AnalysisFormat::Text)]
+    pub format: AnalysisFormat,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the fields carry the help")]
+    pub model: ModelOptions,
+}
+
+/// Options of `eval`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalOptions {
+    /// Bundles, or directories of bundles.
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = TableFormat::Text)]
+    pub format: TableFormat,
+    /// Map of a benchmark's labels to causes; `causes.json` beside the cases otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "the fields carry the help")]
+    pub model: ModelOptions,
+}
+
+/// Options of `capture`.
+#[derive(Clone, Debug, Args)]
+pub struct CaptureOptions {
+    /// Configuration file (TOML) that says how to reach the cluster.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Namespace to capture; may be given several times.
+    #[arg(long, value_name = "NAME", required = true)]
+    pub namespace: Vec<String>,
+    /// Where to write: a directory, or a file ending in .tar.zst.
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+    /// Alertmanager webhook body to capture for and to put in the bundle.
+    #[arg(long, value_name = "FILE")]
+    pub alert: Option<PathBuf>,
+}
+
+/// `config check` and `config print`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether the configuration can be used.
+    Check(ConfigOptions),
+    /// Print the configuration with every default filled in.
+    Print(ConfigOptions),
+}
+
+/// Options of the `config` commands.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigOptions {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}

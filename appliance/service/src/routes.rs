@@ -1,0 +1,75 @@
+//! All HTTP routes of the appliance, joined, and who may use them.
+//!
+//! With a credentials file everything that shows or takes data asks for
+//! credentials. Without one only loopback is listened on, and only requests
+//! for local names are answered. Health and the console's own files are open.
+
+use std::sync::Arc;
+
+use appliance_http::auth::{self, CredentialsError, CredentialsFile};
+use appliance_http::backend::ConsoleBackend;
+use appliance_http::health::HealthSource;
+use appliance_http::receiver::{self, Limits, Receiver};
+use appliance_http::{assets, console, health, hosts};
+use appliance_store::Ledger;
+use axum::{Router, middleware};
+use inference_core::slot::EngineSlot;
+use prometheus_client::registry::Registry;
+
+use crate::config::Config;
+
+/// The webhook and the credentials of all routes.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    receiver: Arc<Receiver<Ledger>>,
+    credentials: Option<Arc<CredentialsFile>>,
+}
+
+impl Intake {
+    /// Reads the credentials and registers the receiver's metrics.
+    ///
+    /// # Errors
+    /// A credentials file that cannot be used.
+    pub(crate) fn new(
+        config: &Config,
+        ledger: Ledger,
+        registry: &mut Registry,
+    ) -> Result<Self, CredentialsError> {
+        let credentials = config
+            .auth
+            .credentials_file
+            .as_deref()
+            .map(CredentialsFile::open);
+        Ok(Self {
+            receiver: Arc::new(Receiver::new(ledger, Limits::default(), registry)),
+            credentials: credentials.transpose()?.map(Arc::new),
+        })
+    }
+
+    /// The webhook's receiver, to be drained at the end.
+    pub(crate) fn receiver(&self) -> Arc<Receiver<Ledger>> {
+        Arc::clone(&self.receiver)
+    }
+}
+
+/// Everything that is served.
+pub(crate) fn router(
+    backend: Arc<dyn ConsoleBackend>,
+    health: Arc<dyn HealthSource>,
+    intake: Intake,
+    slot: EngineSlot,
+) -> Router {
+    let data = Router::new()
+        .merge(receiver::router(intake.receiver))
+        .merge(console::router(backend))
+        .merge(inference_openai::router(slot));
+    let data = match intake.credentials {
+        Some(credentials) => data.layer(middleware::from_fn_with_state(credentials, auth::require)),
+        None => data.layer(middleware::from_fn(hosts::local_names_only)),
+    };
+    Router::new()
+        .merge(data)
+        .merge(health::router(health))
+        .merge(assets::router())
+        .fallback(console::not_found)
+}
