@@ -71,6 +71,7 @@ fn body(number: u64) -> String {
     )
 }
 
+#[allow(clippy::disallowed_methods, reason = "starts itself, to be killed")]
 async fn parent(rounds: u64) {
     let dir = tempfile::tempdir().expect("tempdir");
     let mut random = SmallRng::seed_from_u64(20_261_120);

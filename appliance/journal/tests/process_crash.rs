@@ -106,6 +106,7 @@ fn parent(rounds: u64) {
     );
 }
 
+#[allow(clippy::disallowed_methods, reason = "starts itself, to be killed")]
 fn run_and_kill(
     dir: &Path,
     round: u64,

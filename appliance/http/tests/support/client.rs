@@ -11,6 +11,10 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "tests dial themselves on 127.0.0.1"
+    )]
     pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
