@@ -52,8 +52,22 @@ pub(super) fn decide(case: &Case<'_>, cluster: &Cluster<'_>, pod: &Pod) -> Optio
     if said_so && decision.strength == Strength::Strong {
         decision.strength = Strength::Stated;
     }
+    if follows_from_the_nodes(&decision) {
+        decision.strength = Strength::Hint;
+    }
     decision.background = background(&decision, &seen, &stated);
     Some(decision)
+}
+
+/// Whether the taints are the node controller's own (`node.kubernetes.io/…`):
+/// then the nodes' trouble is the cause, and the taint only follows from it.
+fn follows_from_the_nodes(decision: &Decision) -> bool {
+    decision.kind == Kind::Taint
+        && !decision.nodes.is_empty()
+        && decision
+            .nodes
+            .iter()
+            .all(|(_, why)| why.contains(" node.kubernetes.io/"))
 }
 
 /// Whether the message, if there is one, has a clause of this kind.

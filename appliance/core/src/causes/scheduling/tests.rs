@@ -137,6 +137,19 @@ fn a_taint_on_the_only_matching_node_decides() {
 }
 
 #[test]
+fn a_taint_that_follows_from_a_nodes_trouble_stays_a_hint() {
+    let spec = pod_spec(json!({"nodeSelector": {"disk": "ssd"}}));
+    let findings = cluster(waiting(&spec))
+        .node(
+            "n1",
+            json!({"disk": "ssd"}),
+            json!({"taints": [{"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule"}]}),
+        )
+        .check(unplaced, &["UntoleratedTaint Deployment shop/web"]);
+    assert_eq!(findings.found[0].strength, Strength::Hint);
+}
+
+#[test]
 fn a_tolerated_taint_is_no_reason() {
     let spec = pod_spec(
         json!({"nodeSelector": {"disk": "ssd"}, "tolerations": [{"key": "team", "operator": "Exists"}]}),
