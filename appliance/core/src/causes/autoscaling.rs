@@ -35,14 +35,14 @@ fn analyze(case: &Case<'_>, findings: &mut Findings) {
         {
             let statement = format!("{object} has no metrics to scale {target} by.");
             add(Cause::HpaNoMetrics, &object, condition, statement, findings);
-        } else if is_asked(case, &object, &target) {
-            if let Some(condition) = at_maximum(autoscaler) {
-                let statement = format!(
-                    "{object} is at its maximum of {} replicas and still wants more.",
-                    autoscaler.spec.max_replicas
-                );
-                add(Cause::HpaMaxed, &object, condition, statement, findings);
-            }
+        } else if let Some(condition) =
+            at_maximum(autoscaler).filter(|_| is_asked(case, &object, &target))
+        {
+            let statement = format!(
+                "{object} is at its maximum of {} replicas and still wants more.",
+                autoscaler.spec.max_replicas
+            );
+            add(Cause::HpaMaxed, &object, condition, statement, findings);
         }
     }
 }

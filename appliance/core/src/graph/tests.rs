@@ -1,6 +1,11 @@
 //! Folding, elimination, ranking and confidence, and what a verdict must not
 //! depend on: order, names, and healthy neighbours.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "fixtures are written in place"
+)]
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "fixtures are written in place"
+)]
+
 use serde_json::{Value, json};
 
 use super::analyze;

@@ -1,5 +1,10 @@
 //! Each cause of the family with a near miss, and the pairs that look alike.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "fixtures are written in place"
+)]
+
 use serde_json::{Value, json};
 
 use super::{crash_and_logs, jobs, memory, pressure, probes};
