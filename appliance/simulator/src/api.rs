@@ -98,7 +98,7 @@ pub(crate) async fn handle(api: Arc<Api>, request: Request<Incoming>) -> Answer 
     api.requests.record(&parts.method, &parts.uri);
     let (user, anonymous) = match api.authenticate(text(header::AUTHORIZATION).as_deref()) {
         Ok(user) => user,
-        Err(status) => return Ok(Reply::from(*status).unmetered().finish(style)),
+        Err(status) => return Ok(Reply::from(status).unmetered().finish(style)),
     };
     let call = Call {
         method: parts.method.clone(),
@@ -179,7 +179,7 @@ impl Call {
 
 impl Api {
     /// User name, and whether nobody in particular asks.
-    fn authenticate(&self, authorization: Option<&str>) -> Result<(String, bool), Box<Status>> {
+    fn authenticate(&self, authorization: Option<&str>) -> Result<(String, bool), Status> {
         let Some(expected) = &self.access.token else {
             return Ok((self.access.user.clone(), false));
         };
@@ -189,7 +189,7 @@ impl Api {
             .filter(|token| !token.is_empty());
         match given {
             Some(token) if token == expected => Ok((self.access.user.clone(), false)),
-            Some(_) => Err(Box::new(Status::unauthorized())),
+            Some(_) => Err(Status::unauthorized()),
             None => Ok(("system:anonymous".to_owned(), true)),
         }
     }

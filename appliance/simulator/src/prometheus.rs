@@ -322,7 +322,7 @@ fn range(world: &World, parameters: &Parameters) -> Result<Value, QueryError> {
             found
                 .entry(labels)
                 .or_default()
-                .push(sample(Point { at, value }))
+                .push(sample(Point { at, value }));
         };
         match evaluator.eval(&expression)? {
             Outcome::Scalar(value) => add(Labels::new(), value),

@@ -166,12 +166,11 @@ impl World {
     /// leaves no trace in the log of changes.
     pub(crate) fn restore(&mut self, resource: &'static Resource, object: Value) {
         let mut object = without_type(object);
-        match version_of(&object) {
-            Some(version) => self.version = self.version.max(version),
-            None => {
-                self.version += 1;
-                set_version(&mut object, self.version);
-            }
+        if let Some(version) = version_of(&object) {
+            self.version = self.version.max(version)
+        } else {
+            self.version += 1;
+            set_version(&mut object, self.version);
         }
         let key = key_of(resource, &object);
         self.shelf(resource).insert(key, Arc::new(object));

@@ -1,5 +1,12 @@
 //! A real kubectl against the simulator; says so and passes where there is none.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests may fail loudly, say what they skip, and dial what they start"
+)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -4,6 +4,13 @@
 //! answer does not depend on the moment of recording must agree in status,
 //! reason, message, kind, columns and headers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests may fail loudly, say what they skip, and dial what they start"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,12 @@
 //! The servers over sockets: pages, watches, logs, faults, tokens, queries.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests may fail loudly, say what they skip, and dial what they start"
+)]
+
 use std::time::Duration;
 
 use appliance_simulator::api::Access;
@@ -125,7 +132,7 @@ async fn watches_replay_go_on_live_and_end_on_time() {
     let start = simulator.cluster().read().version();
     simulator.cluster().update(|world| {
         world.edit(pods, "shop", "a", |pod| {
-            pod["metadata"]["labels"]["app"] = json!("z")
+            pod["metadata"]["labels"]["app"] = json!("z");
         })
     });
     let cluster = simulator.cluster().clone();

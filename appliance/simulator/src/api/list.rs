@@ -35,6 +35,19 @@ enum Moment {
     Continued(Token),
 }
 
+impl Moment {
+    /// Whether the object of that key is not before where a list goes on.
+    fn reaches(&self, place: &Place, key: &Key) -> bool {
+        match self {
+            Self::Continued(token) => token.is_before(&page_key(place, key)),
+            _ => true,
+        }
+    }
+}
+
+/// Objects with their keys, in order.
+type Keyed = Vec<(Key, Arc<Value>)>;
+
 struct Wanted {
     moment: Moment,
     limit: usize,
@@ -126,7 +139,7 @@ impl Wanted {
         let (version, objects) = self.state(world, place)?;
         let mut page = Page::default();
         for (key, object) in objects {
-            if page.is_after(&self.moment, place, &key) {
+            if self.moment.reaches(place, &key) {
                 let served = event_forms::served(place.resource, &object);
                 if self.selector.matches(&served) {
                     page.add(self.limit, key, served);
@@ -138,7 +151,7 @@ impl Wanted {
     }
 
     /// The version served and the objects of the place at that version, in order.
-    fn state(&self, world: &World, place: &Place) -> Result<(u64, Vec<(Key, Arc<Value>)>), Status> {
+    fn state(&self, world: &World, place: &Place) -> Result<(u64, Keyed), Status> {
         let at = match &self.moment {
             Moment::Exactly(version) => Some(*version),
             Moment::Continued(token) => u64::try_from(token.rv).ok(),
@@ -235,13 +248,6 @@ struct Page {
 }
 
 impl Page {
-    fn is_after(&self, moment: &Moment, place: &Place, key: &Key) -> bool {
-        match moment {
-            Moment::Continued(token) => token.is_before(&page_key(place, key)),
-            _ => true,
-        }
-    }
-
     fn add(&mut self, limit: usize, key: Key, object: Arc<Value>) {
         if limit > 0 && self.objects.len() >= limit {
             self.left += 1;

@@ -20,7 +20,7 @@ use crate::world::resource::by_kind;
 use crate::world::{Cluster, LogKey, LogLine, World};
 
 /// How long a followed log lasts at most.
-const FOLLOW_MAX: Duration = Duration::from_secs(4 * 60 * 60);
+const FOLLOW_MAX: Duration = Duration::from_hours(4);
 
 /// Which lines are wanted.
 #[derive(Clone, Debug, Default)]
@@ -56,12 +56,11 @@ pub(super) fn answer(
         ..LogKey::current(place.namespace(), name, &container)
     };
     check_reachable(&world, pod, node, &key)?;
-    let lines = match world.log_lines(&key) {
-        Some(lines) => lines,
-        None => {
-            check_written(pod, &key)?;
-            &[]
-        }
+    let lines = if let Some(lines) = world.log_lines(&key) {
+        lines
+    } else {
+        check_written(pod, &key)?;
+        &[]
     };
     let start = container_started(pod, &container).unwrap_or(world.now());
     let text = wanted.render(lines, start);

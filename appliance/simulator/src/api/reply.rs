@@ -171,11 +171,11 @@ impl Reply {
 impl From<Status> for Reply {
     fn from(status: Status) -> Self {
         let reply = Self::new(
-            status.code,
+            status.code(),
             Content::Json(status.object()),
             "application/json",
         );
-        match status.retry_after {
+        match status.retry_after() {
             Some(seconds) => reply.header("Retry-After", &seconds.to_string()),
             None => reply,
         }

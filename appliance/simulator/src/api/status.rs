@@ -8,12 +8,15 @@ use serde_json::{Map, Value, json};
 use super::path::Target;
 use crate::world::Resource;
 
-/// A failed request.
+/// A failed request; boxed, since it travels in many results.
 #[derive(Clone, Debug)]
-pub(crate) struct Status {
-    pub(crate) code: u16,
+pub(crate) struct Status(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
+    code: u16,
     /// Seconds of the `Retry-After` header.
-    pub(crate) retry_after: Option<u32>,
+    retry_after: Option<u32>,
     reason: &'static str,
     message: String,
     details: Option<Value>,
@@ -22,18 +25,18 @@ pub(crate) struct Status {
 
 impl Status {
     fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             code,
             retry_after: None,
             reason,
             message: message.into(),
             details: None,
             metadata: json!({}),
-        }
+        }))
     }
 
     fn with_details(mut self, details: Value) -> Self {
-        self.details = Some(details);
+        self.0.details = Some(details);
         self
     }
 
@@ -136,7 +139,7 @@ impl Status {
     pub(crate) fn expired(message: impl Into<String>, token: Option<String>) -> Self {
         let mut status = Self::new(410, "Expired", message);
         if let Some(token) = token {
-            status.metadata = json!({"continue": token});
+            status.0.metadata = json!({"continue": token});
         }
         status
     }
@@ -203,8 +206,18 @@ impl Status {
             json!([{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]);
         let mut status = Self::new(504, "Timeout", message)
             .with_details(json!({"causes": causes, "retryAfterSeconds": 1}));
-        status.retry_after = Some(1);
+        status.0.retry_after = Some(1);
         status
+    }
+
+    /// HTTP status code.
+    pub(crate) fn code(&self) -> u16 {
+        self.0.code
+    }
+
+    /// Seconds of the `Retry-After` header.
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        self.0.retry_after
     }
 
     /// The object that is sent, alone or as a watch's last event.
@@ -212,16 +225,16 @@ impl Status {
         let mut object = Map::new();
         object.insert("kind".to_owned(), json!("Status"));
         object.insert("apiVersion".to_owned(), json!("v1"));
-        object.insert("metadata".to_owned(), self.metadata.clone());
+        object.insert("metadata".to_owned(), self.0.metadata.clone());
         object.insert("status".to_owned(), json!("Failure"));
-        object.insert("message".to_owned(), json!(self.message));
-        if !self.reason.is_empty() {
-            object.insert("reason".to_owned(), json!(self.reason));
+        object.insert("message".to_owned(), json!(self.0.message));
+        if !self.0.reason.is_empty() {
+            object.insert("reason".to_owned(), json!(self.0.reason));
         }
-        if let Some(details) = &self.details {
+        if let Some(details) = &self.0.details {
             object.insert("details".to_owned(), details.clone());
         }
-        object.insert("code".to_owned(), json!(self.code));
+        object.insert("code".to_owned(), json!(self.0.code));
         Value::Object(object)
     }
 }

@@ -22,10 +22,13 @@ use crate::world::bundle::full_object;
 #[derive(Clone, Copy, Debug)]
 struct Column(&'static str, &'static str, u8);
 
+/// The cells of an object, one per column, at a time.
+type Cells = fn(&Value, Timestamp) -> Vec<Value>;
+
 /// Columns and cells of one resource.
 struct Printer {
     columns: &'static [Column],
-    cells: fn(&Value, Timestamp) -> Vec<Value>,
+    cells: Cells,
 }
 
 /// A Table under construction.

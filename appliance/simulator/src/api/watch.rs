@@ -21,11 +21,11 @@ use crate::world::bundle::full_object;
 use crate::world::{Change, Cluster, Key, World, version_of};
 
 /// How long a watch lasts that names no end: a real server picks 30 to 60 minutes.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(45 * 60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(45);
 /// How long before an announced end the last bookmark comes.
 const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
 /// How far apart bookmarks are otherwise.
-const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
+const BOOKMARK_INTERVAL: Duration = Duration::from_mins(1);
 /// Lines a slow reader may be behind before the watch waits for it.
 const LINES_AHEAD: usize = 64;
 
@@ -34,6 +34,10 @@ const NOT_WITHOUT: &str =
 const NEEDS_MATCH: &str =
     "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
 
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a parameter of the request"
+)]
 struct Watch {
     cluster: Cluster,
     place: Place,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::QueryError;
 use super::aggregate::group_of;
 use super::eval::{Element, Evaluator, Labels, Outcome, nameless};
-use super::parse::{Binary, Grouping, Side};
+use super::parse::{Binary, Side};
 
 /// Evaluates an operation.
 pub(super) fn eval(evaluator: &Evaluator<'_>, operation: &Binary) -> Result<Outcome, QueryError> {
@@ -84,7 +84,7 @@ fn with_number(
         let (left, right) = sides(element.value);
         let value = compute(sign, left, right);
         if filters {
-            (value == 1.0).then_some(element)
+            (value > 0.0).then_some(element)
         } else {
             Some(Element {
                 labels: nameless(element.labels),
@@ -156,7 +156,7 @@ fn vectors(
         };
         let value = compute(&operation.operation, sides.0, sides.1);
         let filters = is_comparison(&operation.operation) && !operation.as_bool;
-        if filters && value != 1.0 {
+        if filters && value <= 0.0 {
             continue;
         }
         let labels = result_labels(operation, &element, other, filters);
@@ -175,8 +175,7 @@ fn result_labels(operation: &Binary, many: &Element, one: &Element, keeps_name: 
     let Some((_, taken)) = &operation.many else {
         return match &operation.matching {
             _ if keeps_name => many.labels.clone(),
-            Grouping::By(_) => group_of(&operation.matching, &many.labels),
-            Grouping::Without(_) => group_of(&operation.matching, &many.labels),
+            matching => group_of(matching, &many.labels),
         };
     };
     let mut labels = if keeps_name {

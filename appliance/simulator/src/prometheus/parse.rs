@@ -78,8 +78,11 @@ pub(super) struct Binary {
     /// Which labels are compared: `on` or `ignoring`.
     pub(super) matching: Grouping,
     /// `group_left` or `group_right` with the labels taken over.
-    pub(super) many: Option<(Side, Vec<String>)>,
+    pub(super) many: Many,
 }
+
+/// The side with many elements and the labels it takes over, if there is one.
+pub(super) type Many = Option<(Side, Vec<String>)>;
 
 /// The side with many elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,7 +285,7 @@ impl Parser {
         Ok(left)
     }
 
-    fn vector_matching(&mut self) -> Result<(Grouping, Option<(Side, Vec<String>)>), String> {
+    fn vector_matching(&mut self) -> Result<(Grouping, Many), String> {
         let matching = if self.takes_word("on") {
             Grouping::By(self.labels()?)
         } else if self.takes_word("ignoring") {
@@ -431,13 +434,11 @@ impl Parser {
                     ));
                 }
             };
-            let operator = match self.next() {
-                Some(Token::Sign(sign @ ("=" | "!=" | "=~" | "!~"))) => sign,
-                _ => return Err("parse error: expected label matching operator".to_owned()),
+            let Some(Token::Sign(operator @ ("=" | "!=" | "=~" | "!~"))) = self.next() else {
+                return Err("parse error: expected label matching operator".to_owned());
             };
-            let value = match self.next() {
-                Some(Token::Text(value)) => value,
-                _ => return Err("parse error: expected string in label matching".to_owned()),
+            let Some(Token::Text(value)) = self.next() else {
+                return Err("parse error: expected string in label matching".to_owned());
             };
             matchers.push(Matcher::new(label, operator, value)?);
             if !self.takes(",") {
@@ -467,7 +468,7 @@ impl Parser {
                 self.expect("]")?;
                 match &mut expression {
                     Expr::Selector(selector) if selector.range.is_none() => {
-                        selector.range = Some(range)
+                        selector.range = Some(range);
                     }
                     _ => {
                         return Err(

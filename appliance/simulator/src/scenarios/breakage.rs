@@ -132,7 +132,7 @@ impl Site {
             if mine && set["metadata"]["namespace"] == json!(namespace) {
                 let wanted = if name == rollout.set { app.replicas } else { 0 };
                 self.edit("ReplicaSet", &namespace, &name, |set| {
-                    set["spec"]["replicas"] = json!(wanted)
+                    set["spec"]["replicas"] = json!(wanted);
                 });
             }
         }
@@ -189,7 +189,7 @@ impl Site {
         let back_off = format!("Back-off pulling image \"{image}\": ErrImagePull: {error}");
         self.waits(pod, "ImagePullBackOff", &back_off);
         self.edit_pod(pod, |pod| {
-            pod["status"]["containerStatuses"][0]["image"] = json!(image)
+            pod["status"]["containerStatuses"][0]["image"] = json!(image);
         });
         let tries = self.repeatedly(2, 5);
         self.kubelet(

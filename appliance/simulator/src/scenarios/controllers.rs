@@ -387,15 +387,14 @@ fn put_endpoints(site: &mut Site, service: &Value, namespace: &str, name: &str, 
         slice["metadata"]["namespace"] == json!(namespace)
             && slice["metadata"]["labels"]["kubernetes.io/service-name"] == json!(name)
     });
-    let meta = match old {
-        Some(old) => old["metadata"].clone(),
-        None => {
-            let slice_name = format!("{name}-{}", site.rng.suffix(5));
-            let mut meta = site.meta(namespace, &slice_name, created);
-            meta["labels"] = json!({"kubernetes.io/service-name": name, "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"});
-            meta["ownerReferences"] = site.owner("Service", namespace, name);
-            meta
-        }
+    let meta = if let Some(old) = old {
+        old["metadata"].clone()
+    } else {
+        let slice_name = format!("{name}-{}", site.rng.suffix(5));
+        let mut meta = site.meta(namespace, &slice_name, created);
+        meta["labels"] = json!({"kubernetes.io/service-name": name, "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"});
+        meta["ownerReferences"] = site.owner("Service", namespace, name);
+        meta
     };
     let endpoints: Vec<Value> = chosen
         .iter()

@@ -30,7 +30,7 @@ pub(super) fn bad_image(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let wrong = format!("{}:{}", app.image, site.names.tag(app.release + 1)) + "-rc";
         let rollout = site.rollout(&app, |template| {
-            first_container(template)["image"] = json!(wrong)
+            first_container(template)["image"] = json!(wrong);
         });
         let (repository, tag) = wrong.rsplit_once(':').unwrap_or((&wrong, "latest"));
         let error = format!(
@@ -57,7 +57,7 @@ pub(super) fn pull_denied(params: &Params, id: &str) -> ScenarioRun {
             app.tag(site)
         );
         let rollout = site.rollout(&app, |template| {
-            first_container(template)["image"] = json!(image)
+            first_container(template)["image"] = json!(image);
         });
         let host = site.names.registry().to_owned();
         let error = format!(
@@ -81,7 +81,7 @@ pub(super) fn registry_down(params: &Params, id: &str) -> ScenarioRun {
             let app = site.app(role);
             let image = format!("{}:{}", app.image, site.names.tag(app.release + 1));
             let rollout = site.rollout(&app, |template| {
-                first_container(template)["image"] = json!(image)
+                first_container(template)["image"] = json!(image);
             });
             let error = format!(
                 "failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\": failed to do request: Head \"https://{host}/v2/{}/manifests/latest\": dial tcp 192.168.20.5:443: i/o timeout",
@@ -101,7 +101,7 @@ pub(super) fn wrong_platform(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let image = format!("{}:{}", app.image, site.names.tag(app.release + 1));
         let rollout = site.rollout(&app, |template| {
-            first_container(template)["image"] = json!(image)
+            first_container(template)["image"] = json!(image);
         });
         let error = format!(
             "failed to pull and unpack image \"{image}\": no match for platform in manifest: not found"
@@ -131,7 +131,7 @@ pub(super) fn missing_secret(params: &Params, id: &str) -> ScenarioRun {
         let tag = site.names.tag(app.release + 1);
         let image = format!("{}:{tag}", app.image);
         let rollout = site.rollout(&app, |template| {
-            first_container(template)["image"] = json!(image)
+            first_container(template)["image"] = json!(image);
         });
         config_error(
             site,
@@ -216,7 +216,7 @@ pub(super) fn bad_command(params: &Params, id: &str) -> ScenarioRun {
             "gunicron",
         ]);
         let rollout = site.rollout(&app, |template| {
-            first_container(template)["command"] = json!([binary])
+            first_container(template)["command"] = json!([binary]);
         });
         let pod = rollout.pods[0].clone();
         site.crash_loops(
@@ -243,7 +243,7 @@ pub(super) fn bad_command(params: &Params, id: &str) -> ScenarioRun {
         );
         site.edit_pod(&pod, |pod| {
             pod["status"]["containerStatuses"][0]["lastState"]["terminated"]["message"] =
-                json!(error)
+                json!(error);
         });
         let seen = site.repeatedly(4, 10);
         site.kubelet(&pod, "Warning", "Failed", &format!("Error: {error}"), seen);
@@ -263,7 +263,7 @@ pub(super) fn init_hangs(params: &Params, id: &str) -> ScenarioRun {
             format!("until nc -z {wrong} 5432; do echo waiting for {wrong}; sleep 2; done");
         let init = json!({"name": "wait-for-db", "image": "docker.io/library/busybox:1.37", "command": ["sh", "-c", script], "resources": {}});
         let rollout = site.rollout(&app, |template| {
-            template["spec"]["initContainers"] = json!([init])
+            template["spec"]["initContainers"] = json!([init]);
         });
         let pod = rollout.pods[0].clone();
         site.waits(&pod, "PodInitializing", "");
@@ -327,7 +327,7 @@ pub(super) fn pod_security(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let namespace = site.namespace();
         site.edit("Namespace", "", &namespace.clone(), |one| {
-            one["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = json!("restricted")
+            one["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = json!("restricted");
         });
         let error = format!(
             "violates PodSecurity \"restricted:latest\": privileged (container \"{0}\" must not set securityContext.privileged=true), allowPrivilegeEscalation != false (container \"{0}\" must set securityContext.allowPrivilegeEscalation=false)",
@@ -397,7 +397,7 @@ pub(super) fn quota_full(params: &Params, id: &str) -> ScenarioRun {
             .unwrap_or("0")
             .to_owned();
         site.edit("ResourceQuota", &namespace, quota, |quota| {
-            quota["spec"]["hard"] = json!({resource: used})
+            quota["spec"]["hard"] = json!({resource: used});
         });
         let asked = match dimension {
             0 => "1".to_owned(),
@@ -406,11 +406,11 @@ pub(super) fn quota_full(params: &Params, id: &str) -> ScenarioRun {
         };
         let wanted = app.replicas + 3;
         site.edit("Deployment", &namespace, &app.name, |one| {
-            one["spec"]["replicas"] = json!(wanted)
+            one["spec"]["replicas"] = json!(wanted);
         });
         let set = site.current_set(&app);
         site.edit("ReplicaSet", &namespace, &set, |one| {
-            one["spec"]["replicas"] = json!(wanted)
+            one["spec"]["replicas"] = json!(wanted);
         });
         site.scaled(&app, &set, app.replicas, wanted, site.fault_at);
         let error = format!(

@@ -99,7 +99,7 @@ fn end_deleted(site: &mut Site) {
             _ => false,
         };
         site.world.series.edit(&name, gone, |_, samples| {
-            samples.retain(|sample| sample.at < fault)
+            samples.retain(|sample| sample.at < fault);
         });
     }
 }
@@ -242,7 +242,7 @@ fn node_series(site: &mut Site, index: usize) {
                     at: at as f64,
                     value,
                 },
-            )
+            );
         };
         idle_seconds += STEP as f64 * (1.0 - load / 12.0);
         push("up", &key, 1.0);
@@ -288,7 +288,7 @@ fn volume_series(site: &mut Site) {
                         at: at as f64,
                         value,
                     },
-                )
+                );
             };
             push("kubelet_volume_stats_capacity_bytes", capacity);
             push(
@@ -485,7 +485,7 @@ fn step(store: &mut SeriesStore, now: &[(&str, Labels, f64)], from: i64, times: 
     for name in names {
         let silent = |labels: &Labels| !said.contains(&(name, labels));
         store.edit(name, silent, |_, samples| {
-            samples.retain(|sample| sample.at < from as f64)
+            samples.retain(|sample| sample.at < from as f64);
         });
     }
     for (name, labels, value) in now {

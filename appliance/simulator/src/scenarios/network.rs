@@ -61,7 +61,7 @@ pub(super) fn target_port(params: &Params, id: &str) -> ScenarioRun {
         let namespace = site.namespace();
         let wrong = target.port + *site.rng.pick(&[1, 10, 80]);
         site.edit("Service", &namespace, &target.name, |service| {
-            service["spec"]["ports"][0]["targetPort"] = json!(wrong)
+            service["spec"]["ports"][0]["targetPort"] = json!(wrong);
         });
         let address = site.get("Service", &namespace, &target.name)["spec"]["clusterIP"]
             .as_str()
@@ -85,7 +85,7 @@ pub(super) fn target_port(params: &Params, id: &str) -> ScenarioRun {
     })
 }
 
-fn add_policy(site: &mut Site, name: &str, spec: serde_json::Value) {
+fn add_policy(site: &mut Site, name: &str, spec: &serde_json::Value) {
     let namespace = site.namespace();
     let at = site.fault_at;
     let mut meta = site.meta(&namespace, name, at);
@@ -103,7 +103,7 @@ pub(super) fn policy_blocks(params: &Params, id: &str) -> ScenarioRun {
         add_policy(
             site,
             &name,
-            json!({"podSelector": {"matchLabels": {label: target.name}}, "policyTypes": ["Ingress"],
+            &json!({"podSelector": {"matchLabels": {label: target.name}}, "policyTypes": ["Ingress"],
             "ingress": [{"from": [{"podSelector": {"matchLabels": {"access": "payment-client"}}}], "ports": [{"protocol": "TCP", "port": target.port}]}]}),
         );
         let address = site.get("Service", &namespace, &target.name)["spec"]["clusterIP"]
@@ -137,7 +137,7 @@ pub(super) fn dns_refused_by_policy(params: &Params, id: &str) -> ScenarioRun {
         add_policy(
             site,
             name,
-            json!({"podSelector": {}, "policyTypes": ["Egress"],
+            &json!({"podSelector": {}, "policyTypes": ["Egress"],
             "egress": [{"to": [{"podSelector": {}}]}]}),
         );
         for app in site.apps.clone() {

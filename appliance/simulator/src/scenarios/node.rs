@@ -155,7 +155,7 @@ pub(super) fn stops_reporting(params: &Params, id: &str) -> ScenarioRun {
                 {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute", "timeAdded": added}]);
         });
         site.edit("Lease", "kube-node-lease", &node, |lease| {
-            lease["spec"]["renewTime"] = json!(micro(silent))
+            lease["spec"]["renewTime"] = json!(micro(silent));
         });
         not_ready_event(site, &node, noticed);
         let pods = unready_pods_of(site, &node, noticed);
@@ -197,7 +197,7 @@ impl Site {
                 .all(|(key, wanted)| labels.get(*key).is_some_and(|found| found == wanted))
         };
         self.world.series.edit(name, matches, |_, samples| {
-            samples.retain(|sample| sample.at < fault)
+            samples.retain(|sample| sample.at < fault);
         });
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn scaled_to_zero(params: &Params, id: &str) -> ScenarioRun {
                 "time": at, "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
         });
         site.edit("ReplicaSet", &namespace, &set, |one| {
-            one["spec"]["replicas"] = json!(0)
+            one["spec"]["replicas"] = json!(0);
         });
         for pod in site.pods_of(&app) {
             site.delete("Pod", &namespace, &pod);
@@ -51,10 +51,10 @@ pub(super) fn paused(params: &Params, id: &str) -> ScenarioRun {
         let namespace = site.namespace();
         let image = format!("{}:{}", app.image, site.names.tag(app.release + 1));
         let rollout = site.rollout(&app, |template| {
-            template["spec"]["containers"][0]["image"] = json!(image)
+            template["spec"]["containers"][0]["image"] = json!(image);
         });
         site.edit("Deployment", &namespace, &app.name, |one| {
-            one["spec"]["paused"] = json!(true)
+            one["spec"]["paused"] = json!(true);
         });
         let at = site.after(4);
         let hello = app.runtime.hello(at, app.port);

@@ -27,7 +27,7 @@ pub(super) fn wrong_probe_port(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let port = wrong_port(site, app.port);
         let rollout = site.rollout(&app, |template| {
-            container(template)["readinessProbe"]["httpGet"]["port"] = json!(port)
+            container(template)["readinessProbe"]["httpGet"]["port"] = json!(port);
         });
         let pod = rollout.pods[0].clone();
         start_up(site, &app, &pod);
@@ -64,7 +64,7 @@ pub(super) fn liveness_wrong_port(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let port = wrong_port(site, app.port);
         let rollout = site.rollout(&app, |template| {
-            container(template)["livenessProbe"]["httpGet"]["port"] = json!(port)
+            container(template)["livenessProbe"]["httpGet"]["port"] = json!(port);
         });
         let pod = rollout.pods[0].clone();
         let address = site.address_of(&pod);
@@ -374,10 +374,10 @@ pub(super) fn pool_exhausted(params: &Params, id: &str) -> ScenarioRun {
         let wanted = 8;
         let set = site.current_set(&app);
         site.edit("Deployment", &namespace, &app.name, |one| {
-            one["spec"]["replicas"] = json!(wanted)
+            one["spec"]["replicas"] = json!(wanted);
         });
         site.edit("ReplicaSet", &namespace, &set, |one| {
-            one["spec"]["replicas"] = json!(wanted)
+            one["spec"]["replicas"] = json!(wanted);
         });
         site.scaled(&app, &set, app.replicas, wanted, site.fault_at);
         for _ in app.replicas..wanted {
@@ -401,7 +401,7 @@ pub(super) fn pool_exhausted(params: &Params, id: &str) -> ScenarioRun {
             "timeout waiting for a connection from the pool (size 20, in use 20)",
             8,
         );
-        site.complain(&database, &format!("{refused}"), 60);
+        site.complain(&database, refused, 60);
         let labels = [
             ("namespace", namespace.as_str()),
             ("service", database.name.as_str()),

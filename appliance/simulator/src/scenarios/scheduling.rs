@@ -111,7 +111,7 @@ pub(super) fn selector_mismatch(params: &Params, id: &str) -> ScenarioRun {
             ("workload", "batch"),
         ]);
         let rollout = site.rollout(&app, |template| {
-            template["spec"]["nodeSelector"] = json!({label: value})
+            template["spec"]["nodeSelector"] = json!({label: value});
         });
         let total = site.names.nodes.len();
         let message = no_node(
@@ -142,13 +142,13 @@ pub(super) fn untolerated_taint(params: &Params, id: &str) -> ScenarioRun {
         for node in site.names.nodes.clone() {
             site.edit("Node", "", &node, |node| {
                 node["spec"]["taints"] =
-                    json!([{"key": key, "value": value, "effect": "NoSchedule"}])
+                    json!([{"key": key, "value": value, "effect": "NoSchedule"}]);
             });
         }
         let tag = site.names.tag(app.release + 1);
         let image = format!("{}:{tag}", app.image);
         let rollout = site.rollout(&app, |template| {
-            template["spec"]["containers"][0]["image"] = json!(image)
+            template["spec"]["containers"][0]["image"] = json!(image);
         });
         let total = site.names.nodes.len();
         let reason = format!("node(s) had untolerated taint {{{key}: {value}}}");
@@ -174,10 +174,10 @@ pub(super) fn anti_affinity(params: &Params, id: &str) -> ScenarioRun {
         let namespace = site.namespace();
         let wanted = total + 1;
         site.edit("Deployment", &namespace, &app.name, |one| {
-            one["spec"]["replicas"] = json!(wanted)
+            one["spec"]["replicas"] = json!(wanted);
         });
         site.edit("ReplicaSet", &namespace, &set, |one| {
-            one["spec"]["replicas"] = json!(wanted)
+            one["spec"]["replicas"] = json!(wanted);
         });
         let at = site.after(60);
         let mut all = pods;

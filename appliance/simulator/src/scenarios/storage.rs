@@ -45,7 +45,7 @@ pub(super) fn class_missing(params: &Params, id: &str) -> ScenarioRun {
         site.put("PersistentVolumeClaim", json!({"metadata": meta, "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": class,
             "volumeMode": "Filesystem", "resources": {"requests": {"storage": "20Gi"}}}, "status": {"phase": "Pending"}}));
         site.edit("StatefulSet", &namespace, &database.name, |set| {
-            set["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] = json!(class)
+            set["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] = json!(class);
         });
         let message = format!("storageclass.storage.k8s.io \"{class}\" not found");
         let text = EventText {

@@ -21,7 +21,7 @@ pub struct OpenMetricsError {
 }
 
 /// Reads `text`; samples without a timestamp are given `now` (Unix seconds).
-pub fn parse(text: &str, now: f64) -> Result<SeriesStore, OpenMetricsError> {
+pub(crate) fn parse(text: &str, now: f64) -> Result<SeriesStore, OpenMetricsError> {
     let mut store = SeriesStore::default();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -100,7 +100,7 @@ fn unquote(text: &str) -> Option<(String, &str)> {
 }
 
 /// Writes `store` with timestamps in seconds, ending with `# EOF`.
-pub fn write(store: &SeriesStore) -> String {
+pub(crate) fn write(store: &SeriesStore) -> String {
     let mut text = String::new();
     let mut last = "";
     for (name, labels, samples) in store.iter() {
@@ -121,7 +121,7 @@ pub fn write(store: &SeriesStore) -> String {
 
 /// Writes the last sample of each series in the exposition format 0.0.4,
 /// without timestamps, as an exporter would.
-pub fn write_current(store: &SeriesStore) -> String {
+pub(crate) fn write_current(store: &SeriesStore) -> String {
     let mut text = String::new();
     let mut last = "";
     for (name, labels, samples) in store.iter() {
@@ -212,6 +212,6 @@ mod tests {
                 value: 1.0
             }
         );
-        assert_eq!(times[1].value, f64::INFINITY);
+        assert!(times[1].value.is_infinite());
     }
 }

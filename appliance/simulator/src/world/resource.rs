@@ -143,7 +143,7 @@ const POD_SUBRESOURCES: [&str; 7] = [
 ];
 
 /// Every resource served, in the order of discovery.
-pub const RESOURCES: &[Resource] = &[
+pub(crate) const RESOURCES: &[Resource] = &[
     resource!(
         "",
         "v1",
@@ -400,17 +400,21 @@ pub const RESOURCES: &[Resource] = &[
 ];
 
 /// Resources that have objects, each shelf once.
-pub const STORED: Stored = Stored;
+pub(crate) const STORED: Stored = Stored;
 
 /// Iterates over [`RESOURCES`] that have a shelf, each shelf once.
 #[derive(Clone, Copy, Debug)]
-pub struct Stored;
+pub(crate) struct Stored;
 
 impl IntoIterator for Stored {
     type Item = &'static Resource;
     type IntoIter = std::iter::Filter<std::slice::Iter<'static, Resource>, fn(&&Resource) -> bool>;
 
     fn into_iter(self) -> Self::IntoIter {
+        #[allow(
+            clippy::trivially_copy_pass_by_ref,
+            reason = "the signature of a filter"
+        )]
         fn owns_a_shelf(resource: &&Resource) -> bool {
             !resource.is_review() && resource.group != "events.k8s.io"
         }
@@ -426,7 +430,7 @@ pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Resourc
 }
 
 /// The stored resource whose bundle file has that stem.
-pub fn by_file_stem(stem: &str) -> Option<&'static Resource> {
+pub(crate) fn by_file_stem(stem: &str) -> Option<&'static Resource> {
     STORED
         .into_iter()
         .find(|resource| resource.file_stem() == stem)

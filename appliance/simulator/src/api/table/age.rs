@@ -33,8 +33,8 @@ pub(super) fn human(seconds: i64) -> String {
     };
     match seconds {
         i64::MIN..-1 => "<invalid>".to_owned(),
-        -1..0 => "0s".to_owned(),
-        ..120 => format!("{seconds}s"),
+        -1 => "0s".to_owned(),
+        0..120 => format!("{seconds}s"),
         120..600 => pair(MINUTE, "m", 1, "s"),
         600..10_800 => format!("{}m", seconds / MINUTE),
         10_800..28_800 => pair(HOUR, "h", MINUTE, "m"),

@@ -7,17 +7,16 @@ use super::{Column, Printer, age, at, items, name, or_none, text};
 use crate::world::Resource;
 
 pub(super) fn printer(resource: &Resource) -> Option<Printer> {
-    let (columns, cells): (&'static [Column], fn(&Value, Timestamp) -> Vec<Value>) =
-        match resource.plural {
-            "nodes" => (NODE, node),
-            "namespaces" => (NAMESPACE, namespace),
-            "events" => (EVENT, event),
-            "leases" => (LEASE, lease),
-            "persistentvolumeclaims" => (CLAIM, claim),
-            "persistentvolumes" => (VOLUME, volume),
-            "storageclasses" => (STORAGE_CLASS, storage_class),
-            _ => return None,
-        };
+    let (columns, cells): (&'static [Column], super::Cells) = match resource.plural {
+        "nodes" => (NODE, node),
+        "namespaces" => (NAMESPACE, namespace),
+        "events" => (EVENT, event),
+        "leases" => (LEASE, lease),
+        "persistentvolumeclaims" => (CLAIM, claim),
+        "persistentvolumes" => (VOLUME, volume),
+        "storageclasses" => (STORAGE_CLASS, storage_class),
+        _ => return None,
+    };
     Some(Printer { columns, cells })
 }
 

@@ -7,15 +7,14 @@ use super::{Column, Printer, at, name, text};
 use crate::world::Resource;
 
 pub(super) fn printer(resource: &Resource) -> Option<Printer> {
-    let (columns, cells): (&'static [Column], fn(&Value, Timestamp) -> Vec<Value>) =
-        match resource.plural {
-            "configmaps" => (CONFIG_MAP, config_map),
-            "secrets" => (SECRET, secret),
-            "resourcequotas" => (QUOTA, quota),
-            "serviceaccounts" => (ACCOUNT, account),
-            "rolebindings" | "clusterrolebindings" => (BINDING, binding),
-            _ => return None,
-        };
+    let (columns, cells): (&'static [Column], super::Cells) = match resource.plural {
+        "configmaps" => (CONFIG_MAP, config_map),
+        "secrets" => (SECRET, secret),
+        "resourcequotas" => (QUOTA, quota),
+        "serviceaccounts" => (ACCOUNT, account),
+        "rolebindings" | "clusterrolebindings" => (BINDING, binding),
+        _ => return None,
+    };
     Some(Printer { columns, cells })
 }
 
@@ -73,7 +72,9 @@ fn quota(object: &Value, now: Timestamp) -> Vec<Value> {
         let limit = limit.as_str().unwrap_or_default();
         texts[column].push(format!("{resource}: {used}/{limit}"));
     }
-    texts.iter_mut().for_each(|column| column.sort());
+    for column in &mut texts {
+        column.sort();
+    }
     vec![
         name(object),
         json!(texts[0].join(", ")),

@@ -10,15 +10,14 @@ use crate::world::Resource;
 const SHOWN_MAX: usize = 3;
 
 pub(super) fn printer(resource: &Resource) -> Option<Printer> {
-    let (columns, cells): (&'static [Column], fn(&Value, Timestamp) -> Vec<Value>) =
-        match resource.plural {
-            "services" => (SERVICE, service),
-            "endpoints" => (ENDPOINTS, endpoints),
-            "endpointslices" => (SLICE, slice),
-            "ingresses" => (INGRESS, ingress),
-            "networkpolicies" => (POLICY, policy),
-            _ => return None,
-        };
+    let (columns, cells): (&'static [Column], super::Cells) = match resource.plural {
+        "services" => (SERVICE, service),
+        "endpoints" => (ENDPOINTS, endpoints),
+        "endpointslices" => (SLICE, slice),
+        "ingresses" => (INGRESS, ingress),
+        "networkpolicies" => (POLICY, policy),
+        _ => return None,
+    };
     Some(Printer { columns, cells })
 }
 

@@ -93,20 +93,19 @@ pub(super) fn status(pod: &Value) -> String {
         reason = "SchedulingGated";
     }
     let mut reason = reason.to_owned();
-    match initializing(pod) {
-        Some(initial) => reason = initial,
-        None => {
-            if let Some(derived) = from_containers(pod) {
-                reason = derived;
-            }
-            let running = items(pod, "/status/containerStatuses").any(|status| {
-                status.get("ready") == Some(&json!(true))
-                    && status.pointer("/state/running").is_some()
-            });
-            if reason == "Completed" && running {
-                let ready = condition(pod, "Ready") == Some("True");
-                reason = if ready { "Running" } else { "NotReady" }.to_owned();
-            }
+    if let Some(initial) = initializing(pod) {
+        reason = initial
+    } else {
+        if let Some(derived) = from_containers(pod) {
+            reason = derived;
+        }
+        let running = items(pod, "/status/containerStatuses").any(|status| {
+            status.get("ready") == Some(&json!(true)) && status.pointer("/state/running").is_some()
+        });
+        if reason == "Completed" && running {
+            let ready = condition(pod, "Ready") == Some("True");
+            let word = if ready { "Running" } else { "NotReady" };
+            word.clone_into(&mut reason);
         }
     }
     if pod.pointer("/metadata/deletionTimestamp").is_some() {

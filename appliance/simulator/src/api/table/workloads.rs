@@ -9,20 +9,19 @@ use crate::world::Resource;
 const CONTAINERS: &str = "/spec/template/spec/containers";
 
 pub(super) fn printer(resource: &Resource) -> Option<Printer> {
-    let (columns, cells): (&'static [Column], fn(&Value, Timestamp) -> Vec<Value>) =
-        match resource.plural {
-            "deployments" => (DEPLOYMENT, deployment),
-            "replicasets" => (REPLICA_SET, replica_set),
-            "replicationcontrollers" => (REPLICA_SET, replication_controller),
-            "statefulsets" => (STATEFUL_SET, stateful_set),
-            "daemonsets" => (DAEMON_SET, daemon_set),
-            "jobs" => (JOB, job),
-            "cronjobs" => (CRON_JOB, cron_job),
-            "horizontalpodautoscalers" => (AUTOSCALER, autoscaler),
-            "poddisruptionbudgets" => (BUDGET, budget),
-            "controllerrevisions" => (REVISION, revision),
-            _ => return None,
-        };
+    let (columns, cells): (&'static [Column], super::Cells) = match resource.plural {
+        "deployments" => (DEPLOYMENT, deployment),
+        "replicasets" => (REPLICA_SET, replica_set),
+        "replicationcontrollers" => (REPLICA_SET, replication_controller),
+        "statefulsets" => (STATEFUL_SET, stateful_set),
+        "daemonsets" => (DAEMON_SET, daemon_set),
+        "jobs" => (JOB, job),
+        "cronjobs" => (CRON_JOB, cron_job),
+        "horizontalpodautoscalers" => (AUTOSCALER, autoscaler),
+        "poddisruptionbudgets" => (BUDGET, budget),
+        "controllerrevisions" => (REVISION, revision),
+        _ => return None,
+    };
     Some(Printer { columns, cells })
 }
 
