@@ -25,6 +25,7 @@ mod runtime;
 mod scheduling;
 mod site;
 mod storage;
+mod traffic;
 mod workload;
 
 use std::path::Path;

@@ -167,7 +167,7 @@ impl World {
     pub(crate) fn restore(&mut self, resource: &'static Resource, object: Value) {
         let mut object = without_type(object);
         if let Some(version) = version_of(&object) {
-            self.version = self.version.max(version)
+            self.version = self.version.max(version);
         } else {
             self.version += 1;
             set_version(&mut object, self.version);

@@ -94,7 +94,7 @@ pub(super) fn status(pod: &Value) -> String {
     }
     let mut reason = reason.to_owned();
     if let Some(initial) = initializing(pod) {
-        reason = initial
+        reason = initial;
     } else {
         if let Some(derived) = from_containers(pod) {
             reason = derived;
