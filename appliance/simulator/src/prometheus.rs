@@ -8,6 +8,7 @@
 mod aggregate;
 mod binary;
 mod eval;
+mod expr;
 mod functions;
 mod lexer;
 mod parse;
@@ -23,7 +24,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use self::eval::{Evaluator, Labels, Outcome, Point};
-use self::parse::{Expr, Selector};
+use self::expr::{Expr, Selector};
 use crate::faults::{FaultKind, Faults};
 use crate::serve::{Answer, Dropped, Server};
 use crate::world::openmetrics::{number_text, write_current};

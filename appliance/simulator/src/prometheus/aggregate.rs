@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::QueryError;
 use super::eval::{Element, Evaluator, Labels, Outcome, nameless};
+use super::expr::{Aggregate, Grouping};
 use super::functions::quantile_of;
-use super::parse::{Aggregate, Grouping};
 
 /// Evaluates an aggregation.
 pub(super) fn eval(

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::QueryError;
 use super::aggregate::group_of;
 use super::eval::{Element, Evaluator, Labels, Outcome, nameless};
-use super::parse::{Binary, Side};
+use super::expr::{Binary, Side};
 
 /// Evaluates an operation.
 pub(super) fn eval(evaluator: &Evaluator<'_>, operation: &Binary) -> Result<Outcome, QueryError> {

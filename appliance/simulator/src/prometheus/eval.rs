@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use appliance_core::snapshot::Sample;
 
-use super::parse::{Expr, Selector};
+use super::expr::{Expr, Selector};
 use super::{QueryError, aggregate, binary, functions};
 use crate::world::SeriesStore;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::QueryError;
 use super::eval::{Element, Evaluator, Labels, Outcome, Point, nameless};
-use super::parse::{Expr, Selector};
+use super::expr::{Expr, Selector};
 
 /// Calls a function.
 pub(super) fn call(

@@ -5,8 +5,7 @@ use serde_json::json;
 use super::alert::Alert;
 use super::image::{at_deployment, victim};
 use super::names::Role;
-use super::runtime::scale_text;
-use super::site::Seen;
+use super::site::{EventText, Seen};
 use super::{Params, ScenarioRun, run};
 
 pub(super) fn scaled_to_zero(params: &Params, id: &str) -> ScenarioRun {
@@ -62,4 +61,14 @@ pub(super) fn paused(params: &Params, id: &str) -> ScenarioRun {
         let expected = at_deployment(site, &app, &["RolloutPaused"]);
         (Alert::rollout_stuck(&namespace, &app.name), expected)
     })
+}
+
+/// A scale event by hand, as `kubectl scale` leaves it.
+fn scale_text(message: &str) -> EventText<'_> {
+    EventText {
+        kind: "Normal",
+        reason: "ScalingReplicaSet",
+        message,
+        from: "deployment-controller",
+    }
 }

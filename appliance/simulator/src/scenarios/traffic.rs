@@ -6,11 +6,34 @@ use appliance_core::snapshot::Sample;
 
 use super::metrics::{Labels, STEP, Traffic, labels, times};
 use super::site::Site;
+use super::workload::App;
 
 /// Upper bounds of the buckets of request durations, seconds.
 const BUCKETS: [f64; 6] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 
 impl Site {
+    /// Lets the traffic of a workload fall to a share of normal, with that share of errors.
+    pub(super) fn traffic_now(&mut self, app: &App, share: f64, errors: f64) {
+        let traffic = Traffic {
+            rate: app.load * app.replicas as f64 * share,
+            errors,
+            latency: 0.05,
+        };
+        let from = self.fault_at.as_second();
+        self.traffic(&app.name, from, traffic);
+    }
+
+    /// Lets a workload answer slowly.
+    pub(super) fn slow_now(&mut self, app: &App, latency: f64, errors: f64) {
+        let traffic = Traffic {
+            rate: app.load * app.replicas as f64 * 0.8,
+            errors,
+            latency,
+        };
+        let from = self.fault_at.as_second();
+        self.traffic(&app.name, from, traffic);
+    }
+
     /// Lets a service have that traffic from `from` (Unix seconds) on.
     pub(crate) fn traffic(&mut self, service: &str, from: i64, traffic: Traffic) {
         let namespace = self.namespace();
