@@ -70,10 +70,9 @@ mod tests {
     fn the_starter_is_what_its_manifest_says_and_small() {
         let starter = starter().expect("the manifest parses");
         assert_eq!(starter.manifest.bytes, starter.gguf.len() as u64);
-        let digest: String = Sha256::digest(starter.gguf)
+        let digest = Sha256::digest(starter.gguf)
             .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         assert_eq!(starter.manifest.sha256, digest);
         assert!(starter.gguf.len() < 20_000_000);
     }

@@ -10,13 +10,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    match std::env::args().nth(1).as_deref() {
-        Some("tidy") => report(tidy::check(&root)),
-        _ => {
-            eprintln!("usage: cargo run -p xtask -- tidy");
-            ExitCode::from(2)
-        }
+    if std::env::args().nth(1).as_deref() == Some("tidy") {
+        return report(tidy::check(&root));
     }
+    eprintln!("usage: cargo run -p xtask -- tidy");
+    ExitCode::from(2)
 }
 
 fn report(result: anyhow::Result<Vec<String>>) -> ExitCode {

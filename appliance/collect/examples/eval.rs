@@ -45,7 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let scored = score(&analysis, &snapshot, &expected);
         print_case(case, &scored, took.as_secs_f64());
         if !wanted.is_empty() {
-            words.iter().for_each(|line| println!("    {line}"));
+            for line in &words {
+                println!("    {line}");
+            }
         }
         report.add(&scored);
     }

@@ -103,7 +103,11 @@ impl BackendParts {
 
     fn whole(&self, id: &str) -> Result<Incident, BackendError> {
         let row = self.known(id)?;
-        let found = self.ledger.store().incident(row.id).map_err(internal)?;
+        let found = self
+            .ledger
+            .store()
+            .incident(row.id)
+            .map_err(|error| internal(&error))?;
         found.ok_or_else(|| BackendError::IncidentNotFound(id.to_owned()))
     }
 
@@ -123,7 +127,11 @@ impl BackendParts {
 
     fn detail(&self, id: &str) -> Result<IncidentDetail, BackendError> {
         let row = self.known(id)?;
-        let feedback = self.ledger.store().feedback(row.id).map_err(internal)?;
+        let feedback = self
+            .ledger
+            .store()
+            .feedback(row.id)
+            .map_err(|error| internal(&error))?;
         let incident = self.whole(id)?;
         Ok(IncidentDetail {
             incident: self.row(row),
@@ -143,7 +151,11 @@ impl BackendParts {
 
     fn finished(&self, id: &str) -> Result<BackendStream<AnalysisEvent>, BackendError> {
         let row = self.known(id)?;
-        let stored = self.ledger.store().analysis(row.id).map_err(internal)?;
+        let stored = self
+            .ledger
+            .store()
+            .analysis(row.id)
+            .map_err(|error| internal(&error))?;
         let stored = stored.ok_or_else(|| BackendError::AnalysisNotReady(id.to_owned()))?;
         let beginning = AnalysisEvent::Snapshot {
             phase: Phase::Done,
@@ -153,7 +165,7 @@ impl BackendParts {
     }
 }
 
-fn internal(error: StoreError) -> BackendError {
+fn internal(error: &StoreError) -> BackendError {
     BackendError::Internal(error.to_string())
 }
 
@@ -238,7 +250,11 @@ impl ConsoleBackend for Backend {
     fn analysis<'a>(&'a self, id: &'a str) -> BackendFuture<'a, Analysis> {
         Box::pin(async move {
             let row = self.known(id)?;
-            let stored = self.ledger.store().analysis(row.id).map_err(internal)?;
+            let stored = self
+                .ledger
+                .store()
+                .analysis(row.id)
+                .map_err(|error| internal(&error))?;
             stored
                 .map(|stored| stored.analysis)
                 .ok_or_else(|| BackendError::AnalysisNotReady(id.to_owned()))

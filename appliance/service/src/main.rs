@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             eprintln!("anchorite: {error:#}");
-            let wrong_call = error.chain().any(|cause| cause.is::<WrongCall>());
+            let wrong_call = error.chain().any(<dyn std::error::Error>::is::<WrongCall>);
             ExitCode::from(if wrong_call { WRONG_CALL } else { 1 })
         }
     }

@@ -103,10 +103,11 @@ impl Files {
                 self.gap(&path, "links are not followed");
             } else if kind.is_file() && self.has_room() {
                 self.entries.insert(path, Content::OnDisk(entry.path()));
-            } else if kind.is_dir() && depth + 1 < DEPTH_MAX {
-                if let Err(error) = self.list(&entry.path(), &path, depth + 1) {
-                    self.gap(&path, &error.to_string());
-                }
+            } else if kind.is_dir()
+                && depth + 1 < DEPTH_MAX
+                && let Err(error) = self.list(&entry.path(), &path, depth + 1)
+            {
+                self.gap(&path, &error.to_string());
             }
         }
         Ok(())

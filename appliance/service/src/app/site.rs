@@ -1,6 +1,7 @@
 //! Which clusters the appliance looks at.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use appliance_core::ports::{CaptureRequest, PortFuture, SnapshotSource};
@@ -28,6 +29,14 @@ pub struct SiteSources {
     pub source: Arc<dyn SnapshotSource>,
     /// What is asked for its health.
     pub health: Sources,
+}
+
+impl fmt::Debug for SiteSources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SiteSources")
+            .field("health", &self.health)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Site {

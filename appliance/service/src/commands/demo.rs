@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(700);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Longest wait for all analyses with `--once`.
-const ONCE_MAX: Duration = Duration::from_secs(300);
+const ONCE_MAX: Duration = Duration::from_mins(5);
 
 /// A scenario and the cluster that plays it.
 struct Play {

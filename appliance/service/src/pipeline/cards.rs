@@ -63,7 +63,7 @@ impl Pipeline {
             } else {
                 NoticeStage::Updated
             },
-            console_url: self.console_url(&id),
+            console_url: self.console_url(id),
         });
         parts
             .hub

@@ -55,7 +55,7 @@ impl Pipeline {
                 incident: incident.summary(),
                 analysis: None,
                 stage: NoticeStage::Resolved,
-                console_url: self.console_url(&incident.id),
+                console_url: self.console_url(incident.id),
             }),
             Ok(None) => {}
             Err(error) => tracing::error!(%incident, %error, "no notice of the end was sent"),
@@ -68,7 +68,7 @@ impl Pipeline {
     }
 
     /// Link to the incident in the console, where people can reach it.
-    pub(super) fn console_url(&self, incident: &IncidentId) -> Option<String> {
+    pub(super) fn console_url(&self, incident: IncidentId) -> Option<String> {
         let base = self.parts.console_url.trim_end_matches('/');
         (!base.is_empty()).then(|| format!("{base}/#/incidents/{incident}"))
     }

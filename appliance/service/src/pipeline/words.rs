@@ -19,7 +19,7 @@ use super::Pipeline;
 const LOADING_PAUSE: Duration = Duration::from_millis(200);
 
 /// A model that needs longer for one answer is taken for wedged; the card stands.
-const WORDING_MAX: Duration = Duration::from_secs(600);
+const WORDING_MAX: Duration = Duration::from_mins(10);
 
 /// Words cards for as long as the process lives.
 pub(super) async fn run(pipeline: Arc<Pipeline>) {
@@ -91,7 +91,7 @@ impl Pipeline {
                 incident: incident.summary(),
                 analysis: Some(worded),
                 stage: NoticeStage::Worded,
-                console_url: self.console_url(&id),
+                console_url: self.console_url(id),
             });
         }
         Ok(())
