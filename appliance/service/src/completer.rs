@@ -25,8 +25,9 @@ impl ModelCompleter {
         Self { slot, aliases }
     }
 
-    fn submit(&self, request: CompletionRequest) -> Result<Generation, EngineError> {
-        let engine = self.slot.engine()?;
+    /// Compiles the grammar, which takes milliseconds: not for an async thread.
+    fn submit(slot: &EngineSlot, request: CompletionRequest) -> Result<Generation, EngineError> {
+        let engine = slot.engine()?;
         let messages: Vec<ChatMessage> = request.messages.into_iter().map(chat_message).collect();
         engine.submit(GenerateRequest {
             prompt: engine.chat_prompt(&messages)?,
@@ -86,7 +87,11 @@ impl Completer for ModelCompleter {
         on_text: &'a mut (dyn FnMut(&str) + Send),
     ) -> PortFuture<'a, Result<Completion, CompletionError>> {
         Box::pin(async move {
-            let generation = self.submit(request).map_err(completion_error)?;
+            let slot = self.slot.clone();
+            let generation = tokio::task::spawn_blocking(move || Self::submit(&slot, request))
+                .await
+                .map_err(|error| CompletionError::Engine(error.to_string()))?
+                .map_err(completion_error)?;
             let (text, outcome) = generation
                 .collect(on_text)
                 .await

@@ -189,11 +189,15 @@ fn trim(word: &str) -> &str {
     word.trim_matches(|c: char| !c.is_alphanumeric() && c != '%')
 }
 
-/// Whether a word can only be an identifier or a figure: a digit in it, or a
-/// separator inside.
+/// Letters of a plain word, at most; longer ones are no English.
+const WORD_CHARS_MAX: usize = 20;
+
+/// Whether a word can only be an identifier or a figure: a digit in it, a
+/// separator inside, or no end to it.
 fn looks_like_name(word: &str) -> bool {
     let inner = word.trim_matches(|c: char| !c.is_alphanumeric());
-    inner.chars().any(|c| c.is_ascii_digit())
+    inner.chars().count() > WORD_CHARS_MAX
+        || inner.chars().any(|c| c.is_ascii_digit())
         || inner
             .chars()
             .any(|c| matches!(c, '-' | '_' | '.' | '/' | ':' | '@'))

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::ledger::Ledger;
 use crate::analysis::ChangeEntry;
@@ -19,6 +19,8 @@ use crate::object::ObjectRef;
 
 /// How long before the onset a change is still worth showing.
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
+/// The same for what is only explained by a cause, or shares its namespace.
+const WINDOW_BESIDE: SignedDuration = SignedDuration::from_hours(2);
 /// Clocks of the alert's and the change's source differ by no more, in a site that works.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 /// Most changes on a card.
@@ -40,7 +42,7 @@ pub(super) fn changes(
 ) -> Vec<ChangeEntry> {
     let scope = Scope::of(case, diagnosis);
     before_onset(case)
-        .filter(|change| scope.touches(change))
+        .filter(|change| scope.touches(change) && scope.is_recent(change, case.started_at))
         .take(CHANGES_MAX)
         .filter_map(|change| {
             Some(ChangeEntry {
@@ -72,21 +74,28 @@ fn before_onset<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Change> + use<'
 }
 
 struct Scope {
+    /// Subjects and causes, with their workloads.
+    central: BTreeSet<ObjectRef>,
+    /// Those and all that the causes explain.
     objects: BTreeSet<ObjectRef>,
     namespaces: BTreeSet<String>,
 }
 
 impl Scope {
     fn of(case: &Case<'_>, diagnosis: &Diagnosis) -> Self {
-        let stated = diagnosis.causes.iter().map(|ranked| &ranked.finding);
-        let named =
-            stated.flat_map(|finding| std::iter::once(&finding.object).chain(&finding.explains));
-        let objects: BTreeSet<ObjectRef> = case
+        let findings = || diagnosis.causes.iter().map(|ranked| &ranked.finding);
+        let with_workload =
+            |object: &ObjectRef| [object.clone(), workload_of(case.snapshot, object)];
+        let causes = findings().map(|finding| &finding.object);
+        let central: BTreeSet<ObjectRef> = case
             .subjects
             .iter()
-            .chain(named)
-            .flat_map(|object| [object.clone(), workload_of(case.snapshot, object)])
+            .chain(causes)
+            .flat_map(with_workload)
             .collect();
+        let explained = findings().flat_map(|finding| &finding.explains);
+        let mut objects: BTreeSet<ObjectRef> = explained.flat_map(with_workload).collect();
+        objects.extend(central.iter().cloned());
         let namespaces = objects
             .iter()
             .filter_map(|object| match object.kind.as_str() {
@@ -95,8 +104,16 @@ impl Scope {
             });
         Self {
             namespaces: namespaces.collect(),
+            central,
             objects,
         }
+    }
+
+    /// Central objects are shown over the whole window, the others only close
+    /// to the onset: old rollouts of neighbours are noise.
+    fn is_recent(&self, change: &Change, started_at: Timestamp) -> bool {
+        self.central.contains(&change.object)
+            || started_at.duration_since(change.at) <= WINDOW_BESIDE
     }
 
     fn touches(&self, change: &Change) -> bool {
