@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort};
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicyPort,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -16,6 +18,9 @@ use crate::causes::{Case, Cause, Finding, Findings, Strength, view, wiring};
 use crate::evidence::Draft;
 use crate::object::ObjectRef;
 use crate::snapshot::Objects;
+
+/// Where a cluster's DNS runs, by kubeadm's, k3s's and RKE2's convention.
+const DNS_NAMESPACE: &str = "kube-system";
 
 /// Finds policies that explain timeouts between pods.
 pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
@@ -168,11 +173,10 @@ pub(in crate::causes) fn egress_without_dns(
         .collect();
     let dns = policies.iter().any(|policy| {
         let rules = policy.spec.as_ref().and_then(|spec| spec.egress.as_deref());
-        rules.into_iter().flatten().any(|rule| {
-            rule.ports
-                .as_deref()
-                .is_none_or(|ports| ports.is_empty() || ports.iter().any(covers_dns))
-        })
+        rules
+            .into_iter()
+            .flatten()
+            .any(|rule| reaches_dns(rule, namespace))
     });
     if dns {
         return None;
@@ -180,6 +184,18 @@ pub(in crate::causes) fn egress_without_dns(
     policies
         .first()
         .map(|policy| view::reference("NetworkPolicy", *policy))
+}
+
+/// Whether a rule lets queries out to where the cluster's DNS runs. Peers named
+/// by pod labels alone are pods of the policy's own namespace.
+fn reaches_dns(rule: &NetworkPolicyEgressRule, namespace: &str) -> bool {
+    let ports = rule.ports.as_deref().unwrap_or_default();
+    let peers = rule.to.as_deref().unwrap_or_default();
+    let reachable = |peer: &NetworkPolicyPeer| {
+        namespace == DNS_NAMESPACE || peer.namespace_selector.is_some() || peer.ip_block.is_some()
+    };
+    (ports.is_empty() || ports.iter().any(covers_dns))
+        && (peers.is_empty() || peers.iter().any(reachable))
 }
 
 fn covers_dns(port: &NetworkPolicyPort) -> bool {

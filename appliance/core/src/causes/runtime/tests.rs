@@ -209,8 +209,8 @@ fn one_workload_whose_resolver_fails() {
         .check(crash_and_logs, &["ServiceDnsFailure Deployment shop/web"]);
 }
 
-#[test]
-fn resolvers_that_fail_everywhere_are_the_clusters_dns() {
+/// Three workloads of one namespace whose resolver does not answer.
+fn silent_resolver() -> Fixture {
     let words =
         "lookup orders-db on 10.96.0.10:53: read udp 10.1.1.1:4->10.96.0.10:53: i/o timeout\n";
     let mut fixture = server(crashing(words), "orders-db", 5432, true);
@@ -225,10 +225,35 @@ fn resolvers_that_fail_everywhere_are_the_clusters_dns() {
             )
             .log(&format!("{name}-77f-a"), "main", true, words);
     }
-    fixture.check(
+    fixture
+}
+
+#[test]
+fn resolvers_that_fail_everywhere_are_the_clusters_dns() {
+    silent_resolver().check(
         crash_and_logs,
         &["CorednsDownOrOverloaded Namespace kube-system"],
     );
+}
+
+#[test]
+fn an_egress_policy_that_only_admits_its_own_namespace_cuts_off_dns() {
+    let policy = |to: &serde_json::Value| {
+        json!({"kind": "NetworkPolicy", "metadata": {"name": "lockdown"}, "spec": {
+            "podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [to]}]}})
+    };
+    silent_resolver()
+        .with(policy(&json!({"podSelector": {}})))
+        .check(
+            crash_and_logs,
+            &["NetworkPolicyEgressDns NetworkPolicy shop/lockdown"],
+        );
+    silent_resolver()
+        .with(policy(&json!({"namespaceSelector": {}})))
+        .check(
+            crash_and_logs,
+            &["CorednsDownOrOverloaded Namespace kube-system"],
+        );
 }
 
 #[test]
