@@ -51,6 +51,7 @@ web: ## The console's tests, its reproducible build and the browser tests
 	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm test && npm run build
 	git diff --exit-code -- web/dist
 	cd web && npm run e2e
+	scripts/e2e-real
 
 .PHONY: bench
 bench: ## Measure what the documentation states
