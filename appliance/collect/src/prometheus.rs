@@ -1,7 +1,7 @@
 //! Series from a Prometheus or VictoriaMetrics beside the cluster.
 //!
 //! Decides how many queries an incident gets and what their failure means;
-//! [`queries`] decides what is asked, [`answer`] how an answer is read.
+//! `queries` decides what is asked, `answer` how an answer is read.
 //!
 //! Invariant: a capture never fails; what could not be had is a gap.
 

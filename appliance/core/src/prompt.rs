@@ -3,7 +3,7 @@
 //! The prompt is made of the card alone, so that the same bundle, binary and
 //! model give the same verdict. Evidence is untrusted: it stands in the user
 //! message, one line each, behind its id; nothing in it is an instruction, and
-//! what the model may answer is fixed by [`grammar`], not by asking.
+//! what the model may answer is fixed by `grammar`, not by asking.
 //!
 //! One form serves all models; [`ModelProfile::aliases`] decides whether names
 //! stand as they are or as [`Aliases`].

@@ -2,7 +2,7 @@
 //!
 //! Pure: time is an argument. An incident waits once however often it is
 //! asked for; severe ones go first, then old ones; one that was just worked on
-//! and changes again waits for [`SETTLE`], so that a storm of updates costs
+//! and changes again waits for `SETTLE`, so that a storm of updates costs
 //! one analysis and not hundreds.
 
 use std::cmp::Reverse;

@@ -1,8 +1,8 @@
 //! Answers as a Kubernetes API server does, read-only.
 //!
-//! [`handle`] takes a request through the order of a real server:
+//! `handle` takes a request through the order of a real server:
 //! authentication, faults on demand, the path, the method, then the resource.
-//! What is answered is a [`reply::Reply`]; headers every answer carries are
+//! What is answered is a `reply::Reply`; headers every answer carries are
 //! added in one place. Behaviour follows recorded exchanges with Kubernetes 1.36.
 
 mod discovery;

@@ -5,7 +5,7 @@
 //! write them. Names, sizes and times come from a seed, so that each recipe
 //! gives endless variants; the same parameters give the same run.
 //!
-//! One file per family of faults; [`RECIPES`] is the registry. What follows
+//! One file per family of faults; `RECIPES` is the registry. What follows
 //! from a fault is written by `controllers` and `metrics`, never by a recipe.
 
 mod alert;

@@ -1,5 +1,5 @@
 //! What inference is, without how it is done: requests, sampling, the queue's
-//! order and the [`Engine`](engine::Engine) port.
+//! order and the [`Engine`] port.
 //!
 //! Pure: no I/O, clock, thread or async runtime. The engine crate runs
 //! requests, `inference-openai` and the appliance submit them; they meet in

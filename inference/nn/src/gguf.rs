@@ -2,7 +2,7 @@
 //!
 //! Decides whether a file is well formed: every count, length, offset and
 //! shape is checked against the file's size before it is used. Leaves to
-//! [`crate::llama`] whether the model makes sense.
+//! `llama` whether the model makes sense.
 //!
 //! Invariant: the bytes of a [`TensorInfo`] lie inside the file, aligned, and overlap no other's.
 //!
