@@ -46,7 +46,7 @@ pub struct App {
     receiver: Arc<Receiver<Ledger>>,
     server: JoinHandle<std::io::Result<()>>,
     // Workers end with the app.
-    _workers: JoinSet<()>,
+    workers: JoinSet<()>,
     ledger: Ledger,
     backend: Backend,
 }
@@ -141,7 +141,7 @@ impl App {
             stop,
             receiver,
             server,
-            _workers: workers,
+            workers,
             ledger,
             backend,
         })
@@ -178,6 +178,7 @@ impl App {
         if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
             self.server.abort();
         }
+        self.workers.shutdown().await;
         Ok(())
     }
 }

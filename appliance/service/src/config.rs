@@ -172,13 +172,13 @@ impl Config {
         let Some(file) = file else {
             return Ok(Self::default());
         };
-        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read {
+        let text = std::fs::read_to_string(file).map_err(|reason| ConfigError::Read {
             file: file.to_owned(),
-            source,
+            reason,
         })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Parse {
+        toml::from_str(&text).map_err(|reason| ConfigError::Parse {
             file: file.to_owned(),
-            source: Box::new(source),
+            reason: Box::new(reason),
         })
     }
 

@@ -24,6 +24,10 @@ pub enum Site {
 
 /// The sources of a site.
 #[derive(Clone)]
+#[allow(
+    missing_debug_implementations,
+    reason = "sources are ports without a debug form"
+)]
 pub struct SiteSources {
     /// Asks whichever cluster an incident is about.
     pub source: Arc<dyn SnapshotSource>,

@@ -27,29 +27,31 @@ use crate::telemetry::variable;
 /// # Errors
 /// A configuration that cannot be used, a place that cannot be written.
 pub async fn run(options: CaptureOptions) -> anyhow::Result<Outcome> {
-    let config = Config::read(options.config.as_deref())?;
+    let config =
+        Config::read(options.config.as_deref()).map_err(|error| WrongCall(error.to_string()))?;
     if config.kubernetes.kubeconfig.is_none() && !config.kubernetes.in_cluster {
         let message =
             "no cluster is configured: set kubernetes.kubeconfig in the file given with --config";
         return Err(WrongCall(message.to_owned()).into());
     }
-    let sources = SourceOptions::of(&config, variable)?.without_watches();
+    let sources = SourceOptions::of(&config, variable)
+        .map_err(|error| WrongCall(error.to_string()))?
+        .without_watches();
     let mut allowed = AllowList::default();
     sources.allow(&mut allowed).await?;
     let egress = Egress::new(allowed, &mut Registry::default());
     let source = sources.connect(&egress).await?.source;
 
-    let alert = options
-        .alert
-        .as_deref()
-        .map(std::fs::read)
-        .transpose()
-        .context("read the alert")?;
+    let alert = options.alert.as_deref().map(read).transpose()?;
     let request = request(&options, alert.as_deref())?;
     let snapshot = source.capture(&request).await;
     write(&options.out, &snapshot, alert.as_deref())?;
     report(&options.out, &snapshot);
     Ok(Outcome::Done)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, WrongCall> {
+    std::fs::read(file).map_err(|error| WrongCall(format!("{}: {error}", file.display())))
 }
 
 fn request(options: &CaptureOptions, alert: Option<&[u8]>) -> anyhow::Result<CaptureRequest> {

@@ -70,6 +70,7 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<Outcome> {
         tokio::time::timeout(ONCE_MAX, narrate)
             .await
             .context("not everything was analysed in time")??;
+        app.run(std::future::ready(())).await?;
         return Ok(Outcome::Done);
     }
     let (told, ()) = tokio::join!(narrate, async {

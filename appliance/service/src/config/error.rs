@@ -7,20 +7,20 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("read configuration file {}", file.display())]
+    #[error("read configuration file {}: {reason}", file.display())]
     Read {
         /// Which file.
         file: PathBuf,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The file is not valid TOML, or has an unknown key or a wrong type.
-    #[error("configuration file {}: {source}", file.display())]
+    #[error("configuration file {}: {reason}", file.display())]
     Parse {
         /// Which file.
         file: PathBuf,
         /// Where and why.
-        source: Box<toml::de::Error>,
+        reason: Box<toml::de::Error>,
     },
     /// It would answer anyone on the network.
     #[error(

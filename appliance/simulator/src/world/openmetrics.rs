@@ -126,7 +126,13 @@ pub(crate) fn write_current(store: &SeriesStore) -> String {
     let mut last = "";
     for (name, labels, samples) in store.iter() {
         if name != last {
-            let _ = writeln!(text, "# TYPE {name} {}", kind(name));
+            // The older format calls it otherwise, and Prometheus 2 rejects a
+            // whole scrape for a type it does not know.
+            let kind = match kind(name) {
+                "unknown" => "untyped",
+                kind => kind,
+            };
+            let _ = writeln!(text, "# TYPE {name} {kind}");
             last = name;
         }
         if let Some(sample) = samples.last() {

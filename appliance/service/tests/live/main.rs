@@ -1,0 +1,13 @@
+//! Tests of the whole appliance, from outside: over HTTP, through the binary,
+//! between the programs it works with.
+//!
+//! One test program, since each would link the whole appliance again. Select
+//! with `cargo test -p anchorite --test live crash::`.
+
+mod appliance;
+mod browser;
+mod commands;
+mod crash;
+mod http;
+mod real_parts;
+mod support;
