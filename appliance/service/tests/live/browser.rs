@@ -92,7 +92,7 @@ impl Browser {
     /// bytes as they are.
     fn send(&mut self, text: &str) {
         let length = u16::try_from(text.len()).expect("calls are short");
-        let mut frame = vec![0x81, 0x80 | 126];
+        let mut frame = vec![0x81, 0x80 | 0x7e];
         frame.extend(length.to_be_bytes());
         frame.extend([0; 4]);
         frame.extend(text.as_bytes());

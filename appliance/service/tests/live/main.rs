@@ -4,6 +4,12 @@
 //! One test program, since each would link the whole appliance again. Select
 //! with `cargo test -p anchorite --test live crash::`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests start programs, dial what they start, and say what they skip"
+)]
+
 mod appliance;
 mod browser;
 mod commands;
