@@ -56,6 +56,8 @@ web: ## The console's tests, its reproducible build and the browser tests
 .PHONY: bench
 bench: ## Measure what the documentation states
 	$(CARGO) run --locked --release -p appliance-journal --example ack_latency
+	$(CARGO) build --locked --release -p anchorite
+	$(CARGO) run --locked --release -p anchorite --example figures
 
 .PHONY: need-build
 need-build:

@@ -75,6 +75,10 @@ impl App {
 
         let slot = EngineSlot::default();
         let model = prepare_model(config)?;
+        if model.is_some() {
+            // Before the pipeline looks: cards of the last run wait for it.
+            slot.set_loading();
+        }
         let completer = ModelCompleter::new(
             slot.clone(),
             model.as_ref().is_some_and(|model| model.aliases),
@@ -218,7 +222,6 @@ async fn load_model(
     metrics: EngineMetrics,
     status: Arc<StatusBoard>,
 ) {
-    slot.set_loading();
     match model::load(&config.model, &file, metrics).await {
         Ok(engine) => {
             info!(file = %file.path.display(), "the model is loaded");

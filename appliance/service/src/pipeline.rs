@@ -110,6 +110,11 @@ impl Pipeline {
         self.want_card(row, Reason::Now);
     }
 
+    /// Whether a model is there, coming or neither.
+    pub fn model(&self) -> &EngineSlot {
+        &self.parts.slot
+    }
+
     /// What waits and what runs.
     pub fn queue(&self) -> QueueLength {
         let lists = self.lock();
