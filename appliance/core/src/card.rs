@@ -21,7 +21,7 @@ use self::ledger::Ledger;
 use crate::analysis::{
     Action, Analysis, FORMAT, IncidentSummary, Missing, NextCheck, RuledOut, StatedCause, Timing,
 };
-use crate::causes::Case;
+use crate::causes::{Case, Finding};
 use crate::evidence::{Draft, events_query, get_query};
 use crate::graph::Diagnosis;
 
@@ -130,10 +130,9 @@ fn next_checks(case: &Case<'_>, diagnosis: &Diagnosis) -> Vec<NextCheck> {
     let stated = diagnosis
         .causes
         .iter()
-        .flat_map(|ranked| &ranked.finding.next_checks);
+        .flat_map(|ranked| checks_of(&ranked.finding));
     let mut checks: Vec<NextCheck> = stated
         .filter(|check| seen.insert(check.command.clone()))
-        .cloned()
         .collect();
     if checks.is_empty()
         && let Some(subject) = case.subjects.first()
@@ -149,6 +148,17 @@ fn next_checks(case: &Case<'_>, diagnosis: &Diagnosis) -> Vec<NextCheck> {
     }
     checks.truncate(COMMANDS_MAX);
     checks
+}
+
+/// What the analyzer proposes, else the catalogue's first look at the object.
+fn checks_of(finding: &Finding) -> Vec<NextCheck> {
+    if !finding.next_checks.is_empty() {
+        return finding.next_checks.clone();
+    }
+    vec![NextCheck {
+        command: get_query(&finding.object),
+        why: finding.cause.first_look().to_owned(),
+    }]
 }
 
 fn actions(diagnosis: &Diagnosis) -> Vec<Action> {

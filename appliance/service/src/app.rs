@@ -181,7 +181,9 @@ impl App {
         // Streams to open consoles do not end by themselves.
         if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
             self.server.abort();
+            let _ = self.server.await;
         }
+        // The last holder of the ledger closes it; the workers are holders.
         self.workers.shutdown().await;
         Ok(())
     }

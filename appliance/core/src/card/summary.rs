@@ -32,6 +32,9 @@ pub(super) fn of(case: &Case<'_>, diagnosis: &Diagnosis, analysis: &Analysis) ->
                     stated(&other.finding.statement, other.confidence)
                 ));
             }
+            if analysis.actions.is_empty() && first.confidence > Confidence::Low {
+                sentences.push(first.finding.cause.fix().to_owned());
+            }
             sentences
         }
     };
