@@ -41,7 +41,7 @@ const STORIES: usize = 12;
 /// Cold starts timed.
 const STARTS: usize = 5;
 /// Longest wait for an analysis.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 #[tokio::main]
 async fn main() -> Result<()> {
