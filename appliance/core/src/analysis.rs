@@ -87,6 +87,13 @@ pub struct Analysis {
     pub timing: Timing,
 }
 
+impl Analysis {
+    /// The first sentence of the summary.
+    pub fn first_sentence(&self) -> Option<String> {
+        check::sentences(&self.summary.text).into_iter().next()
+    }
+}
+
 /// The incident as the analysis saw it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct IncidentSummary {

@@ -48,6 +48,10 @@ pub struct Prompt {
     pub aliases: Aliases,
     /// What was cut to fit, in words; empty when nothing was.
     pub cut: String,
+    /// The rules' first sentence, which opens the summary of a small model:
+    /// it states the cause with names and figures, and a model of a few
+    /// million weights says that worse.
+    pub lead: Option<String>,
 }
 
 impl Prompt {
@@ -92,6 +96,7 @@ impl Prompt {
             choices: Choices::of(kept.iter().map(|&index| &written[index].choice)),
             aliases,
             cut: fitted.note(),
+            lead: profile.aliases.then(|| card.first_sentence()).flatten(),
         }
     }
 

@@ -1,4 +1,4 @@
-"""From a line of training data to the answer an engineer would give.
+"""From a line of training data to the answer wanted of the model.
 
 A line is what `cargo run -p anchorite --example starter_data` writes: the
 prompt as the product writes it, and what the rules and the scenario know.
@@ -6,19 +6,13 @@ prompt as the product writes it, and what the rules and the scenario know.
 
 import json
 import random
-import re
 
 import phrases
 
 
-def words(identifier: str) -> str:
-    """`OomOwnLimit` -> `oom own limit`, for causes without a phrase."""
-    return " ".join(re.findall(r"[A-Z][a-z]*", identifier)).lower()
-
-
-def cite(ids: list[str], rng: random.Random, most: int = 2) -> str:
-    chosen = ids[: rng.randint(1, most)]
-    return " ".join(f"[{i}]" for i in chosen)
+def way(ways: list[str], rng: random.Random, held_out: bool) -> str:
+    """One way of saying it; the last one is kept from training."""
+    return ways[-1] if held_out else rng.choice(ways[:-1])
 
 
 def sentence(text: str) -> str:
@@ -31,17 +25,12 @@ def answer(line: dict, rng: random.Random, held_out: bool = False) -> str:
     right = line["right"]
     candidates = line["candidates"]
     if right == 0:
-        parts = [rng.choice(phrases.NO_CAUSE), rng.choice(phrases.NO_CAUSE_THEN)]
+        parts = [way(phrases.NO_CAUSE_THEN, rng, held_out)]
         because, confidence = [], "low"
     else:
         stated = candidates[right - 1]
-        ways = phrases.CAUSES.get(stated["cause"], [f"the evidence for {{o}} points to {words(stated['cause'])}"])
-        # The last way of saying a cause is never trained on where there are three.
-        ways = ways[-1:] if held_out else (ways[:-1] if len(ways) > 2 else ways)
-        said = rng.choice(ways).format(o=f"{stated['kind']} {stated['alias']}")
         because, confidence = stated["because"], stated["confidence"]
-        parts = [sentence(f"{said} {cite(because, rng)}" if because else said)]
-        parts += context(line, stated, rng)
+        parts = context(line, stated, rng, held_out)
     reply = {
         "cause": f"C{right}",
         "because": because[:6],
@@ -54,19 +43,19 @@ def answer(line: dict, rng: random.Random, held_out: bool = False) -> str:
     return json.dumps(reply, separators=(",", ":"))
 
 
-def context(line: dict, stated: dict, rng: random.Random) -> list[str]:
-    """One to three sentences after the first."""
+def context(line: dict, stated: dict, rng: random.Random, held_out: bool) -> list[str]:
+    """One to three sentences beside the cause, which the program states itself."""
     parts = []
     if line["change"]:
         change = line["change"]
-        text = rng.choice(phrases.CHANGED)
+        text = way(phrases.CHANGED, rng, held_out)
         parts.append(sentence(text.format(c=f"{change['kind']} {change['alias']}", e=f"[{change['evidence']}]")))
-    if line["ruled_out"] and rng.random() < 0.5:
-        parts.append(rng.choice(phrases.RULED_OUT).format(e=f"[{line['ruled_out'][0]}]"))
-    elif line["symptoms"] and rng.random() < 0.5:
-        parts.append(rng.choice(phrases.SYMPTOMS))
+    if line["ruled_out"]:
+        parts.append(way(phrases.RULED_OUT, rng, held_out).format(e=f"[{line['ruled_out'][0]}]"))
+    elif line["symptoms"]:
+        parts.append(way(phrases.SYMPTOMS, rng, held_out))
     if line["missing"] and stated["confidence"] != "high":
-        parts.append(rng.choice(phrases.MISSING))
+        parts.append(way(phrases.MISSING, rng, held_out))
     elif len(parts) < 2:
-        parts.append(rng.choice(phrases.SURE[stated["confidence"]]))
+        parts.append(way(phrases.SURE[stated["confidence"]], rng, held_out))
     return parts[:3]

@@ -52,7 +52,8 @@ pub struct ReplyReport {
 ///
 /// The rules' ranking is the floor: among candidates of equal confidence the
 /// model's choice comes first; any other disagreement only lowers the first
-/// candidate's confidence by one word. The model raises nothing.
+/// candidate's confidence by one word. The model raises nothing. Where the
+/// prompt has a lead, the summary opens with it and the order stays.
 ///
 /// # Errors
 /// [`ReplyError`] when the answer cannot be used; the card then stands as it is.
@@ -80,7 +81,8 @@ pub fn apply_reply(
         });
     }
     let mut worded = card.clone();
-    let disagreed = weigh(&mut worded, cause, reply.confidence);
+    let may_reorder = prompt.lead.is_none();
+    let disagreed = weigh(&mut worded, cause, reply.confidence, may_reorder);
     move_to_front(&mut worded.next_checks, check);
     move_to_front(&mut worded.actions, action);
     let mut citations = checked.citations;
@@ -93,8 +95,9 @@ pub fn apply_reply(
     citations.sort_unstable();
     citations.dedup();
     let sentences = checked.kept.len();
+    let text: Vec<String> = prompt.lead.iter().cloned().chain(checked.kept).collect();
     worded.summary = Summary {
-        text: checked.kept.join(" "),
+        text: text.join(" "),
         by: format!("model:{model}"),
         citations,
     };
@@ -119,7 +122,12 @@ fn number(word: &str, letter: char, offered: &[usize]) -> Result<Option<usize>, 
 }
 
 /// Lets the model break a tie or lower confidence; says whether it disagreed.
-fn weigh(card: &mut Analysis, choice: Option<usize>, confidence: Confidence) -> bool {
+fn weigh(
+    card: &mut Analysis,
+    choice: Option<usize>,
+    confidence: Confidence,
+    may_reorder: bool,
+) -> bool {
     let Some(first) = card.causes.first().map(|cause| cause.confidence) else {
         return false;
     };
@@ -128,7 +136,7 @@ fn weigh(card: &mut Analysis, choice: Option<usize>, confidence: Confidence) -> 
             card.causes[0].confidence = first.min(confidence).max(first.lowered());
             false
         }
-        Some(number) if card.causes[number - 1].confidence == first => {
+        Some(number) if may_reorder && card.causes[number - 1].confidence == first => {
             let chosen = card.causes.remove(number - 1);
             card.causes.insert(0, chosen);
             true

@@ -39,10 +39,14 @@ fn card(first: &str, second: &str) -> Analysis {
 }
 
 fn prompt(card: &Analysis) -> Prompt {
+    prompt_for(card, false)
+}
+
+fn prompt_for(card: &Analysis, aliases: bool) -> Prompt {
     let profile = ModelProfile {
         name: "test".to_owned(),
         context_tokens: 4096,
-        aliases: true,
+        aliases,
     };
     Prompt::write(card, &profile, &ByLength)
 }
@@ -64,7 +68,7 @@ fn an_agreeing_reply_words_the_summary_and_orders_the_checks() {
     let text = reply(
         "C1",
         "high",
-        "Workload @W1 ran out of memory [E1]. It restarts.",
+        "Workload cart ran out of memory [E1]. It restarts.",
     );
     let (analysis, report) = worded("high", "low", &text);
     assert_eq!(
@@ -148,7 +152,7 @@ fn a_reply_outside_the_offer_is_an_error() {
 #[test]
 fn a_draft_lets_whole_sentences_through_once_and_only_those_that_hold() {
     let card = card("high", "low");
-    let prompt = prompt(&card);
+    let prompt = prompt_for(&card, true);
     let mut draft = SummaryDraft::new(&card, &prompt);
     let text = reply(
         "C1",
@@ -160,4 +164,19 @@ fn a_draft_lets_whole_sentences_through_once_and_only_those_that_hold() {
         seen.extend(draft.push(std::str::from_utf8(piece).expect("the reply is ASCII")));
     }
     assert_eq!(seen, ["Workload cart restarts.", "It is slow."]);
+}
+
+#[test]
+fn a_small_models_words_follow_the_rules_own_statement() {
+    let card = card("high", "high");
+    let prompt = prompt_for(&card, true);
+    let text = reply("C2", "high", "A change to Deployment @W1 came first [E1].");
+    let (analysis, report) =
+        apply_reply(&card, &prompt, &text, "test").expect("the reply is usable");
+    assert_eq!(
+        analysis.summary.text,
+        "By rules. A change to Deployment cart came first [E1]."
+    );
+    assert_eq!(analysis.causes[0].cause, "OomOwnLimit");
+    assert!(report.disagreed);
 }

@@ -95,5 +95,5 @@ fn summary_pattern(ids: &[String], aliases: &Aliases) -> String {
     pieces.extend(names.iter().map(|&alias| alias.to_owned()));
     pieces.extend(ids.iter().map(|id| format!("\\[{id}\\]")));
     let piece = pieces.join("|");
-    format!("([A-Z@]({piece}){{12,240}}\\. ?){{1,4}}")
+    format!("[A-Z@]({piece}){{12,200}}\\.( [A-Z@]({piece}){{12,200}}\\.){{0,2}}")
 }
