@@ -11,6 +11,7 @@
 mod aliases;
 mod grammar;
 mod lines;
+mod words;
 
 pub use self::aliases::Aliases;
 pub use self::grammar::Choices;

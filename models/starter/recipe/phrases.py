@@ -2,7 +2,8 @@
 list is never trained on.
 
 No digits: figures stand in the evidence that a sentence cites, and the
-grammar allows none. The cause itself is stated by the program.
+grammar allows none. The cause itself is stated by the program. The grammar
+knows the words used here and no others (`appliance/core/src/prompt/words.rs`).
 """
 
 CHANGED = [

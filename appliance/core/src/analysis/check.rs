@@ -4,10 +4,11 @@
 //! read for things that look like names, numbers or citations; a sentence with
 //! one that the analysis does not hold is dropped and counted.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Analysis;
 use crate::evidence::EvidenceId;
+use crate::snapshot::KINDS;
 
 /// Hyphenated English an engineer writes about clusters; not names.
 const COMPOUND_WORDS: &[&str] = &[
@@ -52,6 +53,8 @@ const COMPOUND_WORDS: &[&str] = &[
 pub struct Vocabulary {
     words: HashSet<String>,
     evidence: HashSet<EvidenceId>,
+    /// Names of objects, in lower case, with the kinds they occur in.
+    objects: HashMap<String, HashSet<String>>,
 }
 
 /// Sentences after the check.
@@ -107,6 +110,7 @@ impl Vocabulary {
         add(&card.summary.text);
         Self {
             words,
+            objects: objects_of(card),
             evidence: card.evidence.iter().map(|evidence| evidence.id).collect(),
         }
     }
@@ -150,6 +154,13 @@ impl Vocabulary {
         }
         plain.push_str(rest);
         let words = plain.split(|c: char| c.is_whitespace() || ",;()=|".contains(c));
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        if words
+            .windows(2)
+            .any(|pair| self.is_mismatch(pair[0], pair[1]))
+        {
+            return None;
+        }
         for word in words {
             let quoted = word.starts_with(['`', '"', '\'']);
             let word = trim(word);
@@ -158,6 +169,15 @@ impl Vocabulary {
             }
         }
         Some(citations)
+    }
+
+    /// `Deployment x` where x is known, but as something else.
+    fn is_mismatch(&self, kind: &str, name: &str) -> bool {
+        let kind = trim(kind);
+        let Some(kinds) = self.objects.get(&trim(name).to_lowercase()) else {
+            return false;
+        };
+        KINDS.iter().any(|known| known.name == kind) && !kinds.contains(kind)
     }
 
     fn knows(&self, word: &str) -> bool {
@@ -169,6 +189,27 @@ impl Vocabulary {
                 .strip_suffix("'s")
                 .is_some_and(|stem| self.words.contains(stem))
     }
+}
+
+/// Every object the card speaks of, by name.
+fn objects_of(card: &Analysis) -> HashMap<String, HashSet<String>> {
+    let causes = card.causes.iter().map(|cause| &cause.object);
+    let ruled_out = card.ruled_out.iter().map(|out| &out.object);
+    let evidence = card.evidence.iter().map(|evidence| &evidence.object);
+    let changes = card.changes.iter().map(|change| &change.object);
+    let all = causes.chain(ruled_out).chain(evidence).chain(changes);
+    let mut objects: HashMap<String, HashSet<String>> = HashMap::new();
+    for object in all.chain(&card.subject) {
+        let mut add = |kind: &str, name: &str| {
+            let kinds = objects.entry(name.to_lowercase()).or_default();
+            kinds.insert(kind.to_owned());
+        };
+        add(&object.kind, &object.name);
+        if let Some(namespace) = &object.namespace {
+            add("Namespace", namespace);
+        }
+    }
+    objects
 }
 
 fn add_word(words: &mut HashSet<String>, word: &str) {

@@ -112,6 +112,7 @@ fn sentences_that_name_the_unknown_are_dropped_and_counted() {
         "See [E9].",
         "The host `redis` refuses.",
         "Call 10.0.0.9 now.",
+        "It follows a change to Namespace cart.",
     ] {
         let text = reply("C1", "high", &format!("It restarts. {unknown}"));
         let (analysis, report) = worded("high", "low", &text);

@@ -6,6 +6,7 @@
 
 use super::aliases::Aliases;
 use super::lines::Choice;
+use super::words::{KINDS, WORDS};
 use crate::evidence::EvidenceId;
 
 /// Characters of a summary, at most: four sentences of an engineer.
@@ -84,16 +85,21 @@ fn alternatives(words: impl IntoIterator<Item = String>) -> String {
     quoted.join(" | ")
 }
 
-/// Sentences. With aliases, names and citations come from the prompt and digits
-/// occur in them only: a small model cannot be trusted to copy either.
+/// Sentences. With aliases they are made of known words, of names behind their
+/// kind, and of citations: a small model cannot be trusted to spell or to copy.
 fn summary_pattern(ids: &[String], aliases: &Aliases) -> String {
     let names: Vec<&str> = aliases.iter().collect();
     if names.is_empty() {
         return format!("[A-Z][^\"\\\\\\x00-\\x1F]{{20,{SUMMARY_CHARS_MAX}}}");
     }
-    let mut pieces = vec!["[a-zA-Z ,;'()-]".to_owned()];
-    pieces.extend(names.iter().map(|&alias| alias.to_owned()));
+    let capitalized = WORDS.iter().map(|word| {
+        let (first, rest) = word.split_at(1);
+        format!("{}{rest}", first.to_uppercase())
+    });
+    let named = format!("({}) ({})", KINDS.join("|"), names.join("|"));
+    let first = format!("({}|{named})", capitalized.collect::<Vec<_>>().join("|"));
+    let mut pieces = vec![WORDS.join("|"), named];
     pieces.extend(ids.iter().map(|id| format!("\\[{id}\\]")));
-    let piece = pieces.join("|");
-    format!("[A-Z@]({piece}){{12,200}}\\.( [A-Z@]({piece}){{12,200}}\\.){{0,2}}")
+    let sentence = format!("{first}(,? ({})){{2,24}}\\.", pieces.join("|"));
+    format!("{sentence}( {sentence}){{0,2}}")
 }
