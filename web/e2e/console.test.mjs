@@ -312,6 +312,7 @@ test('feedback is given by keyboard', fixtureOnly, async () => {
   await visit('#/incidents/INC-204', async (page) => {
     await loaded(page);
     await page.keyboard.press('2');
+    await page.waitForFunction(() => document.activeElement?.matches('.feedback input, .feedback textarea'));
     await page.keyboard.type('it was the <b>database</b>');
     await page.keyboard.press('Enter');
     await page.locator('.feedback li', { hasText: 'Wrong cause it was the <b>database</b>' }).waitFor();

@@ -103,16 +103,8 @@ fn analyze(path: &Path) -> Result<(Analysis, Snapshot, Vec<String>), Box<dyn Err
 }
 
 fn summary_of(alerts: &[Alert]) -> IncidentSummary {
-    let alerts = alerts.iter().map(|alert| AlertSummary {
-        name: alert.name().to_owned(),
-        status: alert.status.as_str().to_owned(),
-        labels: alert.labels.clone(),
-        annotations: alert.annotations.clone(),
-        starts_at: Some(alert.starts_at),
-        fingerprint: alert.fingerprint.clone(),
-    });
     IncidentSummary {
-        alerts: alerts.collect(),
+        alerts: alerts.iter().map(AlertSummary::from).collect(),
         ..IncidentSummary::default()
     }
 }

@@ -11,6 +11,7 @@ mod reply;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Alert;
 use crate::evidence::{EvidenceId, EvidenceKind};
 use crate::object::ObjectRef;
 
@@ -128,6 +129,19 @@ pub struct AlertSummary {
     pub starts_at: Option<Timestamp>,
     /// Alertmanager's fingerprint.
     pub fingerprint: String,
+}
+
+impl From<&Alert> for AlertSummary {
+    fn from(alert: &Alert) -> Self {
+        Self {
+            name: alert.name().to_owned(),
+            status: alert.status.as_str().to_owned(),
+            labels: alert.labels.clone(),
+            annotations: alert.annotations.clone(),
+            starts_at: Some(alert.starts_at),
+            fingerprint: alert.fingerprint.clone(),
+        }
+    }
 }
 
 /// A cause the analysis states.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use appliance_collect::bundle::Bundle;
-use appliance_core::analysis::{Analysis, IncidentSummary};
-use appliance_core::incident::{Event, Incidents, Policy, Received};
+use appliance_core::analysis::{AlertSummary, Analysis, IncidentSummary};
+use appliance_core::incident::{Event, Incident, Incidents, Policy, Received};
 use appliance_core::investigation::Investigation;
 use appliance_core::object::ObjectRef;
 use appliance_core::resolver::{Aliases, resolve};
@@ -105,9 +105,10 @@ fn incident_of(bundle: &Bundle) -> IncidentSummary {
         };
         incidents.apply(Event::Alert(received), bundle.snapshot.captured_at);
     }
-    incidents
-        .live()
-        .next()
-        .map(appliance_core::incident::Incident::summary)
-        .unwrap_or_default()
+    let first = incidents.live().next();
+    IncidentSummary {
+        // All of them, though the appliance might have opened several incidents.
+        alerts: alerts(bundle).iter().map(AlertSummary::from).collect(),
+        ..first.map(Incident::summary).unwrap_or_default()
+    }
 }

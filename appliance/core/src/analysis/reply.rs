@@ -92,6 +92,9 @@ pub fn apply_reply(
             .iter()
             .filter(|id| !reply.against.contains(id)),
     );
+    if prompt.lead.is_some() {
+        citations.extend(&card.summary.citations);
+    }
     citations.sort_unstable();
     citations.dedup();
     let sentences = checked.kept.len();

@@ -214,7 +214,7 @@ impl Incident {
             },
             started_at: Some(self.started_at),
             group_key: self.group_keys.first().cloned().unwrap_or_default(),
-            alerts: self.alerts.iter().map(summary_of).collect(),
+            alerts: self.alerts.iter().map(AlertSummary::from).collect(),
         }
     }
 
@@ -321,17 +321,6 @@ impl Incident {
             1 => format!("{title} and 1 more alert"),
             _ => format!("{title} and {others} more alerts"),
         };
-    }
-}
-
-fn summary_of(alert: &Alert) -> AlertSummary {
-    AlertSummary {
-        name: alert.name().to_owned(),
-        status: alert.status.as_str().to_owned(),
-        labels: alert.labels.clone(),
-        annotations: alert.annotations.clone(),
-        starts_at: Some(alert.starts_at),
-        fingerprint: alert.fingerprint.clone(),
     }
 }
 
