@@ -53,7 +53,7 @@ pub struct ReplyReport {
 /// The rules' ranking is the floor: among candidates of equal confidence the
 /// model's choice comes first; any other disagreement only lowers the first
 /// candidate's confidence by one word. The model raises nothing. Where the
-/// prompt has a lead, the summary opens with it and the order stays.
+/// prompt has a lead, the summary opens with it, and order and confidence stay.
 ///
 /// # Errors
 /// [`ReplyError`] when the answer cannot be used; the card then stands as it is.
@@ -81,8 +81,10 @@ pub fn apply_reply(
         });
     }
     let mut worded = card.clone();
-    let may_reorder = prompt.lead.is_none();
-    let disagreed = weigh(&mut worded, cause, reply.confidence, may_reorder);
+    let disagreed = match &prompt.lead {
+        Some(_) => !card.causes.is_empty() && cause != Some(1),
+        None => weigh(&mut worded, cause, reply.confidence),
+    };
     move_to_front(&mut worded.next_checks, check);
     move_to_front(&mut worded.actions, action);
     let mut citations = checked.citations;
@@ -125,12 +127,7 @@ fn number(word: &str, letter: char, offered: &[usize]) -> Result<Option<usize>, 
 }
 
 /// Lets the model break a tie or lower confidence; says whether it disagreed.
-fn weigh(
-    card: &mut Analysis,
-    choice: Option<usize>,
-    confidence: Confidence,
-    may_reorder: bool,
-) -> bool {
+fn weigh(card: &mut Analysis, choice: Option<usize>, confidence: Confidence) -> bool {
     let Some(first) = card.causes.first().map(|cause| cause.confidence) else {
         return false;
     };
@@ -139,7 +136,7 @@ fn weigh(
             card.causes[0].confidence = first.min(confidence).max(first.lowered());
             false
         }
-        Some(number) if may_reorder && card.causes[number - 1].confidence == first => {
+        Some(number) if card.causes[number - 1].confidence == first => {
             let chosen = card.causes.remove(number - 1);
             card.causes.insert(0, chosen);
             true
