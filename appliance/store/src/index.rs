@@ -12,10 +12,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest time sled may take to open; beyond it the index is rebuilt.
 const OPEN_WITHIN: Duration = Duration::from_secs(30);
+/// Longest wait for another owner of the files; one that holds on is alive.
+const LOCK_WITHIN: Duration = Duration::from_secs(10);
+/// Pause between two tries for the lock.
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 /// sled's default is 1 GiB.
 const CACHE_BYTES: u64 = 64 << 20;
 /// Largest value: keeps sled's nodes of 16 values below its blob threshold.
@@ -166,14 +170,29 @@ impl Index {
     }
 }
 
+/// Opens sled, waiting for its lock: an earlier owner's threads give it back
+/// a moment after that owner is dropped, or its process ends.
 fn open_sled(path: &Path) -> Result<sled::Db, IndexError> {
-    let db = sled::Config::new()
-        .path(path)
-        .mode(sled::Mode::LowSpace)
-        .cache_capacity(CACHE_BYTES)
-        .flush_every_ms(None)
-        .open()?;
-    Ok(db)
+    let deadline = Instant::now() + LOCK_WITHIN;
+    loop {
+        let opened = sled::Config::new()
+            .path(path)
+            .mode(sled::Mode::LowSpace)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None)
+            .open();
+        match opened {
+            Err(error) if is_locked(&error) && Instant::now() < deadline => {
+                std::thread::sleep(LOCK_RETRY);
+            }
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+/// sled 0.34 has no error of its own for this, only a text (`src/config.rs`).
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
 fn sync(path: &Path) -> Result<(), IndexError> {
