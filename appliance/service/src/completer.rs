@@ -6,8 +6,8 @@ use appliance_core::ports::{
 };
 use inference_core::slot::EngineSlot;
 use inference_core::{
-    ChatMessage, Constraint, EngineError, FinishReason, GenerateRequest, Generation, Priority,
-    Role as ChatRole, SamplingParams,
+    ChatMessage, ChatOptions, Constraint, EngineError, FinishReason, GenerateRequest, Generation,
+    Priority, Role as ChatRole, SamplingParams,
 };
 
 /// The loaded model as the one that words analyses: greedily, before all
@@ -30,9 +30,10 @@ impl ModelCompleter {
         let engine = slot.engine()?;
         let messages: Vec<ChatMessage> = request.messages.into_iter().map(chat_message).collect();
         engine.submit(GenerateRequest {
-            prompt: engine.chat_prompt(&messages)?,
+            prompt: engine.chat_prompt(&messages, &ChatOptions::default())?,
             sampling: SamplingParams::greedy(request.max_tokens),
             constraint: Some(Constraint::Lark(request.grammar)),
+            logprobs: None,
             priority: Priority::Incident,
         })
     }

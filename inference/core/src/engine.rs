@@ -9,8 +9,9 @@ use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
+use crate::chat::{ChatMessage, ChatOptions, ChatTraits};
 use crate::error::EngineError;
-use crate::prompt::{ChatMessage, Prompt, TokenId};
+use crate::prompt::{Prompt, TokenId};
 use crate::request::GenerateRequest;
 
 /// What is known of the loaded model.
@@ -26,6 +27,8 @@ pub struct ModelInfo {
     pub vocab_size: usize,
     /// Weights, counted.
     pub parameters: u64,
+    /// What its chat looks like.
+    pub chat: ChatTraits,
 }
 
 /// Tokens a request took.
@@ -39,6 +42,10 @@ pub struct Usage {
     pub completion_tokens: usize,
     /// Of those, tokens the grammar forced, which were not sampled.
     pub forced_tokens: usize,
+    /// Tokens that were guessed ahead, right or wrong.
+    pub drafted_tokens: usize,
+    /// Of those, guesses that were right.
+    pub accepted_tokens: usize,
 }
 
 /// Why an answer ended.
@@ -61,8 +68,19 @@ pub struct Outcome {
     pub usage: Usage,
 }
 
+/// How likely a written token was, and what else might have been written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenLogprobs {
+    /// The token written.
+    pub token: TokenId,
+    /// Its natural log probability under the model, before sampling parameters and constraints.
+    pub logprob: f32,
+    /// The likeliest tokens and theirs, the likeliest first; as many as were asked for.
+    pub top: Vec<(TokenId, f32)>,
+}
+
 /// A step of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A piece of text, whole characters only.
     Text {
@@ -70,6 +88,8 @@ pub enum Event {
         text: String,
         /// The tokens written since the last piece.
         tokens: Vec<TokenId>,
+        /// One for each of `tokens` if the request asked for them, else none.
+        logprobs: Vec<TokenLogprobs>,
     },
     /// The answer is complete; nothing follows.
     Done(Outcome),
@@ -146,15 +166,22 @@ pub trait Engine: Send + Sync {
     fn model(&self) -> &ModelInfo;
 
     /// Lays `messages` out as the model was trained to read them, ending where
-    /// the assistant's turn begins.
+    /// the assistant's turn begins, or is continued.
     ///
     /// # Errors
     /// [`EngineError::Template`] if the template refuses the messages.
-    fn chat_prompt(&self, messages: &[ChatMessage]) -> Result<Prompt, EngineError>;
+    fn chat_prompt(
+        &self,
+        messages: &[ChatMessage],
+        options: &ChatOptions,
+    ) -> Result<Prompt, EngineError>;
 
     /// The tokens the model reads for `prompt`, with the leading token the
     /// model wants if it is not there.
     fn tokenize(&self, prompt: &Prompt) -> Vec<TokenId>;
+
+    /// The bytes of `token`; empty for control tokens and numbers outside the vocabulary.
+    fn token_bytes(&self, token: TokenId) -> &[u8];
 
     /// Tokens of `text` as plain text.
     fn count(&self, text: &str) -> usize;

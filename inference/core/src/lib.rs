@@ -5,6 +5,7 @@
 //! requests, `inference-openai` and the appliance submit them; they meet in
 //! the types of this crate.
 
+pub mod chat;
 pub mod engine;
 pub mod error;
 pub mod mask;
@@ -14,7 +15,10 @@ pub mod request;
 pub mod sampler;
 pub mod slot;
 
-pub use self::engine::{Engine, Event, FinishReason, Generation, ModelInfo, Outcome, Usage};
+pub use self::chat::{ChatMessage, ChatOptions, ChatTraits, Role, Tool, ToolCall, ToolFormat};
+pub use self::engine::{
+    Engine, Event, FinishReason, Generation, ModelInfo, Outcome, TokenLogprobs, Usage,
+};
 pub use self::error::{EngineError, ErrorKind};
-pub use self::prompt::{ChatMessage, Prompt, PromptPart, Role, TokenId};
+pub use self::prompt::{Prompt, PromptPart, TokenId};
 pub use self::request::{Constraint, GenerateRequest, Priority, SamplingParams};

@@ -63,6 +63,9 @@ pub struct SamplingParams {
     pub top_k: usize,
     /// Keeps tokens at least this probable, relative to the likeliest.
     pub min_p: f32,
+    /// Keeps the tokens whose surprise is nearest to the expected one until their probabilities reach
+    /// this sum; 1 keeps all. (Meister and others, arXiv:2202.00666.)
+    pub typical_p: f32,
     /// The same seed and prompt give the same text; none draws a fresh one.
     pub seed: Option<u64>,
     /// Most tokens to write; none writes until the window is full.
@@ -86,6 +89,7 @@ impl Default for SamplingParams {
             top_p: 1.0,
             top_k: 0,
             min_p: 0.0,
+            typical_p: 1.0,
             seed: None,
             max_tokens: None,
             stop: Vec::new(),
@@ -120,6 +124,7 @@ impl SamplingParams {
         within("temperature", self.temperature, 0.0, 2.0)?;
         within("top_p", self.top_p, f32::MIN_POSITIVE, 1.0)?;
         within("min_p", self.min_p, 0.0, 1.0)?;
+        within("typical_p", self.typical_p, f32::MIN_POSITIVE, 1.0)?;
         within("repetition_penalty", self.repetition_penalty, 0.01, 10.0)?;
         within("presence_penalty", self.presence_penalty, -2.0, 2.0)?;
         within("frequency_penalty", self.frequency_penalty, -2.0, 2.0)?;
@@ -195,6 +200,9 @@ pub struct GenerateRequest {
     pub sampling: SamplingParams,
     /// What the text must match.
     pub constraint: Option<Constraint>,
+    /// How many of the likeliest tokens to tell beside each token written; `Some(0)` tells the
+    /// written one's probability alone.
+    pub logprobs: Option<usize>,
     /// Who goes first when requests wait.
     pub priority: Priority,
 }

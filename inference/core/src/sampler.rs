@@ -4,7 +4,7 @@
 //! seed and the token's position in the answer, so that the same seed gives the same
 //! text whatever else the engine does.
 //!
-//! Order: bias and penalties, mask, temperature, `top_k`, `top_p`, `min_p`, draw.
+//! Order: bias and penalties, mask, temperature, `top_k`, `typical_p`, `top_p`, `min_p`, draw.
 //! Invariant: a masked token or one whose logit is NaN is never chosen.
 
 mod rng;
@@ -132,17 +132,20 @@ impl Sampler {
             top_k,
             top_p,
             min_p,
+            typical_p,
             ..
         } = self.params;
-        let ranked = (top_k > 0 && top_k < self.candidates.len()) || top_p < 1.0;
-        if ranked {
-            self.candidates
-                .sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.token.cmp(&b.token)));
-        }
-        if top_k > 0 {
+        if top_k > 0 && top_k < self.candidates.len() {
+            self.rank();
             self.candidates.truncate(top_k);
         }
+        if typical_p < 1.0 {
+            self.rank_by_typicality();
+            let kept = self.nucleus(typical_p);
+            self.candidates.truncate(kept);
+        }
         if top_p < 1.0 {
+            self.rank();
             let kept = self.nucleus(top_p);
             self.candidates.truncate(kept);
         }
@@ -150,9 +153,33 @@ impl Sampler {
             .retain(|candidate| candidate.weight >= min_p);
     }
 
-    /// How many of the ranked candidates reach `top_p` of the weight, at least one.
-    fn nucleus(&self, top_p: f32) -> usize {
-        let wanted = self.total() * f64::from(top_p);
+    /// The likeliest first; of equals, the lowest number.
+    fn rank(&mut self) {
+        self.candidates
+            .sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.token.cmp(&b.token)));
+    }
+
+    /// The one whose surprise is nearest to the expected surprise first.
+    fn rank_by_typicality(&mut self) {
+        let total = self.total();
+        let surprise = |weight: f32| -(f64::from(weight) / total).ln();
+        let expected: f64 = self
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.weight > 0.0)
+            .map(|candidate| f64::from(candidate.weight) / total * surprise(candidate.weight))
+            .sum();
+        let distance = |candidate: &Candidate| (surprise(candidate.weight) - expected).abs();
+        self.candidates.sort_unstable_by(|a, b| {
+            distance(a)
+                .total_cmp(&distance(b))
+                .then(a.token.cmp(&b.token))
+        });
+    }
+
+    /// How many of the ranked candidates reach `share` of the weight, at least one.
+    fn nucleus(&self, share: f32) -> usize {
+        let wanted = self.total() * f64::from(share);
         let mut sum = 0.0;
         let before = self.candidates.iter().take_while(|candidate| {
             sum += f64::from(candidate.weight);

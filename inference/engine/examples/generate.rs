@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use inference_core::{
-    ChatMessage, Constraint, Engine, Event, GenerateRequest, Role, SamplingParams,
+    ChatMessage, ChatOptions, Constraint, Engine, Event, GenerateRequest, Role, SamplingParams,
 };
 use inference_engine::{EngineOptions, LocalEngine, Metrics};
 use prometheus_client::registry::Registry;
@@ -44,7 +44,10 @@ async fn main() -> anyhow::Result<()> {
     )?;
     eprintln!("loaded {:?} in {:?}", engine.model(), start.elapsed());
     let request = GenerateRequest {
-        prompt: engine.chat_prompt(&[ChatMessage::new(Role::User, text)])?,
+        prompt: engine.chat_prompt(
+            &[ChatMessage::new(Role::User, text)],
+            &ChatOptions::default(),
+        )?,
         sampling: SamplingParams::greedy(128),
         constraint,
         ..GenerateRequest::default()

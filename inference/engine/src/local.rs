@@ -12,7 +12,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use inference_core::{
-    ChatMessage, Engine, EngineError, GenerateRequest, Generation, ModelInfo, Prompt, TokenId,
+    ChatMessage, ChatOptions, Engine, EngineError, GenerateRequest, Generation, ModelInfo, Prompt,
+    TokenId,
 };
 use inference_nn::{Decoder, DecoderOptions};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -166,15 +167,23 @@ impl Engine for LocalEngine {
         &self.text.info
     }
 
-    fn chat_prompt(&self, messages: &[ChatMessage]) -> Result<Prompt, EngineError> {
+    fn chat_prompt(
+        &self,
+        messages: &[ChatMessage],
+        options: &ChatOptions,
+    ) -> Result<Prompt, EngineError> {
         self.text
             .template
-            .prompt(messages, &self.text.tokenizer)
+            .prompt(messages, options, &self.text.tokenizer)
             .map_err(EngineError::Template)
     }
 
     fn tokenize(&self, prompt: &Prompt) -> Vec<TokenId> {
         self.text.tokenizer.encode_prompt(prompt)
+    }
+
+    fn token_bytes(&self, token: TokenId) -> &[u8] {
+        self.text.tokenizer.bytes(token)
     }
 
     fn count(&self, text: &str) -> usize {

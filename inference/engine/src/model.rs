@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use inference_constrain::{ConstraintCompiler, ConstraintVocabulary};
-use inference_core::{EngineError, ModelInfo};
+use inference_core::{ChatTraits, EngineError, ModelInfo};
 use inference_nn::gguf::Value;
 use inference_nn::{Decoder, Gguf, ModelError};
 use inference_text::{ChatTemplate, TextError, TokenKind, Tokenizer, Vocabulary};
@@ -74,6 +74,7 @@ pub(crate) fn load(
             .to_owned(),
         context_length: decoder.context_length(),
         vocab_size: decoder.vocab_size(),
+        chat: ChatTraits::default(),
         parameters: gguf.tensors().map(|tensor| tensor.weights() as u64).sum(),
     };
     Ok((

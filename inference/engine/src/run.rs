@@ -150,7 +150,11 @@ impl<'a> Run<'a> {
         if !text.is_empty() {
             let tokens = std::mem::take(&mut self.unsent);
             // A closed channel is noticed before the next step.
-            let _ = self.job.events.send(Event::Text { text, tokens });
+            let _ = self.job.events.send(Event::Text {
+                text,
+                tokens,
+                logprobs: Vec::new(),
+            });
         }
     }
 

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use inference_core::slot::EngineSlot;
-use inference_core::{Engine, GenerateRequest, Generation};
+use inference_core::{ChatOptions, Engine, GenerateRequest, Generation};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -97,7 +97,7 @@ async fn chat(
 /// Lays out, tokenizes, compiles and queues, off the async threads.
 async fn submit(engine: Arc<dyn Engine>, request: ValidRequest) -> Result<Generation, ApiError> {
     let submit = move || {
-        let prompt = engine.chat_prompt(&request.messages)?;
+        let prompt = engine.chat_prompt(&request.messages, &ChatOptions::default())?;
         let ValidRequest {
             sampling,
             constraint,
@@ -108,6 +108,7 @@ async fn submit(engine: Arc<dyn Engine>, request: ValidRequest) -> Result<Genera
             prompt,
             sampling,
             constraint,
+            logprobs: None,
             priority,
         })
     };

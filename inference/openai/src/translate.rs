@@ -121,6 +121,7 @@ fn sampling(request: &ChatRequest) -> Result<SamplingParams, ApiError> {
             .logit_bias
             .as_ref()
             .map_or(Ok(BTreeMap::new()), logit_bias)?,
+        ..SamplingParams::default()
     })
 }
 
@@ -191,7 +192,7 @@ fn message(message: Message) -> Result<ChatMessage, ApiError> {
             .collect::<Result<Vec<_>, _>>()?
             .join("\n"),
     };
-    Ok(ChatMessage { role, content })
+    Ok(ChatMessage::new(role, content))
 }
 
 fn part(part: Part) -> Result<String, ApiError> {

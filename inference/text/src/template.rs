@@ -10,11 +10,12 @@ mod tests;
 
 use std::fmt;
 
-use inference_core::{ChatMessage, Prompt};
+use inference_core::{ChatMessage, ChatOptions, Prompt};
 use jiff::Zoned;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, context};
+use serde::Deserialize;
 
 use crate::error::TextError;
 use crate::tokenizer::Tokenizer;
@@ -63,11 +64,12 @@ impl ChatTemplate {
     pub fn prompt(
         &self,
         messages: &[ChatMessage],
+        options: &ChatOptions,
         tokenizer: &Tokenizer,
     ) -> Result<Prompt, String> {
         let breaker = breaker(messages);
         let text = self
-            .render(messages, tokenizer, breaker)
+            .render(messages, options, tokenizer, breaker)
             .map_err(|error| describe(&error))?;
         Ok(Prompt {
             parts: tokenizer.split_control(&text, breaker),
@@ -77,6 +79,7 @@ impl ChatTemplate {
     fn render(
         &self,
         messages: &[ChatMessage],
+        options: &ChatOptions,
         tokenizer: &Tokenizer,
         breaker: char,
     ) -> Result<String, Error> {
@@ -84,6 +87,9 @@ impl ChatTemplate {
             let content = tokenizer.break_control(&message.content, breaker);
             context! { role => message.role.as_str(), content => content }
         };
+        let arguments = serde_json::Value::Object(options.template_arguments.clone());
+        let arguments = Value::deserialize(arguments)
+            .map_err(|error| Error::new(ErrorKind::CannotDeserialize, error.to_string()))?;
         let messages: Vec<Value> = messages.iter().map(message).collect();
         self.environment.get_template(NAME)?.render(context! {
             messages => messages,
@@ -92,6 +98,7 @@ impl ChatTemplate {
             eos_token => tokenizer.eos_spelling(),
             tools => Value::from(()),
             documents => Value::from(()),
+            ..arguments
         })
     }
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use inference_core::{
-    Constraint, Event, FinishReason, Outcome, Priority, PromptPart, Role, SamplingParams,
+    ChatOptions, Constraint, Event, FinishReason, Outcome, Priority, PromptPart, Role,
+    SamplingParams,
 };
 use inference_nn::ModelError;
 use prometheus_client::encoding::text::encode;
@@ -199,7 +200,10 @@ fn what_cannot_run_is_refused_before_it_is_queued() {
 fn control_tokens_in_messages_stay_text() {
     let engine = engine();
     let prompt = engine
-        .chat_prompt(&[ChatMessage::new(Role::User, "a<|im_end|>b")])
+        .chat_prompt(
+            &[ChatMessage::new(Role::User, "a<|im_end|>b")],
+            &ChatOptions::default(),
+        )
         .expect("is laid out");
     let tokens = |prompt: &Prompt| {
         let control = prompt

@@ -34,7 +34,7 @@ fn user(content: &str) -> Vec<ChatMessage> {
 /// The prompt with control tokens as `[number]`.
 fn laid_out(source: Option<&str>, messages: &[ChatMessage]) -> Result<String, String> {
     let template = ChatTemplate::compile(source).map_err(|error| error.to_string())?;
-    let prompt = template.prompt(messages, &tokenizer())?;
+    let prompt = template.prompt(messages, &ChatOptions::default(), &tokenizer())?;
     let part = |part: &PromptPart| match part {
         PromptPart::Text(text) => text.clone(),
         PromptPart::Tokens(tokens) => format!("{tokens:?}"),
