@@ -1,8 +1,10 @@
-//! Scores the rules on recorded cases: `eval CASES_DIR LABELS.json [NAME…]`.
+//! Scores the rules on recorded cases or the simulator's scenarios, without
+//! building the whole appliance: `eval CASES_DIR LABELS.json [NAME…]` or
+//! `eval --scenarios SEEDS [NAME…]`.
 //!
-//! Prints a line per case, totals, totals per label and how often each
-//! confidence word was right. Names that follow limit the cases to those whose
-//! directory name holds one of them, and show all causes of each.
+//! Prints a line per case and the report of `anchorite eval`. Names that
+//! follow limit the cases to those whose name holds one of them, and show all
+//! causes of each.
 
 #![allow(clippy::print_stdout, reason = "a report for a person")]
 
@@ -14,45 +16,89 @@ use appliance_core::alert::Alert;
 use appliance_core::analysis::{AlertSummary, Analysis, IncidentSummary};
 use appliance_core::card;
 use appliance_core::causes::{self, Case};
-use appliance_core::eval::{CaseScore, Expected, LabelMap, Report, Tally, score};
+use appliance_core::eval::{Evaluation, Expected, LabelMap, Scored, score};
 use appliance_core::facts::Facts;
 use appliance_core::graph;
 use appliance_core::resolver::{self, Aliases};
 use appliance_core::snapshot::Snapshot;
+use appliance_simulator::scenarios::{self, Params};
+use jiff::Timestamp;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: eval CASES_DIR LABELS.json [NAME…]";
-    let directory = PathBuf::from(arguments.next().ok_or(usage)?);
-    let labels = LabelMap::parse(&std::fs::read_to_string(arguments.next().ok_or(usage)?)?)?;
+    let usage = "usage: eval CASES_DIR LABELS.json [NAME…] | eval --scenarios SEEDS [NAME…]";
+    let (first, second) = arguments.next().zip(arguments.next()).ok_or(usage)?;
     let wanted: Vec<String> = arguments.collect();
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(directory)?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("expected.json").exists())
-        .filter(|path| {
-            let name = path.to_string_lossy();
-            wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()))
-        })
-        .collect();
-    cases.sort();
-    let mut report = Report::default();
-    for case in &cases {
-        let start = Instant::now();
-        let expected = std::fs::read_to_string(case.join("expected.json"))?;
-        let expected = Expected::parse(&expected, &labels)?;
-        let (analysis, snapshot, words) = analyze(case)?;
-        let took = start.elapsed();
-        let scored = score(&analysis, &snapshot, &expected);
-        print_case(case, &scored, took.as_secs_f64());
-        if !wanted.is_empty() {
-            for line in &words {
-                println!("    {line}");
+    let is_wanted =
+        |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
+    let mut evaluation = Evaluation::default();
+    if first == "--scenarios" {
+        for recipe in scenarios::all().iter().filter(|one| is_wanted(one.id)) {
+            for seed in 0..second.parse::<u32>()? {
+                // The same runs as `anchorite eval --scenarios`.
+                let now = Timestamp::from_second(1_790_000_000 + i64::from(seed) * 86_417)?;
+                let params = Params {
+                    seed: u64::from(seed),
+                    now,
+                };
+                let folder = tempfile::tempdir()?;
+                (recipe.build)(&params).write_bundle(folder.path())?;
+                let name = format!("{}-{seed}", recipe.id);
+                let labels = LabelMap::default();
+                evaluation.add(score_case(
+                    name,
+                    folder.path(),
+                    &labels,
+                    !wanted.is_empty(),
+                )?);
             }
         }
-        report.add(&scored);
+    } else {
+        let labels = LabelMap::parse(&std::fs::read_to_string(second)?)?;
+        let mut cases: Vec<PathBuf> = std::fs::read_dir(first)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.join("expected.json").exists())
+            .collect();
+        cases.sort();
+        for case in cases {
+            let name = case.file_name().unwrap_or_default().to_string_lossy();
+            if is_wanted(&name) {
+                evaluation.add(score_case(
+                    name.into_owned(),
+                    &case,
+                    &labels,
+                    !wanted.is_empty(),
+                )?);
+            }
+        }
     }
-    print_report(&report);
+    evaluation.finish();
+    println!("{}", evaluation.text());
     Ok(())
+}
+
+fn score_case(
+    name: String,
+    path: &Path,
+    labels: &LabelMap,
+    tell_all: bool,
+) -> Result<Scored, Box<dyn Error>> {
+    let expected = std::fs::read_to_string(path.join("expected.json"))?;
+    let expected = Expected::parse(&expected, labels)?;
+    let start = Instant::now();
+    let (analysis, snapshot, words) = analyze(path)?;
+    let scored = Scored {
+        seconds: start.elapsed().as_secs_f64(),
+        score: score(&analysis, &snapshot, &expected),
+        case: name,
+        by: analysis.summary.by,
+        peak_bytes: None,
+    };
+    print_case(&scored);
+    for line in words.iter().filter(|_| tell_all) {
+        println!("    {line}");
+    }
+    Ok(scored)
 }
 
 fn analyze(path: &Path) -> Result<(Analysis, Snapshot, Vec<String>), Box<dyn Error>> {
@@ -109,8 +155,8 @@ fn summary_of(alerts: &[Alert]) -> IncidentSummary {
     }
 }
 
-fn print_case(path: &Path, scored: &CaseScore, seconds: f64) {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+fn print_case(case: &Scored) {
+    let scored = &case.score;
     let verdict = match (scored.joint_at_1, scored.joint_at_3, scored.abstained) {
         (true, ..) => "right",
         (_, true, _) => "right at 3",
@@ -122,8 +168,8 @@ fn print_case(path: &Path, scored: &CaseScore, seconds: f64) {
         |got| format!("{} {} ({:?})", got.cause, got.object, got.confidence),
     );
     println!(
-        "{verdict:10} {name}: wanted {} {}, got {got} [{seconds:.2} s]",
-        scored.label, scored.expected_object
+        "{verdict:10} {}: wanted {} {}, got {got} [{:.2} s]",
+        case.case, scored.label, scored.expected_object, case.seconds
     );
     for phantom in &scored.phantoms {
         println!("    phantom name {phantom}");
@@ -131,31 +177,4 @@ fn print_case(path: &Path, scored: &CaseScore, seconds: f64) {
     for broken in &scored.broken_citations {
         println!("    {broken}");
     }
-}
-
-fn print_report(report: &Report) {
-    println!();
-    for (label, tally) in &report.by_label {
-        println!("{label:40} {}", tally_line(tally));
-    }
-    println!("{:40} {}", "all", tally_line(&report.all));
-    for (word, share) in &report.by_confidence {
-        println!("confidence {word}: {} of {} right", share.of, share.total);
-    }
-    println!(
-        "phantom names {}, broken citations {}",
-        report.phantoms, report.broken_citations
-    );
-}
-
-fn tally_line(tally: &Tally) -> String {
-    format!(
-        "n {:3}  cause@1 {:.2}  object@1 {:.2}  joint@1 {:.2}  joint@3 {:.2}  abstained {:.2}",
-        tally.joint_at_1.total,
-        tally.cause_at_1.ratio(),
-        tally.object_at_1.ratio(),
-        tally.joint_at_1.ratio(),
-        tally.joint_at_3.ratio(),
-        tally.abstained.ratio(),
-    )
 }

@@ -7,6 +7,7 @@
 //! Invariant: an analysis is never shown its expectation; this module only
 //! sees both side by side, afterwards.
 
+mod evaluation;
 mod expected;
 mod names;
 mod ownership;
@@ -16,9 +17,10 @@ mod tests;
 
 use serde::Serialize;
 
+pub use self::evaluation::{Evaluation, Scored};
 pub use self::expected::{Expected, ExpectedError, ExpectedObject, LabelMap};
 pub use self::names::KnownNames;
-pub use self::report::{Report, Share, Tally};
+pub use self::report::{Report, Share, Tally, Wrong};
 
 use crate::analysis::{Analysis, Confidence, StatedCause};
 use crate::causes::{Cause, Family};
@@ -35,6 +37,10 @@ pub struct CaseScore {
     pub label: String,
     /// The expected object in words; empty when any will do.
     pub expected_object: String,
+    /// Family of the right cause; `Healthy` where nothing is wrong.
+    pub family: String,
+    /// Whether "no incident" is the right answer.
+    pub healthy: bool,
     /// The first cause that was stated.
     pub got: Option<StatedCause>,
     /// Whether the first cause is right.
@@ -45,6 +51,8 @@ pub struct CaseScore {
     pub joint_at_1: bool,
     /// Whether both are right together in any of the first three.
     pub joint_at_3: bool,
+    /// Place of the right answer among those stated, counted from 1.
+    pub right_at: Option<usize>,
     /// Whether no cause was stated.
     pub abstained: bool,
     /// Names that the snapshot does not contain.
@@ -59,6 +67,11 @@ pub fn score(analysis: &Analysis, snapshot: &Snapshot, expected: &Expected) -> C
     let cause_right = |stated: &StatedCause| expected.accepts_cause(&stated.cause);
     let object_right = |stated: &StatedCause| expected.accepts_object(&stated.object, snapshot);
     let joint = |stated: &StatedCause| cause_right(stated) && object_right(stated);
+    let right_at = analysis
+        .causes
+        .iter()
+        .position(|stated| !expected.healthy && joint(stated))
+        .map(|place| place + 1);
     let (cause_at_1, object_at_1, joint_at_1, joint_at_3) = if expected.healthy {
         let quiet = first.is_none_or(is_no_incident);
         (quiet, quiet, quiet, quiet)
@@ -66,8 +79,8 @@ pub fn score(analysis: &Analysis, snapshot: &Snapshot, expected: &Expected) -> C
         (
             first.is_some_and(cause_right),
             first.is_some_and(object_right),
-            first.is_some_and(joint),
-            analysis.causes.iter().take(3).any(joint),
+            right_at == Some(1),
+            right_at.is_some_and(|place| place <= 3),
         )
     };
     CaseScore {
@@ -77,11 +90,14 @@ pub fn score(analysis: &Analysis, snapshot: &Snapshot, expected: &Expected) -> C
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
+        family: expected.family(),
+        healthy: expected.healthy,
         got: first.cloned(),
         cause_at_1,
         object_at_1,
         joint_at_1,
         joint_at_3,
+        right_at,
         abstained: first.is_none(),
         phantoms: KnownNames::of(snapshot, analysis).phantoms(analysis),
         broken_citations: broken_citations(analysis),

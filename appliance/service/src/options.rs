@@ -37,8 +37,10 @@ pub enum Command {
     /// Analyse an incident bundle or a `kubectl cluster-info dump` directory.
     #[command(after_help = "Example:\n  anchorite analyze ./dump --format md > incident.md")]
     Analyze(AnalyzeOptions),
-    /// Analyse bundles that carry an `expected.json` and score the answers.
-    #[command(after_help = "Example:\n  anchorite eval ./cases --no-model --format json")]
+    /// Analyse bundles that carry an `expected.json`, or simulated scenarios, and score the answers.
+    #[command(
+        after_help = "Example:\n  anchorite eval ./cases --no-model --format json\n  anchorite eval --scenarios --seeds 20 --no-model\n  anchorite eval --scenarios --scenario wrong-probe-port --no-model"
+    )]
     Eval(EvalOptions),
     /// Capture an incident bundle from the live cluster.
     #[command(after_help = "Example:\n  anchorite capture --namespace shop --out incident.tar.zst")]
@@ -143,8 +145,17 @@ pub struct AnalyzeOptions {
 #[derive(Clone, Debug, Args)]
 pub struct EvalOptions {
     /// Bundles, or directories of bundles.
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "scenarios")]
     pub paths: Vec<PathBuf>,
+    /// Score the simulator's scenarios, each with several seeds.
+    #[arg(long)]
+    pub scenarios: bool,
+    /// Only this scenario; may be given several times. `demo --scenario list` prints them.
+    #[arg(long, value_name = "NAME", requires = "scenarios")]
+    pub scenario: Vec<String>,
+    /// Runs of each scenario; a seed decides names, sizes and details.
+    #[arg(long, value_name = "N", requires = "scenarios", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: u64,
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = TableFormat::Text)]
     pub format: TableFormat,

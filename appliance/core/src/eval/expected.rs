@@ -130,6 +130,12 @@ impl Expected {
         })
     }
 
+    /// The family of the first right cause; `Healthy` where nothing is wrong.
+    pub fn family(&self) -> String {
+        let family = self.causes.first().map(|cause| cause.family());
+        family.map_or_else(|| "Healthy".to_owned(), |family| format!("{family:?}"))
+    }
+
     /// Whether `id` is one of the right causes.
     pub fn accepts_cause(&self, id: &str) -> bool {
         self.causes.iter().any(|cause| cause.id() == id)

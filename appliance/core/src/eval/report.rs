@@ -58,29 +58,60 @@ impl Tally {
     }
 }
 
-/// Totals, per label and per confidence word.
+/// A case whose first answer is not right, and what was said instead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Wrong {
+    /// Name of the case.
+    pub case: String,
+    /// The right cause, by its label.
+    pub expected: String,
+    /// The right object in words; empty when any will do.
+    pub expected_object: String,
+    /// What was stated first, with its confidence; empty after an abstention.
+    pub said: String,
+    /// Place of the right answer among those stated, counted from 1.
+    pub right_at: Option<usize>,
+}
+
+/// Totals, per family, per label and per confidence word.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Over all cases.
     pub all: Tally,
-    /// Per expected label.
+    /// Per expected label: a benchmark's own, or the identifiers that count as right.
     pub by_label: BTreeMap<String, Tally>,
+    /// Per family of the catalogue; `Healthy` where nothing is wrong.
+    pub by_family: BTreeMap<String, Tally>,
     /// Share of right first answers per confidence word: the calibration.
     pub by_confidence: BTreeMap<String, Share>,
+    /// Healthy clusters of which an incident was stated.
+    pub false_alarms: Share,
     /// Phantom names in all cases; must be 0.
     pub phantoms: usize,
     /// Claims whose citations do not hold, in all cases.
     pub broken_citations: usize,
+    /// The cases whose first answer is not right.
+    pub wrong: Vec<Wrong>,
 }
 
 impl Report {
-    /// Counts one case.
-    pub fn add(&mut self, score: &CaseScore) {
+    /// Counts the case of that name.
+    pub fn add(&mut self, case: &str, score: &CaseScore) {
         self.all.add(score);
         self.by_label
             .entry(score.label.clone())
             .or_default()
             .add(score);
+        self.by_family
+            .entry(score.family.clone())
+            .or_default()
+            .add(score);
+        if score.healthy {
+            self.false_alarms.add(!score.joint_at_1);
+        }
+        if !score.joint_at_1 {
+            self.wrong.push(wrong(case, score));
+        }
         if let Some(confidence) = score.confidence() {
             let word = format!("{confidence:?}").to_lowercase();
             self.by_confidence
@@ -90,5 +121,19 @@ impl Report {
         }
         self.phantoms += score.phantoms.len();
         self.broken_citations += score.broken_citations.len();
+    }
+}
+
+fn wrong(case: &str, score: &CaseScore) -> Wrong {
+    let said = score.got.as_ref().map_or_else(String::new, |got| {
+        let confidence = format!("{:?}", got.confidence).to_lowercase();
+        format!("{} of {} ({confidence})", got.cause, got.object)
+    });
+    Wrong {
+        case: case.to_owned(),
+        expected: score.label.clone(),
+        expected_object: score.expected_object.clone(),
+        said,
+        right_at: score.right_at,
     }
 }

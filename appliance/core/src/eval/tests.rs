@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{Expected, LabelMap, Report, score};
+use super::{Evaluation, Expected, LabelMap, Report, Scored, score};
 use crate::analysis::{
     Analysis, Confidence, Enrichment, Evidence, FORMAT, IncidentSummary, NextCheck, StatedCause,
     Summary, Timing,
@@ -176,9 +176,61 @@ fn report_counts_shares_and_calibration() {
     let expected = Expected::parse(BENCHMARK, &labels()).expect("expectation");
     let mut report = Report::default();
     for cause in ["OomOwnLimit", "BadCommand"] {
-        report.add(&score(&analysis(cause, web()), &snapshot(), &expected));
+        let scored = score(&analysis(cause, web()), &snapshot(), &expected);
+        report.add(cause, &scored);
     }
     assert!((report.all.joint_at_1.ratio() - 0.5).abs() < f64::EPSILON);
     assert_eq!(report.by_confidence["high"].of, 1);
     assert_eq!(report.by_label["oom_killed"].object_at_1.of, 2);
+    assert_eq!(report.by_family["Runtime"].joint_at_1.of, 1);
+    assert_eq!(report.wrong.len(), 1);
+    assert_eq!(
+        report.wrong[0].said,
+        "BadCommand of Deployment shop/web (high)"
+    );
+    assert_eq!(report.wrong[0].right_at, None);
+}
+
+#[test]
+fn an_incident_stated_of_a_healthy_cluster_is_a_false_alarm() {
+    let expected = Expected::parse(r#"{"healthy": true}"#, &labels()).expect("expectation");
+    let mut report = Report::default();
+    for cause in ["OomOwnLimit", "AlreadyRecovered"] {
+        let scored = score(&analysis(cause, web()), &snapshot(), &expected);
+        report.add(cause, &scored);
+    }
+    assert_eq!(
+        (report.false_alarms.of, report.false_alarms.total),
+        (1, 2),
+        "{report:?}"
+    );
+    assert_eq!(report.by_family["Healthy"].joint_at_1.of, 1);
+}
+
+#[test]
+fn an_evaluation_prints_its_totals_costs_and_wrong_cases() {
+    let expected = Expected::parse(BENCHMARK, &labels()).expect("expectation");
+    let mut evaluation = Evaluation::default();
+    for (cause, seconds) in [("OomOwnLimit", 0.25), ("BadCommand", 0.5)] {
+        evaluation.add(Scored {
+            case: format!("case-{cause}"),
+            score: score(&analysis(cause, web()), &snapshot(), &expected),
+            by: "rules".to_owned(),
+            seconds,
+            peak_bytes: Some(64 << 20),
+        });
+    }
+    evaluation.finish();
+    let text = evaluation.text();
+    for part in [
+        "case-BadCommand: expected oom_killed of app storefront, said BadCommand of Deployment shop/web (high)",
+        "confidence high: 1/2 right",
+        "most 0.500 (case-BadCommand)",
+        "peak memory: most 64 MiB",
+        "phantom names 0",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    let all = text.lines().find(|line| line.starts_with("all "));
+    assert!(all.is_some_and(|line| line.contains("1/2")), "{text}");
 }

@@ -131,6 +131,36 @@ fn bundles_are_scored() {
     assert_eq!(report["cases"].as_array().map(Vec::len), Some(2));
 }
 
+#[test]
+fn scenarios_are_scored_without_files() {
+    let call = [
+        "eval",
+        "--no-model",
+        "--scenarios",
+        "--scenario",
+        "missing-secret",
+        "--scenario",
+        "healthy-red-herring",
+        "--seeds",
+        "2",
+    ];
+    let table = check(&call, 0);
+    let all = table.lines().find(|line| line.starts_with("all "));
+    assert!(all.is_some_and(|line| line.contains("4/4")), "{table}");
+    assert!(
+        table.contains("false alarms on healthy clusters 0/2"),
+        "{table}"
+    );
+    let json = check(&[&call[..], &["--format", "json"]].concat(), 0);
+    let report: Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(report["cases"][1]["case"], "missing-secret-1");
+    assert_eq!(
+        report["report"]["by_family"]["Healthy"]["joint_at_1"]["of"],
+        2
+    );
+    assert_eq!(report["report"]["wrong"], serde_json::json!([]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_captured_bundle_can_be_analysed() {
     let run = support::scenario("missing-secret");
@@ -183,6 +213,12 @@ fn wrong_calls_end_with_2_and_say_why() {
     check_wrong(&["analyze", &absent], "absent");
     check_wrong(&["eval", &absent], "absent");
     check_wrong(&["eval", &folder.path("")], "no case found");
+    check_wrong(&["eval"], "PATH");
+    check_wrong(&["eval", &absent, "--seeds", "2"], "--scenarios");
+    check_wrong(
+        &["eval", "--scenarios", "--scenario", "no-such"],
+        "no scenario",
+    );
     check_wrong(&["demo", "--scenario", "no-such"], "no scenario");
     check_wrong(&["serve", "--config", &absent], "absent");
     check_wrong(&["serve", "--config", &broken], "listne");
