@@ -1,6 +1,8 @@
 //! The running appliance: everything wired, listening, until it is told to stop.
 
 mod site;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -119,12 +121,14 @@ impl App {
                 Arc::clone(&status),
             ));
         }
+        let stop = CancellationToken::new();
         let backend = Backend::from(BackendParts {
             ledger: ledger.clone(),
             pipeline,
             hub,
             bundles,
             status: Arc::clone(&status),
+            stop: stop.clone(),
         });
 
         let receiver = intake.receiver();
@@ -134,7 +138,6 @@ impl App {
             .await
             .with_context(|| format!("listen on {}", config.listen))?;
         let address = listener.local_addr()?;
-        let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
@@ -178,7 +181,7 @@ impl App {
         // Alertmanager tries again with the successor.
         self.receiver.drain();
         self.stop.cancel();
-        // Streams to open consoles do not end by themselves.
+        // Streams to open consoles end with the token; slow requests have this long.
         if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
             self.server.abort();
             let _ = self.server.await;

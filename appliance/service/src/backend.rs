@@ -25,6 +25,7 @@ use jiff::Timestamp;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_util::io::ReaderStream;
+use tokio_util::sync::CancellationToken;
 
 pub use self::status::StatusBoard;
 
@@ -45,6 +46,9 @@ pub struct BackendParts {
     pub bundles: Arc<Bundles>,
     /// The appliance's own state.
     pub status: Arc<StatusBoard>,
+    /// Cancelled when the appliance stops: streams end then, so that an open
+    /// console does not hold it up.
+    pub stop: CancellationToken,
 }
 
 /// Answers the console. Cheap to clone; clones share the parts.
@@ -299,6 +303,7 @@ impl ConsoleBackend for Backend {
     fn events(&self, since: Option<u64>) -> BackendFuture<'_, BackendStream<ConsoleEvent>> {
         let backend = self.clone();
         Box::pin(async move {
+            let stopped = backend.stop.clone().cancelled_owned();
             // Subscribed first: what happens in between comes twice, never not at all.
             let live = backend.ledger.subscribe();
             let past = match since {
@@ -317,7 +322,8 @@ impl ConsoleBackend for Backend {
                     event.kind == EventKind::Reset || newest.is_none_or(|seq| event.seq > seq);
                 std::future::ready(news)
             });
-            let events: BackendStream<ConsoleEvent> = Box::pin(stream::iter(past).chain(live));
+            let events: BackendStream<ConsoleEvent> =
+                Box::pin(stream::iter(past).chain(live).take_until(stopped));
             Ok(events)
         })
     }
@@ -334,8 +340,13 @@ impl ConsoleBackend for Backend {
             let rest = BroadcastStream::new(watch.events)
                 .filter_map(|event| std::future::ready(event.ok()));
             let rest = until_end(Box::pin(rest));
+            let stopped = self.stop.clone().cancelled_owned();
             let events: BackendStream<AnalysisEvent> =
-                Box::pin(stream::once(std::future::ready(watch.beginning)).chain(rest));
+                Box::pin(
+                stream::once(std::future::ready(watch.beginning))
+                    .chain(rest)
+                    .take_until(stopped),
+            );
             Ok(events)
         })
     }

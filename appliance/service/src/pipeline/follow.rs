@@ -25,11 +25,12 @@ pub(super) async fn run(pipeline: Arc<Pipeline>, mut events: Receiver<StoreEvent
 }
 
 impl Pipeline {
-    /// Asks for what open incidents still lack.
+    /// Asks for what incidents still lack: a card in any case, so that one that
+    /// began and ended around a crash is not empty; words while it is open.
     fn catch_up(&self) {
         for event in self.parts.ledger.store().events_since(0) {
             let row = &event.row;
-            if row.is_open() && row.stage != Some(Stage::Worded) {
+            if row.stage.is_none() || row.is_open() && row.stage != Some(Stage::Worded) {
                 self.want_card(row, Reason::Changed);
             }
         }
