@@ -341,8 +341,7 @@ impl ConsoleBackend for Backend {
                 .filter_map(|event| std::future::ready(event.ok()));
             let rest = until_end(Box::pin(rest));
             let stopped = self.stop.clone().cancelled_owned();
-            let events: BackendStream<AnalysisEvent> =
-                Box::pin(
+            let events: BackendStream<AnalysisEvent> = Box::pin(
                 stream::once(std::future::ready(watch.beginning))
                     .chain(rest)
                     .take_until(stopped),
