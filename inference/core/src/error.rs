@@ -8,6 +8,8 @@
 pub enum ErrorKind {
     /// The request is wrong; sending it again cannot help.
     Invalid,
+    /// What the request names does not exist.
+    NotFound,
     /// Too much is waiting; later may work.
     Overloaded,
     /// No model can answer now.
@@ -60,6 +62,17 @@ pub enum EngineError {
         /// Requests in the queue.
         waiting: usize,
     },
+    /// There is no model of that name.
+    #[error(
+        "The model `{name}` does not exist; known models: {}",
+        known_names(known)
+    )]
+    UnknownModel {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
     /// The model is being loaded.
     #[error("the model is still loading; try again in a moment")]
     Loading,
@@ -83,9 +96,18 @@ impl EngineError {
             | Self::EmptyPrompt
             | Self::Constraint { .. }
             | Self::Template(_) => ErrorKind::Invalid,
+            Self::UnknownModel { .. } => ErrorKind::NotFound,
             Self::QueueFull { .. } => ErrorKind::Overloaded,
             Self::Loading | Self::NoModel | Self::Stopped => ErrorKind::Unavailable,
             Self::Failed(_) => ErrorKind::Internal,
         }
     }
+}
+
+fn known_names(known: &[String]) -> String {
+    if known.is_empty() {
+        return "none".to_owned();
+    }
+    let quoted: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
 }

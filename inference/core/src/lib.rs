@@ -8,7 +8,9 @@
 pub mod chat;
 pub mod engine;
 pub mod error;
+pub mod logprobs;
 pub mod mask;
+pub mod models;
 pub mod prompt;
 pub mod queue;
 pub mod request;
@@ -20,5 +22,6 @@ pub use self::engine::{
     Engine, Event, FinishReason, Generation, ModelInfo, Outcome, TokenLogprobs, Usage,
 };
 pub use self::error::{EngineError, ErrorKind};
+pub use self::models::{ModelEntry, ModelState, Models};
 pub use self::prompt::{Prompt, PromptPart, TokenId};
 pub use self::request::{Constraint, GenerateRequest, Priority, SamplingParams};

@@ -10,6 +10,8 @@ use crate::prompt::{Prompt, TokenId};
 pub const STOP_STRINGS_MAX: usize = 16;
 /// Longest stop string, bytes: the matcher holds back this much text.
 pub const STOP_STRING_BYTES_MAX: usize = 256;
+/// Most likely tokens told beside each token written; what OpenAI allows.
+pub const LOGPROBS_MAX: usize = 20;
 /// At or below this temperature the likeliest token is taken.
 pub const GREEDY_TEMPERATURE: f32 = 1e-6;
 
@@ -205,6 +207,24 @@ pub struct GenerateRequest {
     pub logprobs: Option<usize>,
     /// Who goes first when requests wait.
     pub priority: Priority,
+}
+
+impl GenerateRequest {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// [`EngineError::Parameter`] naming the first one out of range.
+    pub fn validate(&self, vocab_size: usize) -> Result<(), EngineError> {
+        self.sampling.validate(vocab_size)?;
+        match self.logprobs {
+            Some(top) if top > LOGPROBS_MAX => Err(parameter(
+                "top_logprobs",
+                format!("at most {LOGPROBS_MAX}"),
+                top,
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

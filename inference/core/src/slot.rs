@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::models::{ModelEntry, ModelState, Models};
 
 #[derive(Clone, Default)]
 enum State {
@@ -61,6 +62,31 @@ impl EngineSlot {
 
     fn set(&self, state: State) {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+impl Models for EngineSlot {
+    /// The loaded model; one that is still loading has no name yet.
+    fn list(&self) -> Vec<ModelEntry> {
+        let engine = self.engine().ok();
+        let entry = |engine: Arc<dyn Engine>| ModelEntry {
+            id: engine.model().name.clone(),
+            info: Some(engine.model().clone()),
+            state: ModelState::Ready,
+        };
+        engine.map(entry).into_iter().collect()
+    }
+
+    fn engine(&self, model: Option<&str>) -> Result<Arc<dyn Engine>, EngineError> {
+        let engine = Self::engine(self)?;
+        let loaded = &engine.model().name;
+        match model {
+            Some(name) if name != loaded => Err(EngineError::UnknownModel {
+                name: name.to_owned(),
+                known: vec![loaded.clone()],
+            }),
+            _ => Ok(engine),
+        }
     }
 }
 

@@ -129,7 +129,7 @@ impl LocalEngine {
 
     fn judge(&self, request: GenerateRequest) -> Result<(Job, stream::Stream), EngineError> {
         let context_length = self.text.info.context_length;
-        request.sampling.validate(self.text.info.vocab_size)?;
+        request.validate(self.text.info.vocab_size)?;
         let prompt = self.tokenize(&request.prompt);
         if prompt.is_empty() {
             return Err(EngineError::EmptyPrompt);
@@ -155,6 +155,7 @@ impl LocalEngine {
             sampling: request.sampling,
             max_tokens,
             matcher,
+            logprobs: request.logprobs,
             events,
             arrived: Instant::now(),
         };

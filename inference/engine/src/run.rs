@@ -6,6 +6,8 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Instant;
 
+use inference_core::engine::TokenLogprobs;
+use inference_core::logprobs::token_logprobs;
 use inference_core::sampler::Sampler;
 use inference_core::{EngineError, Event, FinishReason, Outcome, TokenId, Usage};
 use inference_nn::ModelError;
@@ -34,6 +36,8 @@ pub(crate) struct Run<'a> {
     stops: StopMatcher,
     /// Tokens written whose text was not sent yet.
     unsent: Vec<TokenId>,
+    /// Theirs, if the request asked for them.
+    unsent_logprobs: Vec<TokenLogprobs>,
     usage: Usage,
     last_step: Instant,
 }
@@ -57,6 +61,7 @@ impl<'a> Run<'a> {
             detokenizer: Detokenizer::default(),
             stops,
             unsent: Vec::new(),
+            unsent_logprobs: Vec::new(),
             usage,
             last_step: Instant::now(),
             job,
@@ -87,12 +92,22 @@ impl<'a> Run<'a> {
     fn choose(&mut self) -> Result<(Vec<TokenId>, bool), Ended> {
         let mut mask = None;
         if let Some(matcher) = &mut self.job.matcher {
-            let forced = matcher.forced();
+            let mut forced = matcher.forced();
             if !forced.is_empty() {
+                if let Some(top) = self.job.logprobs {
+                    // Each token's probability follows from reading the one before.
+                    forced.truncate(1);
+                    self.note_logprobs(forced[0], top);
+                }
                 return Ok((forced, true));
             }
             mask = Some(matcher.mask().map_err(Ended::Failed)?);
         }
+        // Sampling changes the logits; probabilities are those before.
+        let raw = self
+            .job
+            .logprobs
+            .map(|top| (top, self.worker.decoder.logits().to_vec()));
         let token = self
             .sampler
             .sample(self.worker.decoder.logits(), mask.as_ref());
@@ -101,7 +116,18 @@ impl<'a> Run<'a> {
                 "the model gave no usable token".to_owned(),
             ))
         };
-        Ok((vec![token.ok_or_else(none)?], false))
+        let token = token.ok_or_else(none)?;
+        if let Some((top, logits)) = raw {
+            self.unsent_logprobs
+                .push(token_logprobs(&logits, token, top));
+        }
+        Ok((vec![token], false))
+    }
+
+    fn note_logprobs(&mut self, token: TokenId, top: usize) {
+        let logits = self.worker.decoder.logits();
+        self.unsent_logprobs
+            .push(token_logprobs(logits, token, top));
     }
 
     /// Notes `token` and sends its text; says if the answer ends with it.
@@ -110,6 +136,8 @@ impl<'a> Run<'a> {
         self.usage.forced_tokens += usize::from(forced);
         self.sampler.accept(token);
         if self.worker.tokenizer.is_end(token) {
+            // The end has no text; neither its number nor its probability is told.
+            self.unsent_logprobs.truncate(self.unsent.len());
             return Ok(Some(FinishReason::Stop));
         }
         self.unsent.push(token);
@@ -139,6 +167,7 @@ impl<'a> Run<'a> {
                 self.stops.finish()
             };
             self.send(step.text + &rest);
+            self.send_tokens(String::new());
         }
         Ended::Done(Outcome {
             finish_reason: reason,
@@ -148,12 +177,20 @@ impl<'a> Run<'a> {
 
     fn send(&mut self, text: String) {
         if !text.is_empty() {
+            self.send_tokens(text);
+        }
+    }
+
+    /// Sends `text` and the tokens that were not sent yet.
+    fn send_tokens(&mut self, text: String) {
+        if !text.is_empty() || !self.unsent.is_empty() {
             let tokens = std::mem::take(&mut self.unsent);
+            let logprobs = std::mem::take(&mut self.unsent_logprobs);
             // A closed channel is noticed before the next step.
             let _ = self.job.events.send(Event::Text {
                 text,
                 tokens,
-                logprobs: Vec::new(),
+                logprobs,
             });
         }
     }

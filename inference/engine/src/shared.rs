@@ -19,6 +19,8 @@ pub(crate) struct Job {
     /// Tokens that may be written.
     pub(crate) max_tokens: usize,
     pub(crate) matcher: Option<TokenMatcher>,
+    /// Likely tokens to tell beside each token written.
+    pub(crate) logprobs: Option<usize>,
     pub(crate) events: Sender,
     pub(crate) arrived: Instant,
 }

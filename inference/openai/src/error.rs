@@ -118,6 +118,7 @@ impl ApiError {
             EngineError::QueueFull { .. } => Some("rate_limit_exceeded"),
             EngineError::Loading => Some("model_loading"),
             EngineError::NoModel => Some("model_not_loaded"),
+            EngineError::UnknownModel { .. } => Some("model_not_found"),
             EngineError::Parameter { .. }
             | EngineError::EmptyPrompt
             | EngineError::Template(_)
@@ -131,6 +132,7 @@ impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         let (status, kind) = match error.kind() {
             ErrorKind::Invalid => (StatusCode::BAD_REQUEST, "invalid_request_error"),
+            ErrorKind::NotFound => (StatusCode::NOT_FOUND, "invalid_request_error"),
             ErrorKind::Overloaded => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error"),
             ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "server_error"),
             ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
@@ -146,6 +148,7 @@ impl From<EngineError> for ApiError {
                 Some("messages")
             }
             EngineError::EmptyPrompt | EngineError::Template(_) => Some("messages"),
+            EngineError::UnknownModel { .. } => Some("model"),
             EngineError::Constraint { .. } => Some("response_format"),
             EngineError::QueueFull { .. }
             | EngineError::Loading

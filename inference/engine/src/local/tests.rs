@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use inference_core::engine::TokenLogprobs;
 use inference_core::{
     ChatOptions, Constraint, Event, FinishReason, Outcome, Priority, PromptPart, Role,
     SamplingParams,
@@ -112,6 +113,65 @@ fn an_answer_under_a_grammar_is_one_of_its_texts() {
             ["a", "b"].contains(&cause) && evidence.parse::<u8>().is_ok(),
             "{text}"
         );
+    }
+}
+
+/// The pieces of text of an answer, the tokens and what is told of each.
+fn pieces(
+    engine: &LocalEngine,
+    request: GenerateRequest,
+) -> (String, Vec<TokenId>, Vec<TokenLogprobs>) {
+    let mut stream = engine.submit(request).expect("is taken");
+    let mut found = (String::new(), Vec::new(), Vec::new());
+    while let Some(event) = block_on(stream.next()) {
+        if let Event::Text {
+            text,
+            tokens,
+            logprobs,
+        } = event
+        {
+            found.0.push_str(&text);
+            found.1.extend(tokens);
+            found.2.extend(logprobs);
+        }
+    }
+    found
+}
+
+#[test]
+fn each_token_written_comes_with_its_probability_forced_or_not() {
+    let engine = engine();
+    let constraint = Some(Constraint::Lark(
+        r#"start: "forced words " /[0-9]{9}/"#.to_owned(),
+    ));
+    for constraint in [None, constraint] {
+        let plain = request(
+            "why",
+            SamplingParams {
+                temperature: 0.7,
+                ..seeded(3, 30)
+            },
+        );
+        let plain = GenerateRequest {
+            constraint,
+            ..plain
+        };
+        let asked = GenerateRequest {
+            logprobs: Some(4),
+            ..plain.clone()
+        };
+        let (text, tokens, logprobs) = pieces(&engine, asked);
+        assert_eq!(
+            logprobs.iter().map(|told| told.token).collect::<Vec<_>>(),
+            tokens
+        );
+        for told in &logprobs {
+            assert!(told.logprob <= 0.0 && told.top.len() == 4, "{told:?}");
+            assert!(told.top.is_sorted_by(|a, b| a.1 >= b.1), "{told:?}");
+        }
+        let (same, _, none) = pieces(&engine, plain);
+        assert_eq!(same, text);
+        assert!(none.is_empty());
     }
 }
 
