@@ -34,6 +34,7 @@ impl ModelCompleter {
             sampling: SamplingParams::greedy(request.max_tokens),
             constraint: Some(Constraint::Lark(request.grammar)),
             logprobs: None,
+            control_text: false,
             priority: Priority::Incident,
         })
     }

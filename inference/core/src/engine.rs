@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use crate::chat::{ChatMessage, ChatOptions, ChatTraits};
 use crate::error::EngineError;
 use crate::prompt::{Prompt, TokenId};
-use crate::request::GenerateRequest;
+use crate::request::{Constraint, GenerateRequest};
 
 /// What is known of the loaded model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,6 +182,17 @@ pub trait Engine: Send + Sync {
 
     /// The bytes of `token`; empty for control tokens and numbers outside the vocabulary.
     fn token_bytes(&self, token: TokenId) -> &[u8];
+
+    /// The control token that is spelled `spelling`, if the vocabulary has one.
+    fn control_token(&self, spelling: &str) -> Option<TokenId>;
+
+    /// Compiles `constraint` without using it, to say which of several is wrong.
+    ///
+    /// Takes milliseconds: call it off the async threads.
+    ///
+    /// # Errors
+    /// [`EngineError::Constraint`] if it does not compile.
+    fn check_constraint(&self, constraint: &Constraint) -> Result<(), EngineError>;
 
     /// Tokens of `text` as plain text.
     fn count(&self, text: &str) -> usize;

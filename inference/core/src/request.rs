@@ -205,6 +205,9 @@ pub struct GenerateRequest {
     /// How many of the likeliest tokens to tell beside each token written; `Some(0)` tells the
     /// written one's probability alone.
     pub logprobs: Option<usize>,
+    /// Whether control tokens other than ends are written out as their spellings, for a reader of
+    /// the marks around calls of tools and thoughts; otherwise they have no text.
+    pub control_text: bool,
     /// Who goes first when requests wait.
     pub priority: Priority,
 }

@@ -12,8 +12,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use inference_core::{
-    ChatMessage, ChatOptions, Engine, EngineError, GenerateRequest, Generation, ModelInfo, Prompt,
-    TokenId,
+    ChatMessage, ChatOptions, Constraint, Engine, EngineError, GenerateRequest, Generation,
+    ModelInfo, Prompt, TokenId,
 };
 use inference_nn::{Decoder, DecoderOptions};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -156,6 +156,7 @@ impl LocalEngine {
             max_tokens,
             matcher,
             logprobs: request.logprobs,
+            control_text: request.control_text,
             events,
             arrived: Instant::now(),
         };
@@ -185,6 +186,14 @@ impl Engine for LocalEngine {
 
     fn token_bytes(&self, token: TokenId) -> &[u8] {
         self.text.tokenizer.bytes(token)
+    }
+
+    fn control_token(&self, spelling: &str) -> Option<TokenId> {
+        self.text.tokenizer.control_token(spelling)
+    }
+
+    fn check_constraint(&self, constraint: &Constraint) -> Result<(), EngineError> {
+        self.text.compiler.compile(constraint).map(drop)
     }
 
     fn count(&self, text: &str) -> usize {

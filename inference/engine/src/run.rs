@@ -141,7 +141,13 @@ impl<'a> Run<'a> {
             return Ok(Some(FinishReason::Stop));
         }
         self.unsent.push(token);
-        let text = self.detokenizer.push(self.worker.tokenizer.bytes(token));
+        let tokenizer = &self.worker.tokenizer;
+        let bytes = if self.job.control_text {
+            tokenizer.bytes_or_spelling(token)
+        } else {
+            tokenizer.bytes(token)
+        };
+        let text = self.detokenizer.push(bytes);
         let step = self.stops.push(&text);
         self.send(step.text);
         if step.stopped {

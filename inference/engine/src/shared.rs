@@ -21,6 +21,8 @@ pub(crate) struct Job {
     pub(crate) matcher: Option<TokenMatcher>,
     /// Likely tokens to tell beside each token written.
     pub(crate) logprobs: Option<usize>,
+    /// Whether control tokens are written out as their spellings.
+    pub(crate) control_text: bool,
     pub(crate) events: Sender,
     pub(crate) arrived: Instant,
 }

@@ -109,6 +109,7 @@ async fn submit(engine: Arc<dyn Engine>, request: ValidRequest) -> Result<Genera
             sampling,
             constraint,
             logprobs: None,
+            control_text: false,
             priority,
         })
     };

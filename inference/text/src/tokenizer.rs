@@ -159,6 +159,19 @@ impl Tokenizer {
         self.bytes.get(token as usize).map_or(&[], Vec::as_slice)
     }
 
+    /// As [`bytes`](Self::bytes), but for control tokens the bytes of their spelling.
+    pub fn bytes_or_spelling(&self, token: TokenId) -> &[u8] {
+        match self.kind(token) {
+            TokenKind::Control => self.spelling(token).unwrap_or_default().as_bytes(),
+            _ => self.bytes(token),
+        }
+    }
+
+    /// The control token that is spelled `spelling`, if there is one.
+    pub fn control_token(&self, spelling: &str) -> Option<TokenId> {
+        self.control.whole(spelling)
+    }
+
     /// How `token` is spelled in the model file.
     pub fn spelling(&self, token: TokenId) -> Option<&str> {
         self.spellings.get(token as usize).map(String::as_str)

@@ -464,3 +464,20 @@ fn slow_engine(queue_capacity: usize) -> LocalEngine {
     let metrics = Metrics::register(&mut Registry::default());
     LocalEngine::start(Box::new(Slow(decoder)), text, &options, metrics).expect("starts")
 }
+
+#[test]
+fn control_tokens_are_written_out_for_those_who_ask() {
+    let engine = engine();
+    let mark = engine.control_token("<|im_start|>").expect("is there");
+    let text = |control_text| {
+        let request = GenerateRequest {
+            constraint: Some(Constraint::Lark(format!(r#"start: "a" <[{mark}]> "b""#))),
+            control_text,
+            ..request("why", seeded(1, 20))
+        };
+        answer(&engine, request).0
+    };
+    assert_eq!(text(true), "a<|im_start|>b");
+    assert_eq!(text(false), "ab");
+    assert_eq!(engine.control_token("<|im_start"), None);
+}

@@ -29,6 +29,14 @@ impl Spellings {
         Self { by_first }
     }
 
+    /// The token whose spelling is exactly `text`.
+    pub(super) fn whole(&self, text: &str) -> Option<TokenId> {
+        let first = text.as_bytes().first()?;
+        let spellings = &self.by_first[usize::from(*first)];
+        let found = spellings.iter().find(|(spelling, _)| spelling == text);
+        found.map(|(_, token)| *token)
+    }
+
     /// Pieces of text, each with the token behind it; the last has none.
     pub(super) fn split<'a>(&self, text: &'a str) -> Vec<(&'a str, Option<TokenId>)> {
         let mut pieces = Vec::new();
