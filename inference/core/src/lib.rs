@@ -6,8 +6,10 @@
 //! the types of this crate.
 
 pub mod chat;
+pub mod drafting;
 pub mod engine;
 pub mod error;
+pub mod kv_blocks;
 pub mod logprobs;
 pub mod mask;
 pub mod models;
@@ -15,6 +17,7 @@ pub mod prompt;
 pub mod queue;
 pub mod request;
 pub mod sampler;
+pub mod scheduler;
 pub mod slot;
 
 pub use self::chat::{ChatMessage, ChatOptions, ChatTraits, Role, Tool, ToolCall, ToolFormat};

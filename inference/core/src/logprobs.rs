@@ -16,6 +16,10 @@ pub const LOGPROB_MIN: f32 = -9999.0;
 /// The log probability of `token` under `logits`, `[vocab_size]`, and the `top` likeliest tokens.
 ///
 /// Logits that are not finite count as impossible.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a log probability needs no more than 32 bits"
+)]
 pub fn token_logprobs(logits: &[f32], token: TokenId, top: usize) -> TokenLogprobs {
     let normalizer = log_sum_exp(logits);
     let logprob = |logit: f32| {
