@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use inference_constrain::{ConstraintCompiler, ConstraintVocabulary};
-use inference_core::{ChatTraits, EngineError, ModelInfo};
+use inference_core::{EngineError, ModelInfo};
 use inference_nn::gguf::Value;
 use inference_nn::{Decoder, Gguf, ModelError};
 use inference_text::{ChatTemplate, TextError, TokenKind, Tokenizer, Vocabulary};
@@ -56,7 +56,11 @@ pub(crate) fn load(
     let gguf = Gguf::open(path)?;
     let decoder = inference_nn::load(&gguf, options.decoder)?;
     let tokenizer = Arc::new(Tokenizer::try_new(&vocabulary(&gguf)?)?);
-    let template = ChatTemplate::compile(gguf.text("tokenizer.chat_template")?)?;
+    let architecture = gguf.text("general.architecture")?.unwrap_or_default();
+    let template = match gguf.text("tokenizer.chat_template")? {
+        Some(source) => ChatTemplate::compile(Some(source))?,
+        None => ChatTemplate::built_in(architecture, &tokenizer)?,
+    };
     let compiler = ConstraintCompiler::try_new(constraint_vocabulary(&tokenizer))?;
     let name = options
         .name
@@ -68,13 +72,10 @@ pub(crate) fn load(
         .unwrap_or("model");
     let info = ModelInfo {
         name: name.unwrap_or(stem).to_owned(),
-        architecture: gguf
-            .text("general.architecture")?
-            .unwrap_or_default()
-            .to_owned(),
+        architecture: architecture.to_owned(),
         context_length: decoder.context_length(),
         vocab_size: decoder.vocab_size(),
-        chat: ChatTraits::default(),
+        chat: template.traits(&tokenizer),
         parameters: gguf.tensors().map(|tensor| tensor.weights() as u64).sum(),
     };
     Ok((

@@ -1,63 +1,77 @@
 //! Lays a chat out as the model was trained to read it.
 //!
 //! Templates come out of model files, so they run with bounded steps and depth
-//! and reach nothing of the host. Messages come from anywhere: spellings of control tokens in
-//! them are broken up before the template sees them, so that they stay text however it treats them.
+//! and reach nothing of the host. Messages, tools and arguments come from anywhere: spellings of
+//! control tokens in them are broken up before the template sees them, so that they stay text however
+//! it treats them. What a template cannot show (a system message, tools, two questions in a row) is
+//! found by trying it once, and put another way.
 
+mod builtin;
+mod capabilities;
+mod environment;
+mod guard;
 mod json;
+mod layout;
+#[cfg(test)]
+mod parity;
+mod python;
 #[cfg(test)]
 mod tests;
+mod traits;
+mod turns;
+#[cfg(test)]
+mod wild;
 
-use std::fmt;
-
-use inference_core::{ChatMessage, ChatOptions, Prompt};
+use inference_core::{ChatMessage, ChatOptions, ChatTraits, Prompt};
 use jiff::Zoned;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Value;
-use minijinja::{Environment, Error, ErrorKind, context};
-use serde::Deserialize;
 
+use self::capabilities::Capabilities;
+use self::environment::Script;
+use self::guard::Guard;
+use self::turns::Turns;
 use crate::error::TextError;
 use crate::tokenizer::Tokenizer;
 
-/// Steps a rendering may take; a long chat takes some thousands.
-const FUEL: u64 = 2_000_000;
-/// Depth of macros and includes.
-const RECURSION_MAX: usize = 64;
-const NAME: &str = "chat";
-
-/// Used where a model file has no template.
-const CHATML: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}\
-    {% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
-
 /// Lays a chat out as a model was trained to read it.
+#[derive(Debug)]
 pub struct ChatTemplate {
-    environment: Environment<'static>,
+    script: Script,
+    source: String,
+    capabilities: Capabilities,
 }
 
 impl ChatTemplate {
-    /// Compiles `source`, or `ChatML` if there is none.
+    /// Compiles `source`, or `ChatML` if there is none, and tries what it can show.
     ///
     /// # Errors
     /// [`TextError::Template`] with the line that is wrong.
     pub fn compile(source: Option<&str>) -> Result<Self, TextError> {
-        let mut environment = Environment::new();
-        environment.set_syntax(syntax()?);
-        environment.set_fuel(Some(FUEL));
-        environment.set_recursion_limit(RECURSION_MAX);
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_filter("tojson", json::to_json);
-        environment.add_function("raise_exception", raise_exception);
-        environment.add_function("strftime_now", strftime_now);
-        let source = source.unwrap_or(CHATML);
-        environment
-            .add_template_owned(NAME, strip_generation(source))
-            .map_err(|error| TextError::Template(describe(&error)))?;
-        Ok(Self { environment })
+        let source = source.unwrap_or(builtin::CHATML);
+        let mut script = Script::compile(source, Zoned::now)?;
+        let capabilities = Capabilities::probe(&script);
+        script.allow_long_chats();
+        Ok(Self {
+            script,
+            source: source.to_owned(),
+            capabilities,
+        })
     }
 
-    /// The prompt for `messages`, ending where the assistant's turn begins.
+    /// The template of the family that `tokenizer` and `architecture` belong to, for model files that carry none.
+    ///
+    /// # Errors
+    /// None in practice; the type is that of [`compile`](Self::compile).
+    pub fn built_in(architecture: &str, tokenizer: &Tokenizer) -> Result<Self, TextError> {
+        Self::compile(Some(builtin::source(architecture, tokenizer)))
+    }
+
+    /// What the model's chat looks like: whether tools are shown, how calls and thoughts are marked.
+    pub fn traits(&self, tokenizer: &Tokenizer) -> ChatTraits {
+        traits::read(self, tokenizer)
+    }
+
+    /// The prompt for `messages`, ending where the assistant's turn begins, or,
+    /// with `continue_final_message`, where the last message ends.
     ///
     /// # Errors
     /// The template's own words if it refuses the messages, or the engine's if it breaks.
@@ -67,91 +81,21 @@ impl ChatTemplate {
         options: &ChatOptions,
         tokenizer: &Tokenizer,
     ) -> Result<Prompt, String> {
-        let breaker = breaker(messages);
-        let text = self
-            .render(messages, options, tokenizer, breaker)
-            .map_err(|error| describe(&error))?;
-        Ok(Prompt {
-            parts: tokenizer.split_control(&text, breaker),
-        })
-    }
-
-    fn render(
-        &self,
-        messages: &[ChatMessage],
-        options: &ChatOptions,
-        tokenizer: &Tokenizer,
-        breaker: char,
-    ) -> Result<String, Error> {
-        let message = |message: &ChatMessage| {
-            let content = tokenizer.break_control(&message.content, breaker);
-            context! { role => message.role.as_str(), content => content }
-        };
-        let arguments = serde_json::Value::Object(options.template_arguments.clone());
-        let arguments = Value::deserialize(arguments)
-            .map_err(|error| Error::new(ErrorKind::CannotDeserialize, error.to_string()))?;
-        let messages: Vec<Value> = messages.iter().map(message).collect();
-        self.environment.get_template(NAME)?.render(context! {
-            messages => messages,
-            add_generation_prompt => true,
-            bos_token => tokenizer.bos_spelling(),
-            eos_token => tokenizer.eos_spelling(),
-            tools => Value::from(()),
-            documents => Value::from(()),
-            ..arguments
-        })
-    }
-}
-
-impl fmt::Debug for ChatTemplate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChatTemplate").finish_non_exhaustive()
-    }
-}
-
-fn syntax() -> Result<SyntaxConfig, TextError> {
-    let mut builder = SyntaxConfig::builder();
-    builder.trim_blocks(true).lstrip_blocks(true);
-    builder
-        .build()
-        .map_err(|error| TextError::Template(describe(&error)))
-}
-
-/// Takes out the tags that mark text for training, which transformers knows and the engine does not.
-fn strip_generation(source: &str) -> String {
-    let mut source = source.to_owned();
-    for tag in ["generation", "endgeneration"] {
-        for (open, close) in [("{%", "%}"), ("{%-", "%}"), ("{%", "-%}"), ("{%-", "-%}")] {
-            source = source.replace(&format!("{open} {tag} {close}"), "");
+        let guard = Guard::new(tokenizer, messages, options);
+        let format = traits::tool_format(&self.source, tokenizer);
+        let mut turns = Turns::new(messages, &guard);
+        turns.fit(&options.tools, &self.capabilities, format, &guard)?;
+        let seam = options
+            .continue_final_message
+            .then(|| turns.mark_end(&guard))
+            .transpose()?;
+        let context = layout::context(&turns, options, &self.capabilities, tokenizer, &guard)?;
+        let mut text = self.script.render(&context)?;
+        if let Some(seam) = seam {
+            layout::cut(&mut text, seam)?;
         }
+        Ok(Prompt {
+            parts: tokenizer.split_control(&text, guard.breaker()),
+        })
     }
-    source
-}
-
-/// A character of the private use area that no message holds.
-fn breaker(messages: &[ChatMessage]) -> char {
-    let free = |character: &char| {
-        !messages
-            .iter()
-            .any(|message| message.content.contains(*character))
-    };
-    ('\u{E000}'..='\u{F8FF}').find(free).unwrap_or('\u{10FFFD}')
-}
-
-fn raise_exception(message: String) -> Result<String, Error> {
-    Err(Error::new(ErrorKind::InvalidOperation, message))
-}
-
-fn strftime_now(format: &str) -> Result<String, Error> {
-    let wrong = |error: jiff::Error| Error::new(ErrorKind::InvalidOperation, error.to_string());
-    jiff::fmt::strtime::format(format, &Zoned::now()).map_err(wrong)
-}
-
-fn describe(error: &Error) -> String {
-    let what = error
-        .detail()
-        .map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
-    error.line().map_or(what.clone(), |line| {
-        format!("{what} (line {line} of the template)")
-    })
 }

@@ -185,6 +185,13 @@ impl Tokenizer {
             .unwrap_or(TokenKind::Unused)
     }
 
+    /// The control token or added word spelled `spelling`.
+    pub fn special(&self, spelling: &str) -> Option<TokenId> {
+        self.control
+            .token(spelling)
+            .or_else(|| self.user_defined.token(spelling))
+    }
+
     /// Tokens that end a turn, the declared one first; may be empty.
     pub fn ends(&self) -> &[TokenId] {
         &self.ends

@@ -7,6 +7,9 @@ use minijinja::value::{Kwargs, Value};
 use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
+use super::guard::is_noncharacter;
+use super::python;
+
 /// Deepest indentation step a template may ask for.
 const INDENT_MAX: usize = 16;
 
@@ -31,6 +34,18 @@ pub(super) fn to_json(value: &Value, options: Kwargs) -> Result<Value, Error> {
     let mut text = String::new();
     printer.print(&json, 0, &mut text);
     Ok(Value::from_safe_string(text))
+}
+
+/// `json` on one line.
+pub(super) fn to_text(json: &Json) -> String {
+    let printer = Printer {
+        indent: None,
+        ensure_ascii: false,
+        sort_keys: false,
+    };
+    let mut text = String::new();
+    printer.print(json, 0, &mut text);
+    text
 }
 
 struct Printer {
@@ -108,7 +123,8 @@ impl Printer {
         }
         let mut units = [0; 2];
         for character in quoted.chars() {
-            if character.is_ascii() {
+            // Marks of the guard must stay as they are, to be taken out again.
+            if character.is_ascii() || is_noncharacter(character) {
                 out.push(character);
             } else {
                 out.extend(
@@ -124,16 +140,8 @@ impl Printer {
 
 /// A number as Python prints it: `1.0`, `1e+16`, `1e-05`.
 fn python_number(number: &serde_json::Number) -> String {
-    let Some(real) = number.as_f64().filter(|_| number.is_f64()) else {
-        return number.to_string();
-    };
-    if real == 0.0 || (1e-4..1e16).contains(&real.abs()) {
-        return format!("{real:?}");
+    match number.as_f64() {
+        Some(real) if number.is_f64() => python::real(real),
+        _ => number.to_string(),
     }
-    let scientific = format!("{real:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let (sign, digits) = exponent
-        .strip_prefix('-')
-        .map_or(('+', exponent), |digits| ('-', digits));
-    format!("{mantissa}e{sign}{digits:0>2}")
 }

@@ -1,5 +1,8 @@
 //! Finds whole spellings of tokens in text: leftmost, then longest.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use inference_core::TokenId;
 
 use crate::vocabulary::{TokenKind, Vocabulary};
@@ -9,7 +12,14 @@ use crate::vocabulary::{TokenKind, Vocabulary};
 pub(super) struct Spellings {
     /// By first byte, longest first.
     by_first: Vec<Vec<(String, TokenId)>>,
+    /// Every ending of a spelling, whole spellings left out.
+    endings: BTreeSet<String>,
+    /// Bytes of the longest spelling.
+    longest: usize,
 }
+
+/// Fewest bytes of a piece of a spelling that is broken at the edge of a text; fewer are in any text.
+const EDGE_BYTES_MIN: usize = 2;
 
 impl Spellings {
     /// The spellings of the tokens of `kind`.
@@ -26,7 +36,28 @@ impl Spellings {
         for spellings in &mut by_first {
             spellings.sort_by_key(|(spelling, _)| std::cmp::Reverse(spelling.len()));
         }
-        Self { by_first }
+        let spellings = || by_first.iter().flatten().map(|(spelling, _)| spelling);
+        let endings = spellings()
+            .flat_map(|spelling| {
+                let starts = spelling.char_indices().skip(1);
+                starts.map(|(start, _)| spelling[start..].to_owned())
+            })
+            .filter(|ending| ending.len() >= EDGE_BYTES_MIN)
+            .collect();
+        Self {
+            longest: spellings().map(String::len).max().unwrap_or_default(),
+            endings,
+            by_first,
+        }
+    }
+
+    /// The token spelled `spelling`.
+    pub(super) fn token(&self, spelling: &str) -> Option<TokenId> {
+        let spellings = &self.by_first[usize::from(*spelling.as_bytes().first()?)];
+        spellings
+            .iter()
+            .find(|(known, _)| known == spelling)
+            .map(|(_, token)| *token)
     }
 
     /// The token whose spelling is exactly `text`.
@@ -55,16 +86,40 @@ impl Spellings {
         pieces
     }
 
-    /// Puts `breaker` behind the first character of every spelling, wherever one begins.
+    /// Puts `breaker` behind the first character of every spelling, wherever one begins, and of
+    /// pieces of spellings at the edges, which might become whole beside other text.
     pub(super) fn break_up(&self, text: &str, breaker: char) -> String {
         let mut broken = String::with_capacity(text.len());
+        let edge = self.ends_a_spelling(text);
         for (at, character) in text.char_indices() {
             broken.push(character);
-            if self.at(text, at).is_some() {
+            if (at == 0 && edge) || self.at(text, at).is_some() || self.begins_at_end(&text[at..]) {
                 broken.push(breaker);
             }
         }
         broken
+    }
+
+    /// Whether `text` begins with the end of a spelling, or lies within one.
+    fn ends_a_spelling(&self, text: &str) -> bool {
+        let within = self
+            .endings
+            .range::<str, _>((Bound::Included(text), Bound::Unbounded))
+            .next();
+        let longest = text.floor_char_boundary(self.longest);
+        text.len() >= EDGE_BYTES_MIN
+            && (within.is_some_and(|ending| ending.starts_with(text))
+                || (EDGE_BYTES_MIN..=longest)
+                    .filter_map(|length| text.get(..length))
+                    .any(|start| self.endings.contains(start)))
+    }
+
+    /// Whether `rest`, the end of a text, begins a spelling.
+    fn begins_at_end(&self, rest: &str) -> bool {
+        (EDGE_BYTES_MIN..self.longest).contains(&rest.len())
+            && self.by_first[usize::from(rest.as_bytes()[0])]
+                .iter()
+                .any(|(spelling, _)| spelling.starts_with(rest))
     }
 
     /// The longest spelling that begins at byte `at`.
