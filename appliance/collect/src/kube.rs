@@ -11,6 +11,7 @@ mod access;
 mod cache;
 mod call;
 mod capture;
+mod custom;
 mod events;
 mod gap;
 mod limits;

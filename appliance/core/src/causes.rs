@@ -11,12 +11,15 @@
 
 mod autoscaling;
 mod catalogue;
+pub(crate) mod component;
 mod control_plane;
 mod finding;
+pub(crate) mod fired;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod image;
 pub(crate) mod labels;
+pub(crate) mod machine;
 mod network;
 mod node;
 pub(crate) mod quantity;

@@ -10,6 +10,7 @@
 //!
 //! Invariant: what came in through those is redacted.
 
+pub mod custom;
 mod kinds;
 pub mod openmetrics;
 
@@ -33,6 +34,7 @@ use k8s_openapi::api::rbac::v1::RoleBinding;
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+pub use self::custom::{Custom, Customs};
 pub use self::kinds::{KINDS, Kind, UnknownKind};
 
 /// Objects of one kind, found by namespace and name in constant time.
@@ -167,6 +169,8 @@ pub struct Objects {
     pub leases: Collection<Lease>,
     pub nodes: Collection<Node>,
     pub namespaces: Collection<Namespace>,
+    /// Kinds without a type of their own, by name: `HTTPRoute`, `APIService`.
+    pub customs: Customs,
 }
 
 /// The log of one container instance.

@@ -5,8 +5,24 @@
 //! write them. Names, sizes and times come from a seed, so that each recipe
 //! gives endless variants; the same parameters give the same run.
 //!
-//! One file per family of faults; `RECIPES` is the registry. What follows
+//! One file per family of faults; `RECIPES` and [`infrastructure`] are the
+//! registries. What follows
 //! from a fault is written by `controllers` and `metrics`, never by a recipe.
+
+/// Makes a registry out of `family::function "id" "title" "story"`.
+macro_rules! recipes {
+    ($name:ident: $($family:ident :: $function:ident $id:literal $title:literal $story:literal)*) => {
+        /// Recipes of this registry.
+        pub(super) const $name: &[$crate::scenarios::Recipe] = &[$(
+            $crate::scenarios::Recipe {
+                id: $id,
+                title: $title,
+                story: $story,
+                build: |params| $family::$function(params, $id),
+            },
+        )*];
+    };
+}
 
 mod alert;
 mod base;
@@ -14,6 +30,7 @@ mod breakage;
 mod calm;
 mod controllers;
 mod image;
+mod infrastructure;
 mod log_lines;
 mod metrics;
 mod names;
@@ -29,6 +46,7 @@ mod traffic;
 mod workload;
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -89,14 +107,18 @@ impl ScenarioRun {
     }
 }
 
+/// Every registry, one after the other.
+static ALL: LazyLock<Vec<Recipe>> =
+    LazyLock::new(|| [RECIPES, infrastructure::RECIPES].concat());
+
 /// All recipes: the twelve told in demos first, then family by family.
 pub fn all() -> &'static [Recipe] {
-    RECIPES
+    &ALL
 }
 
 /// The recipe of that identifier.
 pub fn find(id: &str) -> Option<&'static Recipe> {
-    RECIPES.iter().find(|recipe| recipe.id == id)
+    all().iter().find(|recipe| recipe.id == id)
 }
 
 /// What a recipe expects the analysis to find.
@@ -150,16 +172,8 @@ impl Site {
     }
 }
 
-macro_rules! recipes {
-    ($($family:ident :: $function:ident $id:literal $title:literal $story:literal)*) => {
-        /// The registry.
-        const RECIPES: &[Recipe] = &[$(
-            Recipe { id: $id, title: $title, story: $story, build: |params| $family::$function(params, $id) },
-        )*];
-    };
-}
-
 recipes! {
+    RECIPES:
     image::bad_image "bad-image-after-rollout" "A rollout names an image that does not exist"
         "A release was rolled out with a tag that was never pushed. The new pod cannot pull its image; the old pods still serve."
     runtime::wrong_probe_port "wrong-probe-port" "The readiness probe asks the wrong port"

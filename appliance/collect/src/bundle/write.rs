@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use appliance_core::redaction::{redact_object, redact_text};
-use appliance_core::snapshot::{KINDS, Snapshot, openmetrics};
+use appliance_core::snapshot::{KINDS, Kind, Snapshot, openmetrics};
 use serde_json::Value;
 
 use super::BundleError;
@@ -77,14 +77,14 @@ fn each_file(
         sink("alert.json", &redacted_json(body))?;
     }
     for kind in KINDS.iter().filter(|kind| !kind.namespaced) {
-        if let Some(list) = snapshot.objects.list(kind, "") {
+        if let Some(list) = worth_writing(snapshot, kind, "") {
             sink(&format!("{}.json", kind.file), &to_json(&list))?;
         }
     }
     for namespace in namespaces(snapshot) {
         let namespace = checked(namespace)?;
         for kind in KINDS.iter().filter(|kind| kind.namespaced) {
-            if let Some(list) = snapshot.objects.list(kind, namespace) {
+            if let Some(list) = worth_writing(snapshot, kind, namespace) {
                 sink(&format!("{namespace}/{}.json", kind.file), &to_json(&list))?;
             }
         }
@@ -99,6 +99,14 @@ fn each_file(
         )?;
     }
     Ok(())
+}
+
+/// The list of a kind; custom kinds only where there are objects, since most
+/// clusters lack most of them.
+fn worth_writing(snapshot: &Snapshot, kind: &Kind, namespace: &str) -> Option<Value> {
+    let list = snapshot.objects.list(kind, namespace)?;
+    let is_empty = list["items"].as_array().is_none_or(Vec::is_empty);
+    (!kind.custom || !is_empty).then_some(list)
 }
 
 fn meta_of(snapshot: &Snapshot) -> Meta {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use appliance_core::ports::CaptureRequest;
-use appliance_core::snapshot::{Collection, Gap, Objects, Snapshot};
+use appliance_core::snapshot::{Collection, Custom, Gap, Objects, Snapshot};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use k8s_openapi::Resource;
@@ -18,6 +18,7 @@ use crate::text::quote;
 
 use super::cache::Cache;
 use super::call::{ApiError, Caller};
+use super::custom::{self, Served};
 use super::events::to_core;
 use super::gap::gap;
 use super::limits::{Budget, KubeLimits};
@@ -29,6 +30,9 @@ const NAMESPACES_MAX: usize = 8;
 
 /// Nodes whose pods are listed for a node alert.
 const NODES_MAX: usize = 4;
+
+/// Namespaces of add-ons beside them.
+const INFRASTRUCTURE_MAX: usize = 10;
 
 /// What one job adds to the snapshot.
 type Fill = Box<dyn FnOnce(&mut Snapshot) + Send>;
@@ -48,6 +52,9 @@ impl<'a> Capture<'a> {
         let (namespaces, refused) = namespaces(request);
         snapshot.gaps.extend(refused);
         self.fill(self.jobs(request, &namespaces), snapshot).await;
+        self.fill(self.infrastructure(&namespaces, &snapshot.objects), snapshot)
+            .await;
+        self.add_ons(snapshot).await;
         let logs = targets(&snapshot.objects, &request.subjects, self.limits);
         let jobs = logs
             .into_iter()
@@ -166,6 +173,47 @@ impl<'a> Capture<'a> {
         jobs.push(self.job(scope("kube-node-lease"), |objects| &mut objects.leases));
     }
 
+    /// Pods and events of the namespaces that carry the cluster: network,
+    /// load balancer, ingress, storage, monitoring.
+    fn infrastructure(self, namespaces: &[String], objects: &Objects) -> Vec<BoxFuture<'a, Fill>> {
+        let known = objects.namespaces.iter();
+        let names = known.filter_map(|namespace| namespace.metadata.name.as_deref());
+        names
+            .filter(|name| is_infrastructure(name) && is_object_name(name))
+            .filter(|name| !namespaces.iter().any(|known| known == name))
+            .take(INFRASTRUCTURE_MAX)
+            .flat_map(|name| {
+                let scope = || Scope::Namespace(name.to_owned());
+                [
+                    self.job(scope(), |objects| &mut objects.pods),
+                    self.events(scope()),
+                ]
+            })
+            .collect()
+    }
+
+    /// Objects of kinds that the cluster may lack.
+    async fn add_ons(self, snapshot: &mut Snapshot) {
+        let kinds = match custom::served(self.caller, self.budget).await {
+            Ok(kinds) => kinds,
+            Err(error) => {
+                let gap = gap("kinds of add-ons".to_owned(), "get /apis", &error);
+                return snapshot.gaps.push(gap);
+            }
+        };
+        let jobs = kinds
+            .into_iter()
+            .map(|served| -> BoxFuture<'a, Fill> {
+                Box::pin(async move {
+                    let listed = served.list(self.caller, self.budget, self.limits).await;
+                    Box::new(move |snapshot: &mut Snapshot| add_on(&served, listed, snapshot))
+                        as Fill
+                })
+            })
+            .collect();
+        self.fill(jobs, snapshot).await;
+    }
+
     fn job<K: Kind>(
         self,
         scope: Scope,
@@ -219,6 +267,32 @@ impl<'a> Capture<'a> {
             filled(listed, scope, |objects| &mut objects.events)
         })
     }
+}
+
+fn add_on(served: &Served, listed: Listed<Custom>, snapshot: &mut Snapshot) {
+    let collection = snapshot.objects.customs.of_mut(served.kind.name);
+    for item in listed.items {
+        collection.insert(item);
+    }
+    if listed.complete {
+        collection.mark_captured_everywhere();
+    }
+    if let Some(error) = listed.problem {
+        let right = format!("list {}", served.right());
+        let gap = gap(served.kind.plural.to_owned(), &right, &error);
+        snapshot.gaps.push(gap);
+    }
+}
+
+/// Whether a namespace of that name usually carries the cluster rather than an
+/// application: the names under which add-ons are installed.
+fn is_infrastructure(namespace: &str) -> bool {
+    const WORDS: [&str; 21] = [
+        "calico", "cilium", "flannel", "weave", "tigera", "metallb", "kube-vip", "ingress",
+        "traefik", "haproxy", "contour", "istio", "kong", "cert-manager", "longhorn", "rook",
+        "ceph", "csi", "nfs", "monitoring", "prometheus",
+    ];
+    WORDS.iter().any(|word| namespace.contains(word))
 }
 
 fn missing(gap: Gap) -> Fill {

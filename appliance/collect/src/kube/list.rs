@@ -113,12 +113,22 @@ pub(crate) async fn list<K: Kind>(
     limits: &KubeLimits,
     scope: &Scope,
 ) -> Listed<K> {
-    let mut listed = pages(caller, budget, limits, scope).await;
+    list_at(caller, budget, limits, &scope_path::<K>(scope)).await
+}
+
+/// Lists all objects of the collection at `path`, which may end in parameters.
+pub(crate) async fn list_at<K: Kind>(
+    caller: &Caller,
+    budget: &Budget,
+    limits: &KubeLimits,
+    path: &str,
+) -> Listed<K> {
+    let mut listed = pages(caller, budget, limits, path).await;
     let expired =
         listed.problem.as_ref().and_then(ApiError::status) == Some(http::StatusCode::GONE);
     if expired {
         // The continue token outlived the server's memory: once more from the start.
-        listed = pages(caller, budget, limits, scope).await;
+        listed = pages(caller, budget, limits, path).await;
     }
     listed
 }
@@ -127,7 +137,7 @@ async fn pages<K: Kind>(
     caller: &Caller,
     budget: &Budget,
     limits: &KubeLimits,
-    scope: &Scope,
+    base: &str,
 ) -> Listed<K> {
     let mut listed = Listed {
         items: Vec::new(),
@@ -137,7 +147,7 @@ async fn pages<K: Kind>(
     };
     let mut token = String::new();
     for _ in 0..limits.pages_max {
-        let path = page_path::<K>(scope, limits.page_size, &token);
+        let path = page_path(base, limits.page_size, &token);
         let page = match caller.get(budget, &path, Accept::Json).await {
             Ok(body) => read_page::<K>(body).await,
             Err(error) => Err(error),
@@ -165,15 +175,17 @@ async fn pages<K: Kind>(
     listed
 }
 
-fn page_path<K: Resource>(scope: &Scope, page_size: usize, token: &str) -> String {
-    let mut path = match scope {
+fn scope_path<K: Resource>(scope: &Scope) -> String {
+    match scope {
         Scope::Namespace(namespace) => path::<K>(Some(namespace)),
-        Scope::Cluster | Scope::Node(_) => path::<K>(None),
-    };
-    path.push_str(&format!("?limit={page_size}"));
-    if let Scope::Node(node) = scope {
-        path.push_str(&format!("&fieldSelector=spec.nodeName%3D{node}"));
+        Scope::Cluster => path::<K>(None),
+        Scope::Node(node) => format!("{}?fieldSelector=spec.nodeName%3D{node}", path::<K>(None)),
     }
+}
+
+fn page_path(base: &str, page_size: usize, token: &str) -> String {
+    let joint = if base.contains('?') { '&' } else { '?' };
+    let mut path = format!("{base}{joint}limit={page_size}");
     if !token.is_empty() {
         path.push_str("&continue=");
         path.push_str(&encode(token));

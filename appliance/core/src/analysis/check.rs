@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Analysis;
 use crate::evidence::EvidenceId;
-use crate::snapshot::KINDS;
+use crate::snapshot::{KINDS, Kind};
 
 /// Hyphenated English an engineer writes about clusters; not names.
 const COMPOUND_WORDS: &[&str] = &[
@@ -177,7 +177,9 @@ impl Vocabulary {
         let Some(kinds) = self.objects.get(&trim(name).to_lowercase()) else {
             return false;
         };
-        KINDS.iter().any(|known| known.name == kind) && !kinds.contains(kind)
+        // Custom kinds are called by everyday words: Volume, Certificate, Backup.
+        let is_kind = |known: &Kind| known.name == kind && !known.custom;
+        KINDS.iter().any(is_kind) && !kinds.contains(kind)
     }
 
     fn knows(&self, word: &str) -> bool {

@@ -19,7 +19,7 @@ use super::{Analyzer, Case, Findings};
 use crate::alert::{Alert, AlertStatus, Labels};
 use crate::facts::Facts;
 use crate::object::ObjectRef;
-use crate::snapshot::{Collection, ContainerLog, Sample, Series, Snapshot};
+use crate::snapshot::{Collection, ContainerLog, Kind, Sample, Series, Snapshot};
 
 /// The namespace snippets fall into when they name none.
 pub(crate) const NAMESPACE: &str = "shop";
@@ -90,10 +90,7 @@ impl Fixture {
     /// the kind counts as captured there.
     pub(crate) fn with(mut self, mut value: Value) -> Self {
         let kind = value["kind"].as_str().unwrap().to_owned();
-        let clustered = matches!(
-            kind.as_str(),
-            "Node" | "PersistentVolume" | "StorageClass" | "Namespace"
-        );
+        let clustered = Kind::find(&kind).is_some_and(|kind| !kind.namespaced);
         if !clustered && value["metadata"]["namespace"].is_null() {
             value["metadata"]["namespace"] = json!(NAMESPACE);
         }
@@ -136,7 +133,11 @@ impl Fixture {
             "Lease" => put(&mut all.leases, value, &namespace),
             "Node" => put(&mut all.nodes, value, &namespace),
             "Namespace" => put(&mut all.namespaces, value, &namespace),
-            other => panic!("the fixture knows no kind {other}"),
+            other => {
+                let kind = Kind::find(other).filter(|kind| kind.custom);
+                let kind = kind.unwrap_or_else(|| panic!("the fixture knows no kind {other}"));
+                put(all.customs.of_mut(kind.name), value, &namespace);
+            }
         }
         self
     }

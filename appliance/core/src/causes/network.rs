@@ -1,6 +1,7 @@
 //! Causes between pods: Services that lead nowhere, policies, ingresses,
 //! certificates, slow or lossy links.
 
+mod dns;
 mod ingress;
 mod latency;
 mod policy;
@@ -14,6 +15,7 @@ use super::Analyzer;
 /// The analyzers of this family.
 pub(crate) const ANALYZERS: &[Analyzer] = &[
     services::analyze,
+    dns::analyze,
     policy::analyze,
     ingress::analyze,
     latency::analyze,

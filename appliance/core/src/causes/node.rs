@@ -5,21 +5,36 @@
 //! only its kubelet when something else on it still answers. `Ready=False`
 //! means that the kubelet itself says what is wrong.
 
+mod alerts;
+mod faults;
 mod proxy;
+mod setup;
 #[cfg(test)]
 mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, NodeCondition};
 
-use super::{Analyzer, Case, Cause, Finding, Findings, Strength, series, view};
+use super::{Analyzer, Case, Cause, Finding, Findings, Strength, machine, series, view};
 use crate::evidence::Draft;
 use crate::facts::EventFold;
 use crate::object::ObjectRef;
 use crate::snapshot::Series;
 
 /// The analyzers of this family.
-pub(crate) const ANALYZERS: &[Analyzer] = &[conditions, units, events, clock, proxy::analyze];
+pub(crate) const ANALYZERS: &[Analyzer] = &[
+    conditions,
+    units,
+    events,
+    clock,
+    proxy::analyze,
+    alerts::analyze,
+    faults::analyze,
+    setup::kernel,
+    setup::certificate,
+    setup::images,
+    setup::cordon,
+];
 
 /// A lease older than this is stale: kubelets renew every ten seconds and the
 /// controller waits forty to fifty.
@@ -76,12 +91,7 @@ fn conditions(case: &Case<'_>, findings: &mut Findings) {
 }
 
 fn ready(node: &Node) -> Option<&NodeCondition> {
-    condition(node, "Ready")
-}
-
-fn condition<'a>(node: &'a Node, name: &str) -> Option<&'a NodeCondition> {
-    let conditions = node.status.as_ref()?.conditions.as_ref()?;
-    conditions.iter().find(|condition| condition.type_ == name)
+    machine::condition(node, "Ready")
 }
 
 fn lost(
@@ -112,11 +122,11 @@ fn lost(
     };
     findings.add(
         Finding::new(cause, object.clone(), Strength::Stated, statement)
-            .because([condition_draft(&object, condition)])
+            .because([machine::condition_draft(&object, condition)])
             .because(stale_lease(case, &object))
             .because(alive)
             .since(since)
-            .explains(pods_on(case, &object))
+            .explains(machine::carried(case, &object))
             .check(
                 format!("kubectl describe node {}", object.name),
                 "shows the last heartbeat and what the node said before",
@@ -132,7 +142,7 @@ fn sign_of_life(case: &Case<'_>, node: &Node, since: Option<Timestamp>) -> Optio
         let from_machine = series.name.starts_with("node_") || series.name == "up";
         let newest = series.samples.last();
         from_machine
-            && is_about(case, series, &object)
+            && machine::of_series(case, series).as_ref() == Some(&object)
             && newest.is_some_and(|sample| sample.at > since + 30.0 && sample.value.is_finite())
             && !(series.name == "up" && series::last(series) == Some(0.0))
     })?;
@@ -158,9 +168,9 @@ fn unwell(case: &Case<'_>, object: &ObjectRef, condition: &NodeCondition, findin
     let statement = format!("{object} is not ready: {what}.");
     findings.add(
         Finding::new(cause, object.clone(), Strength::Stated, statement)
-            .because([condition_draft(object, condition)])
+            .because([machine::condition_draft(object, condition)])
             .since(condition.last_transition_time.as_ref().map(|time| time.0))
-            .explains(pods_on(case, object)),
+            .explains(machine::carried(case, object)),
     );
 }
 
@@ -171,7 +181,7 @@ fn pressure(case: &Case<'_>, node: &Node, object: &ObjectRef, findings: &mut Fin
         ("PIDPressure", Cause::PidPressure),
     ];
     for (name, cause) in KINDS {
-        let Some(found) = condition(node, name).filter(|found| found.status == "True") else {
+        let Some(found) = machine::condition(node, name).filter(|found| found.status == "True") else {
             continue;
         };
         let statement = format!("{object} is under {name}: the kubelet evicts pods to free it.");
@@ -184,10 +194,10 @@ fn pressure(case: &Case<'_>, node: &Node, object: &ObjectRef, findings: &mut Fin
         });
         findings.add(
             Finding::new(cause, object.clone(), Strength::Stated, statement)
-                .because([condition_draft(object, found)])
+                .because([machine::condition_draft(object, found)])
                 .because(evicted.take(3).map(Draft::event))
                 .since(found.last_transition_time.as_ref().map(|time| time.0))
-                .explains(pods_on(case, object)),
+                .explains(machine::carried(case, object)),
         );
     }
 }
@@ -204,7 +214,7 @@ fn units(case: &Case<'_>, findings: &mut Findings) {
         if !is_active || series::last(series) != Some(0.0) {
             continue;
         }
-        let Some(object) = node_of(case, series) else {
+        let Some(object) = machine::of_series(case, series) else {
             continue;
         };
         if was_never_active(series) && !other_runtime_missing(case, *cause, &object) {
@@ -215,7 +225,7 @@ fn units(case: &Case<'_>, findings: &mut Findings) {
         findings.add(
             Finding::new(*cause, object.clone(), Strength::Strong, statement)
                 .because([draft])
-                .explains(pods_on(case, &object)),
+                .explains(machine::carried(case, &object)),
         );
     }
 }
@@ -237,7 +247,7 @@ fn other_runtime_missing(case: &Case<'_>, cause: Cause, node: &ObjectRef) -> boo
             runtime
                 && series.labels.get("state").map(String::as_str) == Some("active")
                 && series::last(series) == Some(1.0)
-                && is_about(case, series, node)
+                && machine::of_series(case, series).as_ref() == Some(node)
         })
 }
 
@@ -247,7 +257,7 @@ fn events(case: &Case<'_>, findings: &mut Findings) {
         if event.object.kind != "Node" || !view::in_window(case, event.last) {
             continue;
         }
-        let Some(object) = known_node(case, &event.object.name) else {
+        let Some(object) = machine::known(case, &event.object.name) else {
             continue;
         };
         if view::mentions(&event.reason, &["rebooted"]) {
@@ -302,7 +312,7 @@ fn event_finding(
     Finding::new(cause, object.clone(), Strength::Strong, statement)
         .because([Draft::event(event)])
         .since(event.first)
-        .explains(pods_on(case, object))
+        .explains(machine::carried(case, object))
 }
 
 /// Clocks that are off, by node-exporter's own measures.
@@ -320,7 +330,7 @@ fn clock(case: &Case<'_>, findings: &mut Findings) {
         } else {
             value == 0.0
         };
-        let Some(object) = node_of(case, series).filter(|_| off) else {
+        let Some(object) = machine::of_series(case, series).filter(|_| off) else {
             continue;
         };
         let strength = if value.abs() > 1.0 {
@@ -337,14 +347,6 @@ fn clock(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
-fn condition_draft(object: &ObjectRef, condition: &NodeCondition) -> Draft {
-    let reason = condition.reason.as_deref().unwrap_or("no reason");
-    let title = format!("{} is {} ({reason})", condition.type_, condition.status);
-    let lines = condition.message.iter().cloned().collect();
-    Draft::status(object.clone(), title, lines)
-        .at(condition.last_transition_time.as_ref().map(|time| time.0))
-}
-
 fn stale_lease(case: &Case<'_>, node: &ObjectRef) -> Option<Draft> {
     let lease = case
         .snapshot
@@ -358,44 +360,4 @@ fn stale_lease(case: &Case<'_>, node: &ObjectRef) -> Option<Draft> {
     let object = ObjectRef::namespaced("Lease", "kube-node-lease", &node.name);
     let title = format!("lease was last renewed at {renewed}");
     Some(Draft::status(object, title, Vec::new()).at(Some(renewed)))
-}
-
-/// The node that a series is about.
-fn node_of(case: &Case<'_>, series: &Series) -> Option<ObjectRef> {
-    let label = series::node_label(series)?;
-    let host = label.split(':').next().unwrap_or(label);
-    known_node(case, host)
-}
-
-fn is_about(case: &Case<'_>, series: &Series, node: &ObjectRef) -> bool {
-    node_of(case, series).as_ref() == Some(node)
-}
-
-/// The node of that name or address.
-fn known_node(case: &Case<'_>, name: &str) -> Option<ObjectRef> {
-    let nodes = &case.snapshot.objects.nodes;
-    let node = nodes.get("", name).or_else(|| {
-        nodes.iter().find(|node| {
-            let addresses = node
-                .status
-                .iter()
-                .flat_map(|status| status.addresses.iter().flatten());
-            addresses.into_iter().any(|address| address.address == name)
-        })
-    })?;
-    Some(view::reference("Node", node))
-}
-
-/// Unwell pods on the node, their workloads and Services.
-fn pods_on(case: &Case<'_>, node: &ObjectRef) -> Vec<ObjectRef> {
-    let objects = &case.snapshot.objects;
-    objects
-        .pods
-        .iter()
-        .filter(|pod| {
-            let on = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
-            on == Some(node.name.as_str())
-        })
-        .flat_map(|pod| view::affected_by(objects, pod))
-        .collect()
 }

@@ -114,7 +114,7 @@ const PATTERNS: &[(Sign, &str)] = &[
     ),
     (
         Sign::NameServerFails,
-        r"Temporary failure in name resolution|EAI_AGAIN|SERVFAIL|server misbehaving|lookup \S+(?: on \S+)?: (?:\S+ )*i/o timeout|Try again.{0,20}resol|resolver.{0,40}timed out|DNS server returned general failure|Could not contact DNS servers|Timeout while contacting DNS servers",
+        r"Temporary failure in name resolution|EAI_AGAIN|SERVFAIL|server misbehaving|lookup \S+(?: on \S+)?: (?:\S+ )*i/o timeout|lookup \S+ on \S+: .{0,80}(?:connection refused|no route to host|network is unreachable)|Try again.{0,20}resol|resolver.{0,40}timed out|DNS server returned general failure|Could not contact DNS servers|Timeout while contacting DNS servers",
     ),
     (
         Sign::NameUnknown,

@@ -60,6 +60,12 @@ pub(crate) fn name_of<T: Metadata<Ty = ObjectMeta>>(item: &T) -> &str {
     item.metadata().name.as_deref().unwrap_or_default()
 }
 
+/// When an object was made.
+pub(crate) fn created<T: Metadata<Ty = ObjectMeta>>(item: &T) -> Option<Timestamp> {
+    let at = item.metadata().creation_timestamp.as_ref();
+    at.map(|time| time.0)
+}
+
 fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
     let owners = meta.owner_references.as_deref().unwrap_or_default();
     owners

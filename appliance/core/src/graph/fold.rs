@@ -1,7 +1,7 @@
 //! Folds findings: what is excluded goes, the finer identifier beats its
 //! parent, symptoms go under the cause that explains them.
 
-use crate::causes::{Cause, Exclusion, Finding, Strength};
+use crate::causes::{Cause, Exclusion, Family, Finding, Strength};
 
 use super::Edges;
 
@@ -164,8 +164,31 @@ fn explains(cause: &Finding, symptom: &Finding) -> bool {
             symptom.cause,
             Cause::ServiceDnsFailure | Cause::RegistryUnreachable | Cause::KubeProxyNodeLocal
         );
+    let part_first = names_part(cause.cause)
+        && cause.object == symptom.object
+        && symptom.cause.family() == Family::Runtime;
     let strong = cause.strength > Strength::Hint;
-    strong && shallow < 3 && (deep < shallow || deep == 0 && node_first)
+    strong && shallow < 3 && (deep < shallow || deep == 0 && (node_first || part_first))
+}
+
+/// Whether a cause is that a named part of the cluster fails: how its process
+/// ends is then evidence of it, not another cause.
+fn names_part(cause: Cause) -> bool {
+    use Cause as C;
+    matches!(
+        cause,
+        C::CorednsDownOrOverloaded
+            | C::KubeProxyDown
+            | C::LoadBalancerBgpL2
+            | C::ProvisionerDown
+            | C::SchedulerDown
+            | C::ControllerManagerDown
+            | C::EtcdNoSpace
+            | C::EtcdNoQuorumLeader
+            | C::PrometheusSick
+            | C::AlertmanagerDelivery
+            | C::KubeStateMetricsOrExporterMissing
+    )
 }
 
 /// Whether both are about one workload: its pod, `ReplicaSet`, Service or claim.

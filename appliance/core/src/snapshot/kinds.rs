@@ -8,7 +8,7 @@ use k8s_openapi::Metadata;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
-use super::{Gap, Objects, Snapshot};
+use super::{Collection, Gap, Objects, Snapshot};
 use crate::object::ObjectRef;
 use crate::redaction::redact_object;
 
@@ -25,6 +25,8 @@ pub struct Kind {
     pub api_version: &'static str,
     /// Whether objects of it live in namespaces.
     pub namespaced: bool,
+    /// Whether it is kept as JSON: clusters may lack it, or serve another version.
+    pub custom: bool,
 }
 
 /// The kind is none that a snapshot holds.
@@ -50,7 +52,10 @@ impl Kind {
 }
 
 macro_rules! kinds {
-    ($($field:ident, $kind:literal, $plural:literal, $file:literal, $api_version:literal, $namespaced:literal;)*) => {
+    (
+        typed { $($field:ident, $kind:literal, $plural:literal, $file:literal, $api_version:literal, $namespaced:literal;)* }
+        custom { $($c_kind:literal, $c_plural:literal, $c_file:literal, $c_api_version:literal, $c_namespaced:literal;)* }
+    ) => {
         /// Every kind a snapshot holds.
         pub const KINDS: &[Kind] = &[$(Kind {
             name: $kind,
@@ -58,13 +63,21 @@ macro_rules! kinds {
             file: $file,
             api_version: $api_version,
             namespaced: $namespaced,
+            custom: false,
+        },)* $(Kind {
+            name: $c_kind,
+            plural: $c_plural,
+            file: $c_file,
+            api_version: $c_api_version,
+            namespaced: $c_namespaced,
+            custom: true,
         },)*];
 
         impl Objects {
             fn insert_item(&mut self, kind: &Kind, item: Value) -> Result<(), serde_json::Error> {
                 match kind.name {
                     $($kind => self.$field.insert(serde_json::from_value(item)?),)*
-                    _ => {}
+                    name => self.customs.of_mut(name).insert(serde_json::from_value(item)?),
                 }
                 Ok(())
             }
@@ -72,9 +85,8 @@ macro_rules! kinds {
             /// Records that `kind` was listed in `namespace`; `""` is the whole cluster.
             pub fn mark_captured(&mut self, kind: &Kind, namespace: &str) {
                 match kind.name {
-                    $($kind if namespace.is_empty() => self.$field.mark_captured_everywhere(),
-                    $kind => self.$field.mark_captured_in(namespace),)*
-                    _ => {}
+                    $($kind => mark(&mut self.$field, namespace),)*
+                    name => mark(self.customs.of_mut(name), namespace),
                 }
             }
 
@@ -82,13 +94,13 @@ macro_rules! kinds {
             pub fn captured(&self, kind: &str, namespace: &str) -> bool {
                 match kind {
                     $($kind => self.$field.captured_in(namespace),)*
-                    _ => false,
+                    name => self.customs.of(name).captured_in(namespace),
                 }
             }
 
             /// Every namespace in which some kind was listed on its own.
             pub fn captured_namespaces(&self) -> impl Iterator<Item = &str> {
-                std::iter::empty()$(.chain(self.$field.captured_namespaces()))*
+                self.customs.captured_namespaces()$(.chain(self.$field.captured_namespaces()))*
             }
 
             /// Metadata of the object, if it was captured.
@@ -96,7 +108,7 @@ macro_rules! kinds {
                 let namespace = object.namespace.as_deref().unwrap_or_default();
                 match object.kind.as_str() {
                     $($kind => self.$field.get(namespace, &object.name).map(Metadata::metadata),)*
-                    _ => None,
+                    name => self.customs.of(name).get(namespace, &object.name).map(Metadata::metadata),
                 }
             }
 
@@ -105,7 +117,7 @@ macro_rules! kinds {
                 KINDS.iter().flat_map(|kind| {
                     let found: Vec<&ObjectMeta> = match kind.name {
                         $($kind => self.$field.iter().map(Metadata::metadata).collect(),)*
-                        _ => Vec::new(),
+                        name => self.customs.of(name).iter().map(Metadata::metadata).collect(),
                     };
                     found.into_iter().map(move |meta| (kind, meta))
                 })
@@ -118,12 +130,8 @@ macro_rules! kinds {
                     return None;
                 }
                 let items: Vec<Value> = match kind.name {
-                    $($kind => self
-                        .$field
-                        .in_namespace(namespace)
-                        .filter_map(|item| serde_json::to_value(item).ok())
-                        .collect(),)*
-                    _ => Vec::new(),
+                    $($kind => values(&self.$field, namespace),)*
+                    name => values(self.customs.of(name), namespace),
                 };
                 Some(serde_json::json!({
                     "apiVersion": kind.api_version,
@@ -135,35 +143,93 @@ macro_rules! kinds {
     };
 }
 
+fn mark<T: Metadata<Ty = ObjectMeta>>(collection: &mut Collection<T>, namespace: &str) {
+    if namespace.is_empty() {
+        collection.mark_captured_everywhere();
+    } else {
+        collection.mark_captured_in(namespace);
+    }
+}
+
+fn values<T>(collection: &Collection<T>, namespace: &str) -> Vec<Value>
+where
+    T: Metadata<Ty = ObjectMeta> + serde::Serialize,
+{
+    collection
+        .in_namespace(namespace)
+        .filter_map(|item| serde_json::to_value(item).ok())
+        .collect()
+}
+
 kinds! {
-    pods, "Pod", "pods", "pods", "v1", true;
-    events, "Event", "events", "events", "v1", true;
-    services, "Service", "services", "services", "v1", true;
-    endpoints, "Endpoints", "endpoints", "endpoints", "v1", true;
-    endpoint_slices, "EndpointSlice", "endpointslices", "endpointslices", "discovery.k8s.io/v1", true;
-    deployments, "Deployment", "deployments", "deployments", "apps/v1", true;
-    replica_sets, "ReplicaSet", "replicasets", "replicasets", "apps/v1", true;
-    stateful_sets, "StatefulSet", "statefulsets", "statefulsets", "apps/v1", true;
-    daemon_sets, "DaemonSet", "daemonsets", "daemonsets", "apps/v1", true;
-    replication_controllers, "ReplicationController", "replicationcontrollers", "replication-controllers", "v1", true;
-    jobs, "Job", "jobs", "jobs", "batch/v1", true;
-    cron_jobs, "CronJob", "cronjobs", "cronjobs", "batch/v1", true;
-    config_maps, "ConfigMap", "configmaps", "configmaps", "v1", true;
-    secrets, "Secret", "secrets", "secrets", "v1", true;
-    persistent_volume_claims, "PersistentVolumeClaim", "persistentvolumeclaims", "persistentvolumeclaims", "v1", true;
-    persistent_volumes, "PersistentVolume", "persistentvolumes", "persistentvolumes", "v1", false;
-    storage_classes, "StorageClass", "storageclasses", "storageclasses", "storage.k8s.io/v1", false;
-    resource_quotas, "ResourceQuota", "resourcequotas", "resourcequotas", "v1", true;
-    limit_ranges, "LimitRange", "limitranges", "limitranges", "v1", true;
-    network_policies, "NetworkPolicy", "networkpolicies", "networkpolicies", "networking.k8s.io/v1", true;
-    ingresses, "Ingress", "ingresses", "ingresses", "networking.k8s.io/v1", true;
-    horizontal_pod_autoscalers, "HorizontalPodAutoscaler", "horizontalpodautoscalers", "horizontalpodautoscalers", "autoscaling/v2", true;
-    service_accounts, "ServiceAccount", "serviceaccounts", "serviceaccounts", "v1", true;
-    pod_disruption_budgets, "PodDisruptionBudget", "poddisruptionbudgets", "poddisruptionbudgets", "policy/v1", true;
-    role_bindings, "RoleBinding", "rolebindings", "rolebindings", "rbac.authorization.k8s.io/v1", true;
-    leases, "Lease", "leases", "leases", "coordination.k8s.io/v1", true;
-    nodes, "Node", "nodes", "nodes", "v1", false;
-    namespaces, "Namespace", "namespaces", "namespaces", "v1", false;
+    typed {
+        pods, "Pod", "pods", "pods", "v1", true;
+        events, "Event", "events", "events", "v1", true;
+        services, "Service", "services", "services", "v1", true;
+        endpoints, "Endpoints", "endpoints", "endpoints", "v1", true;
+        endpoint_slices, "EndpointSlice", "endpointslices", "endpointslices", "discovery.k8s.io/v1", true;
+        deployments, "Deployment", "deployments", "deployments", "apps/v1", true;
+        replica_sets, "ReplicaSet", "replicasets", "replicasets", "apps/v1", true;
+        stateful_sets, "StatefulSet", "statefulsets", "statefulsets", "apps/v1", true;
+        daemon_sets, "DaemonSet", "daemonsets", "daemonsets", "apps/v1", true;
+        replication_controllers, "ReplicationController", "replicationcontrollers", "replication-controllers", "v1", true;
+        jobs, "Job", "jobs", "jobs", "batch/v1", true;
+        cron_jobs, "CronJob", "cronjobs", "cronjobs", "batch/v1", true;
+        config_maps, "ConfigMap", "configmaps", "configmaps", "v1", true;
+        secrets, "Secret", "secrets", "secrets", "v1", true;
+        persistent_volume_claims, "PersistentVolumeClaim", "persistentvolumeclaims", "persistentvolumeclaims", "v1", true;
+        persistent_volumes, "PersistentVolume", "persistentvolumes", "persistentvolumes", "v1", false;
+        storage_classes, "StorageClass", "storageclasses", "storageclasses", "storage.k8s.io/v1", false;
+        resource_quotas, "ResourceQuota", "resourcequotas", "resourcequotas", "v1", true;
+        limit_ranges, "LimitRange", "limitranges", "limitranges", "v1", true;
+        network_policies, "NetworkPolicy", "networkpolicies", "networkpolicies", "networking.k8s.io/v1", true;
+        ingresses, "Ingress", "ingresses", "ingresses", "networking.k8s.io/v1", true;
+        horizontal_pod_autoscalers, "HorizontalPodAutoscaler", "horizontalpodautoscalers", "horizontalpodautoscalers", "autoscaling/v2", true;
+        service_accounts, "ServiceAccount", "serviceaccounts", "serviceaccounts", "v1", true;
+        pod_disruption_budgets, "PodDisruptionBudget", "poddisruptionbudgets", "poddisruptionbudgets", "policy/v1", true;
+        role_bindings, "RoleBinding", "rolebindings", "rolebindings", "rbac.authorization.k8s.io/v1", true;
+        leases, "Lease", "leases", "leases", "coordination.k8s.io/v1", true;
+        nodes, "Node", "nodes", "nodes", "v1", false;
+        namespaces, "Namespace", "namespaces", "namespaces", "v1", false;
+    }
+    custom {
+        // Built in, of interest to few.
+        "IngressClass", "ingressclasses", "ingressclasses", "networking.k8s.io/v1", false;
+        "APIService", "apiservices", "apiservices", "apiregistration.k8s.io/v1", false;
+        "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", "validatingwebhookconfigurations", "admissionregistration.k8s.io/v1", false;
+        "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", "mutatingwebhookconfigurations", "admissionregistration.k8s.io/v1", false;
+        "VolumeAttachment", "volumeattachments", "volumeattachments", "storage.k8s.io/v1", false;
+        "CertificateSigningRequest", "certificatesigningrequests", "certificatesigningrequests", "certificates.k8s.io/v1", false;
+        "PriorityClass", "priorityclasses", "priorityclasses", "scheduling.k8s.io/v1", false;
+        // Gateways, meshes and load balancers.
+        "Gateway", "gateways", "gateways", "gateway.networking.k8s.io/v1", true;
+        "HTTPRoute", "httproutes", "httproutes", "gateway.networking.k8s.io/v1", true;
+        "GRPCRoute", "grpcroutes", "grpcroutes", "gateway.networking.k8s.io/v1", true;
+        "IngressRoute", "ingressroutes", "ingressroutes", "traefik.io/v1alpha1", true;
+        "HTTPProxy", "httpproxies", "httpproxies", "projectcontour.io/v1", true;
+        "VirtualService", "virtualservices", "virtualservices", "networking.istio.io/v1", true;
+        "DestinationRule", "destinationrules", "destinationrules", "networking.istio.io/v1", true;
+        "AuthorizationPolicy", "authorizationpolicies", "authorizationpolicies", "security.istio.io/v1", true;
+        "PeerAuthentication", "peerauthentications", "peerauthentications", "security.istio.io/v1", true;
+        "IPAddressPool", "ipaddresspools", "ipaddresspools", "metallb.io/v1beta1", true;
+        "BGPPeer", "bgppeers", "bgppeers", "metallb.io/v1beta2", true;
+        "Certificate", "certificates", "certificates", "cert-manager.io/v1", true;
+        // Storage.
+        "VolumeSnapshot", "volumesnapshots", "volumesnapshots", "snapshot.storage.k8s.io/v1", true;
+        "CephCluster", "cephclusters", "cephclusters", "ceph.rook.io/v1", true;
+        "Volume", "volumes", "volumes", "longhorn.io/v1beta2", true;
+        "Backup", "backups", "backups", "velero.io/v1", true;
+        // Monitoring.
+        "ServiceMonitor", "servicemonitors", "servicemonitors", "monitoring.coreos.com/v1", true;
+        "PodMonitor", "podmonitors", "podmonitors", "monitoring.coreos.com/v1", true;
+        "PrometheusRule", "prometheusrules", "prometheusrules", "monitoring.coreos.com/v1", true;
+        // Delivery and scaling.
+        "Application", "applications", "applications", "argoproj.io/v1alpha1", true;
+        "Kustomization", "kustomizations", "kustomizations", "kustomize.toolkit.fluxcd.io/v1", true;
+        "HelmRelease", "helmreleases", "helmreleases", "helm.toolkit.fluxcd.io/v2", true;
+        "ScaledObject", "scaledobjects", "scaledobjects", "keda.sh/v1alpha1", true;
+        "VerticalPodAutoscaler", "verticalpodautoscalers", "verticalpodautoscalers", "autoscaling.k8s.io/v1", true;
+    }
 }
 
 impl Objects {

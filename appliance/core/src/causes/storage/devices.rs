@@ -4,13 +4,11 @@
 //! Node exporters and the node problem detector speak here; the object is the
 //! node whose disk it is, or the storage system's own object.
 
-use std::collections::BTreeMap;
-
 use crate::causes::view::{in_window, mentions, name_of};
-use crate::causes::{Case, Cause, Finding, Findings, Strength};
+use crate::causes::{Case, Cause, Finding, Findings, Strength, machine};
 use crate::evidence::{Draft, EvidenceKind};
 use crate::object::ObjectRef;
-use crate::snapshot::{Objects, Series};
+use crate::snapshot::Series;
 
 /// A disk busy for this share of the time has no room left.
 const SATURATED: f64 = 0.95;
@@ -26,29 +24,6 @@ const DYING: &[&str] = &[
     "smart failure",
     "readonlyfilesystem",
 ];
-
-/// The node a series is about, by its `node` label, name or address.
-fn node_of(objects: &Objects, labels: &BTreeMap<String, String>) -> Option<ObjectRef> {
-    let host = labels
-        .get("node")
-        .or_else(|| labels.get("nodename"))
-        .or_else(|| labels.get("instance"))?;
-    let host = host
-        .rsplit_once(':')
-        .map_or(host.as_str(), |(host, _port)| host);
-    let node = objects.nodes.iter().find(|node| {
-        let addresses = node
-            .status
-            .as_ref()
-            .and_then(|status| status.addresses.as_deref());
-        name_of(*node) == host
-            || addresses
-                .unwrap_or_default()
-                .iter()
-                .any(|address| address.address == host)
-    })?;
-    Some(ObjectRef::cluster("Node", name_of(node)))
-}
 
 fn metric(object: &ObjectRef, series: &Series, title: String) -> Draft {
     let labels: Vec<String> = series
@@ -73,7 +48,7 @@ pub(crate) fn saturated_disks(case: &Case<'_>, findings: &mut Findings) {
         if !(SATURATED..1.5).contains(&busy) {
             continue;
         }
-        let Some(node) = node_of(&case.snapshot.objects, &series.labels) else {
+        let Some(node) = machine::of_series(case, series) else {
             continue;
         };
         let device = series.labels.get("device").map_or("a disk", String::as_str);
@@ -157,7 +132,7 @@ pub(crate) fn failing_disks(case: &Case<'_>, findings: &mut Findings) {
             _ => false,
         };
         if let Some(node) = failed
-            .then(|| node_of(&case.snapshot.objects, &series.labels))
+            .then(|| machine::of_series(case, series))
             .flatten()
         {
             let draft = metric(&node, series, format!("{} is {last}", series.name));

@@ -1,0 +1,52 @@
+use serde_json::json;
+
+use super::*;
+use crate::causes::fixture::Fixture;
+
+fn node() -> Fixture {
+    Fixture::new().with(json!({"kind": "Node", "metadata": {"name": "n1"},
+        "status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}]}}))
+}
+
+#[track_caller]
+fn check(name: &str, instance: &str, expected: &[&str]) {
+    node()
+        .alert(&[("alertname", name), ("instance", instance), ("device", "eth0")])
+        .check(analyze, expected);
+}
+
+#[test]
+fn each_rule_speaks_for_what_it_measures() {
+    for (name, cause) in [
+        ("NodeClockSkewDetected", "ClockSkew"),
+        ("NodeNetworkInterfaceFlapping", "NicFlapping"),
+        ("NodeNetworkReceiveErrs", "PacketLossOrDelay"),
+        ("NodeHighNumberConntrackEntriesUsed", "ConntrackFull"),
+        ("NodeRAIDDegraded", "DiskFailing"),
+        ("NodeFilesystemAlmostOutOfFiles", "Inodes"),
+        ("KubeletClientCertificateExpiration", "KubeletCert"),
+    ] {
+        check(name, "10.0.0.1:9100", &[&format!("{cause} Node n1")]);
+    }
+}
+
+#[test]
+fn an_alert_of_another_name_or_an_unknown_machine_says_nothing() {
+    check("NodeSomethingElse", "10.0.0.1:9100", &[]);
+    check("NodeClockSkewDetected", "10.0.0.9:9100", &[]);
+}
+
+#[test]
+fn an_alert_beside_the_incident_counts_while_it_fires() {
+    let labels = |state: &'static str| {
+        [
+            ("alertname", "NodeNetworkInterfaceFlapping"),
+            ("alertstate", state),
+            ("instance", "10.0.0.1:9100"),
+        ]
+    };
+    node()
+        .series("ALERTS", &labels("firing"), &[1.0])
+        .check(analyze, &["NicFlapping Node n1"]);
+    node().series("ALERTS", &labels("pending"), &[1.0]).check(analyze, &[]);
+}

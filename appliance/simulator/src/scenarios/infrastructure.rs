@@ -1,0 +1,7 @@
+//! The registry of faults in what carries workloads: network, storage, nodes,
+//! control plane and monitoring.
+
+
+recipes! {
+    RECIPES:
+}
