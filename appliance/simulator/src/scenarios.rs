@@ -108,8 +108,7 @@ impl ScenarioRun {
 }
 
 /// Every registry, one after the other.
-static ALL: LazyLock<Vec<Recipe>> =
-    LazyLock::new(|| [RECIPES, infrastructure::RECIPES].concat());
+static ALL: LazyLock<Vec<Recipe>> = LazyLock::new(|| [RECIPES, infrastructure::RECIPES].concat());
 
 /// All recipes: the twelve told in demos first, then family by family.
 pub fn all() -> &'static [Recipe] {

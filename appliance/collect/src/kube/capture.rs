@@ -52,8 +52,11 @@ impl<'a> Capture<'a> {
         let (namespaces, refused) = namespaces(request);
         snapshot.gaps.extend(refused);
         self.fill(self.jobs(request, &namespaces), snapshot).await;
-        self.fill(self.infrastructure(&namespaces, &snapshot.objects), snapshot)
-            .await;
+        self.fill(
+            self.infrastructure(&namespaces, &snapshot.objects),
+            snapshot,
+        )
+        .await;
         self.add_ons(snapshot).await;
         let logs = targets(&snapshot.objects, &request.subjects, self.limits);
         let jobs = logs
@@ -288,9 +291,27 @@ fn add_on(served: &Served, listed: Listed<Custom>, snapshot: &mut Snapshot) {
 /// application: the names under which add-ons are installed.
 fn is_infrastructure(namespace: &str) -> bool {
     const WORDS: [&str; 21] = [
-        "calico", "cilium", "flannel", "weave", "tigera", "metallb", "kube-vip", "ingress",
-        "traefik", "haproxy", "contour", "istio", "kong", "cert-manager", "longhorn", "rook",
-        "ceph", "csi", "nfs", "monitoring", "prometheus",
+        "calico",
+        "cilium",
+        "flannel",
+        "weave",
+        "tigera",
+        "metallb",
+        "kube-vip",
+        "ingress",
+        "traefik",
+        "haproxy",
+        "contour",
+        "istio",
+        "kong",
+        "cert-manager",
+        "longhorn",
+        "rook",
+        "ceph",
+        "csi",
+        "nfs",
+        "monitoring",
+        "prometheus",
     ];
     WORDS.iter().any(|word| namespace.contains(word))
 }

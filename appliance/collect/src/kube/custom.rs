@@ -66,8 +66,8 @@ struct Version {
 /// The custom kinds whose group the server has.
 pub(crate) async fn served(caller: &Caller, budget: &Budget) -> Result<Vec<Served>, ApiError> {
     let body = caller.get(budget, GROUPS, Accept::Json).await?;
-    let list: GroupList = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::Unreadable(error.to_string()))?;
+    let list: GroupList =
+        serde_json::from_slice(&body).map_err(|error| ApiError::Unreadable(error.to_string()))?;
     Ok(KINDS
         .iter()
         .filter(|kind| kind.custom)
@@ -79,8 +79,14 @@ pub(crate) async fn served(caller: &Caller, budget: &Budget) -> Result<Vec<Serve
 fn in_groups(kind: &'static Kind, groups: &[Group]) -> Option<Served> {
     let (name, known) = kind.api_version.split_once('/')?;
     let group = groups.iter().find(|group| group.name == name)?;
-    let is_known = group.versions.iter().any(|version| version.version == known);
-    let first = group.versions.first().map(|version| version.version.as_str());
+    let is_known = group
+        .versions
+        .iter()
+        .any(|version| version.version == known);
+    let first = group
+        .versions
+        .first()
+        .map(|version| version.version.as_str());
     let version = if is_known { known } else { first? };
     let is_plain = |text: &str| {
         text.bytes()

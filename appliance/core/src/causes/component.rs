@@ -61,7 +61,11 @@ pub(crate) fn state(pod: &Pod) -> Draft {
         let (reason, _) = view::waiting(status)?;
         Some(format!(", container {} waits: {reason}", status.name))
     });
-    let ready = if view::is_well(pod) { "ready" } else { "not ready" };
+    let ready = if view::is_well(pod) {
+        "ready"
+    } else {
+        "not ready"
+    };
     let title = format!(
         "pod is {} and {ready}{}",
         view::phase(pod),

@@ -47,7 +47,10 @@ pub(crate) fn all<'a>(case: &Case<'a>) -> Vec<Fired<'a>> {
         });
     let others = case.snapshot.series.iter().filter_map(|one| {
         let name = one.labels.get("alertname").map(String::as_str)?;
-        let firing = one.labels.get("alertstate").is_some_and(|state| state == "firing");
+        let firing = one
+            .labels
+            .get("alertstate")
+            .is_some_and(|state| state == "firing");
         let known = case.alerts.iter().any(|alert| alert.name() == name);
         if one.name != "ALERTS" || !firing || known || series::last(one) != Some(1.0) {
             return None;
@@ -75,7 +78,12 @@ pub(crate) fn named<'a>(case: &Case<'a>, names: &[&str]) -> Vec<Fired<'a>> {
 }
 
 /// The object that a label of `kind` names in the alert's namespace, if it was captured.
-pub(crate) fn object(case: &Case<'_>, fired: &Fired<'_>, label: &str, kind: &str) -> Option<ObjectRef> {
+pub(crate) fn object(
+    case: &Case<'_>,
+    fired: &Fired<'_>,
+    label: &str,
+    kind: &str,
+) -> Option<ObjectRef> {
     let name = fired.labels.get(label).filter(|name| !name.is_empty())?;
     let namespace = fired.label("namespace");
     let object = if namespace.is_empty() {

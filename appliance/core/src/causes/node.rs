@@ -181,7 +181,8 @@ fn pressure(case: &Case<'_>, node: &Node, object: &ObjectRef, findings: &mut Fin
         ("PIDPressure", Cause::PidPressure),
     ];
     for (name, cause) in KINDS {
-        let Some(found) = machine::condition(node, name).filter(|found| found.status == "True") else {
+        let Some(found) = machine::condition(node, name).filter(|found| found.status == "True")
+        else {
             continue;
         };
         let statement = format!("{object} is under {name}: the kubelet evicts pods to free it.");

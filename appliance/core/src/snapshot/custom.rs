@@ -40,7 +40,10 @@ impl Custom {
         let Some((head, rest)) = split(pointer) else {
             return &Value::Null;
         };
-        let found = self.fields.get(head).filter(|_| !OWN_FIELDS.contains(&head));
+        let found = self
+            .fields
+            .get(head)
+            .filter(|_| !OWN_FIELDS.contains(&head));
         found
             .and_then(|value| value.pointer(rest))
             .unwrap_or(&Value::Null)
@@ -124,7 +127,9 @@ impl Customs {
 
     /// Every namespace in which some kind was listed on its own.
     pub(super) fn captured_namespaces(&self) -> impl Iterator<Item = &str> {
-        self.kinds.values().flat_map(Collection::captured_namespaces)
+        self.kinds
+            .values()
+            .flat_map(Collection::captured_namespaces)
     }
 }
 
@@ -148,7 +153,10 @@ mod tests {
     fn fields_are_read_by_pointer_and_absent_ones_are_null() {
         let route = route();
         assert_eq!(route.items("/spec/rules").len(), 1);
-        assert_eq!(route.text("/status/conditions/0/reason"), "NoMatchingParent");
+        assert_eq!(
+            route.text("/status/conditions/0/reason"),
+            "NoMatchingParent"
+        );
         for absent in ["/spec/x", "/none", "/kind", "spec", ""] {
             assert_eq!(route.at(absent), &Value::Null, "{absent:?}");
         }

@@ -1,7 +1,6 @@
 //! The registry of faults in what carries workloads: network, storage, nodes,
 //! control plane and monitoring.
 
-
 recipes! {
     RECIPES:
 }

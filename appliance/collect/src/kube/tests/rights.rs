@@ -76,7 +76,10 @@ fn grants(roles: &str, group: &str, resource: &str) -> bool {
 fn the_role_grants_every_kind_that_a_snapshot_holds() {
     let role = include_str!("../../../../../deploy-baremetal/rbac.yaml");
     for kind in appliance_core::snapshot::KINDS {
-        let group = kind.api_version.split_once('/').map_or("", |(group, _)| group);
+        let group = kind
+            .api_version
+            .split_once('/')
+            .map_or("", |(group, _)| group);
         assert!(grants(role, group, kind.plural), "{}", kind.name);
     }
 }

@@ -9,7 +9,12 @@ use crate::causes::{Case, Cause, Finding, Findings, Strength, component, fired, 
 use crate::evidence::Draft;
 
 /// Names of the cluster DNS in the field.
-const NAMES: [&str; 4] = ["coredns", "kube-dns", "node-local-dns", "rke2-coredns-rke2-coredns"];
+const NAMES: [&str; 4] = [
+    "coredns",
+    "kube-dns",
+    "node-local-dns",
+    "rke2-coredns-rke2-coredns",
+];
 
 /// Alerts of the `CoreDNS` mixin.
 const ALERTS: [&str; 7] = [
@@ -41,7 +46,11 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     let Some(object) = component::workload(case, &pods) else {
         return;
     };
-    let unwell: Vec<&Pod> = pods.iter().copied().filter(|pod| !view::is_well(pod)).collect();
+    let unwell: Vec<&Pod> = pods
+        .iter()
+        .copied()
+        .filter(|pod| !view::is_well(pod))
+        .collect();
     let all_down = unwell.len() == pods.len();
     let alerts = fired::named(case, &ALERTS);
     let mut said = component::said(case, &pods, &WORDS);
@@ -64,19 +73,24 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     };
     let since = alerts.iter().filter_map(|alert| alert.since).min();
     findings.add(
-        Finding::new(Cause::CorednsDownOrOverloaded, object.clone(), strength, statement)
-            .because(unwell.iter().map(|pod| component::state(pod)))
-            .because(alerts.into_iter().map(|alert| alert.draft))
-            .because(said.into_iter().take(3).map(Draft::log))
-            .since(since)
-            .check(
-                format!(
-                    "kubectl logs {}{} --tail=50",
-                    object.kubectl_name(),
-                    crate::evidence::namespace_flag(&object)
-                ),
-                "shows why the DNS server does not start or answer",
+        Finding::new(
+            Cause::CorednsDownOrOverloaded,
+            object.clone(),
+            strength,
+            statement,
+        )
+        .because(unwell.iter().map(|pod| component::state(pod)))
+        .because(alerts.into_iter().map(|alert| alert.draft))
+        .because(said.into_iter().take(3).map(Draft::log))
+        .since(since)
+        .check(
+            format!(
+                "kubectl logs {}{} --tail=50",
+                object.kubectl_name(),
+                crate::evidence::namespace_flag(&object)
             ),
+            "shows why the DNS server does not start or answer",
+        ),
     );
 }
 
@@ -111,7 +125,12 @@ mod tests {
     #[test]
     fn dns_that_loops_or_gets_no_answer_upstream_says_so() {
         dns(true)
-            .log("dns-1", "coredns", false, "[FATAL] plugin/loop: Loop (127.0.0.1 -> :53) detected")
+            .log(
+                "dns-1",
+                "coredns",
+                false,
+                "[FATAL] plugin/loop: Loop (127.0.0.1 -> :53) detected",
+            )
             .check(analyze, &["CorednsDownOrOverloaded Pod shop/dns-1"]);
         dns(true)
             .log(
@@ -127,7 +146,12 @@ mod tests {
     fn a_healthy_dns_and_another_unwell_pod_are_not_meant() {
         dns(true).check(analyze, &[]);
         dns(true)
-            .log("dns-1", "coredns", false, "[INFO] plugin/reload: Running configuration")
+            .log(
+                "dns-1",
+                "coredns",
+                false,
+                "[INFO] plugin/reload: Running configuration",
+            )
             .check(analyze, &[]);
         let mut other = pod(&json!({"waiting": {"reason": "CrashLoopBackOff"}}), false);
         other["metadata"] = json!({"name": "web-1", "labels": {"app": "web"}});

@@ -30,7 +30,12 @@ const KERNEL_WORDS: &[(&[&str], Cause, &str)] = &[
         "reports faulty hardware",
     ),
     (
-        &["nvrm: xid", "xid (", "gpu has fallen off the bus", "gpufailure"],
+        &[
+            "nvrm: xid",
+            "xid (",
+            "gpu has fallen off the bus",
+            "gpufailure",
+        ],
         Cause::GpuFault,
         "reports a GPU fault",
     ),
@@ -55,7 +60,12 @@ const KERNEL_WORDS: &[(&[&str], Cause, &str)] = &[
         "restarts its container runtime again and again",
     ),
     (
-        &["frequentkubeletrestart", "kerneldeadlock", "task hung", "blocked for more than 120 seconds"],
+        &[
+            "frequentkubeletrestart",
+            "kerneldeadlock",
+            "task hung",
+            "blocked for more than 120 seconds",
+        ],
         Cause::KubeletOrRuntimeFault,
         "has processes that hang or restart again and again",
     ),
@@ -71,22 +81,34 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     sensors(case, findings);
 }
 
-fn add(case: &Case<'_>, cause: Cause, node: &ObjectRef, what: &str, draft: Draft, findings: &mut Findings) {
+fn add(
+    case: &Case<'_>,
+    cause: Cause,
+    node: &ObjectRef,
+    what: &str,
+    draft: Draft,
+    findings: &mut Findings,
+) {
     let since = draft.at;
     findings.add(
-        Finding::new(cause, node.clone(), Strength::Strong, format!("{node} {what}."))
-            .because([draft])
-            .since(since)
-            .explains(machine::carried(case, node))
-            .check(
-                format!("kubectl describe node {}", shell_word(&node.name)),
-                "shows what the node reports of its kernel and hardware",
-            )
-            .repair(
-                format!("kubectl cordon {}", shell_word(&node.name)),
-                format!("kubectl uncordon {}", shell_word(&node.name)),
-                "keeps new pods away while the machine is examined",
-            ),
+        Finding::new(
+            cause,
+            node.clone(),
+            Strength::Strong,
+            format!("{node} {what}."),
+        )
+        .because([draft])
+        .since(since)
+        .explains(machine::carried(case, node))
+        .check(
+            format!("kubectl describe node {}", shell_word(&node.name)),
+            "shows what the node reports of its kernel and hardware",
+        )
+        .repair(
+            format!("kubectl cordon {}", shell_word(&node.name)),
+            format!("kubectl uncordon {}", shell_word(&node.name)),
+            "keeps new pods away while the machine is examined",
+        ),
     );
 }
 
@@ -176,14 +198,18 @@ fn sensors(case: &Case<'_>, findings: &mut Findings) {
             "node_hwmon_temp_celsius" if is_too_hot(case, one, last) => {
                 (Cause::HardwareEccThermal, "is hotter than its parts bear")
             }
-            "ipmi_temperature_state" | "ipmi_fan_speed_state" | "ipmi_power_state" | "ipmi_voltage_state"
+            "ipmi_temperature_state"
+            | "ipmi_fan_speed_state"
+            | "ipmi_power_state"
+            | "ipmi_voltage_state"
                 if last >= 2.0 =>
             {
                 (Cause::HardwareEccThermal, "has a sensor in critical state")
             }
-            "DCGM_FI_DEV_XID_ERRORS" if last > 0.0 => {
-                (Cause::GpuFault, "has a GPU whose driver reports an Xid error")
-            }
+            "DCGM_FI_DEV_XID_ERRORS" if last > 0.0 => (
+                Cause::GpuFault,
+                "has a GPU whose driver reports an Xid error",
+            ),
             _ => continue,
         };
         if let Some(node) = machine::of_series(case, one) {
@@ -197,7 +223,9 @@ fn sensors(case: &Case<'_>, findings: &mut Findings) {
 fn grew(series: &Series) -> bool {
     let mut values = series.samples.iter().map(|sample| sample.value);
     let first = values.next();
-    first.zip(values.next_back()).is_some_and(|(first, last)| last > first)
+    first
+        .zip(values.next_back())
+        .is_some_and(|(first, last)| last > first)
 }
 
 fn is_too_hot(case: &Case<'_>, series: &Series, celsius: f64) -> bool {

@@ -100,7 +100,12 @@ fn kernel_finding(case: &Case<'_>, node: &ObjectRef, what: &str, draft: Draft) -
 
 /// Finds kubelets whose certificate is not renewed.
 pub(super) fn certificate(case: &Case<'_>, findings: &mut Findings) {
-    for request in case.snapshot.objects.customs.of("CertificateSigningRequest") {
+    for request in case
+        .snapshot
+        .objects
+        .customs
+        .of("CertificateSigningRequest")
+    {
         let signer = request.text("/spec/signerName");
         let user = request.text("/spec/username");
         let pending = request.items("/status/conditions").is_empty()
@@ -123,7 +128,8 @@ pub(super) fn certificate(case: &Case<'_>, findings: &mut Findings) {
             Vec::new(),
         )
         .at(created);
-        let statement = format!("The kubelet of {node} waits for a certificate that nobody approves.");
+        let statement =
+            format!("The kubelet of {node} waits for a certificate that nobody approves.");
         findings.add(
             certificate_finding(case, &node, Strength::Strong, statement, draft)
                 .since(created)
@@ -138,9 +144,16 @@ pub(super) fn certificate(case: &Case<'_>, findings: &mut Findings) {
         let Some(node) = addressed(case, &log.exemplar) else {
             continue;
         };
-        let statement = format!("The certificate of the kubelet of {node} is refused by its clients.");
+        let statement =
+            format!("The certificate of the kubelet of {node} is refused by its clients.");
         let draft = Draft::log(log);
-        findings.add(certificate_finding(case, &node, Strength::Likely, statement, draft));
+        findings.add(certificate_finding(
+            case,
+            &node,
+            Strength::Likely,
+            statement,
+            draft,
+        ));
     }
 }
 
@@ -182,8 +195,14 @@ fn addressed(case: &Case<'_>, line: &str) -> Option<ObjectRef> {
 /// Finds nodes that cannot free space from images although they have no disk pressure yet.
 pub(super) fn images(case: &Case<'_>, findings: &mut Findings) {
     for event in &case.facts.events {
-        let failed = matches!(event.reason.as_str(), "ImageGCFailed" | "FreeDiskSpaceFailed");
-        let space = view::mentions(&event.message, &["bytes", "garbage collect required amount"]);
+        let failed = matches!(
+            event.reason.as_str(),
+            "ImageGCFailed" | "FreeDiskSpaceFailed"
+        );
+        let space = view::mentions(
+            &event.message,
+            &["bytes", "garbage collect required amount"],
+        );
         if event.object.kind != "Node" || !failed || !space || !view::in_window(case, event.last) {
             continue;
         }
@@ -199,9 +218,8 @@ pub(super) fn images(case: &Case<'_>, findings: &mut Findings) {
             continue;
         }
         let count = known.and_then(|node| Some(node.status.as_ref()?.images.as_ref()?.len()));
-        let held = count.map(|count| {
-            Draft::status(node.clone(), format!("holds {count} images"), Vec::new())
-        });
+        let held = count
+            .map(|count| Draft::status(node.clone(), format!("holds {count} images"), Vec::new()));
         let statement = format!("{node} cannot free enough space by deleting images.");
         findings.add(
             Finding::new(
@@ -246,9 +264,7 @@ pub(super) fn cordon(case: &Case<'_>, findings: &mut Findings) {
                 Strength::Likely,
                 format!("{object} takes no pods{when}, and nothing says why."),
             )
-            .because([
-                Draft::spec(object, format!("unschedulable{when}"), Vec::new()).at(since),
-            ])
+            .because([Draft::spec(object, format!("unschedulable{when}"), Vec::new()).at(since)])
             .check(
                 format!("kubectl get node {name} -o yaml --show-managed-fields"),
                 "shows who cordoned it",
@@ -264,15 +280,23 @@ pub(super) fn cordon(case: &Case<'_>, findings: &mut Findings) {
 
 /// When the node was cordoned: its taint, or who last wrote the field.
 fn cordoned_at(node: &Node) -> Option<jiff::Timestamp> {
-    let taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
+    let taints = node
+        .spec
+        .iter()
+        .flat_map(|spec| spec.taints.iter().flatten());
     let tainted = taints
         .filter(|taint| taint.key == "node.kubernetes.io/unschedulable")
         .find_map(|taint| Some(taint.time_added.as_ref()?.0));
-    let written = node.metadata.managed_fields.iter().flatten().find_map(|entry| {
-        let fields = serde_json::to_value(&entry.fields_v1).unwrap_or(Value::Null);
-        let own = fields.pointer("/f:spec/f:unschedulable").is_some();
-        own.then(|| entry.time.as_ref().map(|time| time.0))?
-    });
+    let written = node
+        .metadata
+        .managed_fields
+        .iter()
+        .flatten()
+        .find_map(|entry| {
+            let fields = serde_json::to_value(&entry.fields_v1).unwrap_or(Value::Null);
+            let own = fields.pointer("/f:spec/f:unschedulable").is_some();
+            own.then(|| entry.time.as_ref().map(|time| time.0))?
+        });
     tainted.or(written)
 }
 

@@ -131,10 +131,7 @@ pub(crate) fn failing_disks(case: &Case<'_>, findings: &mut Findings) {
             "node_filesystem_device_error" => last > 0.0,
             _ => false,
         };
-        if let Some(node) = failed
-            .then(|| machine::of_series(case, series))
-            .flatten()
-        {
+        if let Some(node) = failed.then(|| machine::of_series(case, series)).flatten() {
             let draft = metric(&node, series, format!("{} is {last}", series.name));
             findings.add(failing(&node, draft));
         }

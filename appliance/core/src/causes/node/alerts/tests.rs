@@ -11,7 +11,11 @@ fn node() -> Fixture {
 #[track_caller]
 fn check(name: &str, instance: &str, expected: &[&str]) {
     node()
-        .alert(&[("alertname", name), ("instance", instance), ("device", "eth0")])
+        .alert(&[
+            ("alertname", name),
+            ("instance", instance),
+            ("device", "eth0"),
+        ])
         .check(analyze, expected);
 }
 
@@ -48,5 +52,7 @@ fn an_alert_beside_the_incident_counts_while_it_fires() {
     node()
         .series("ALERTS", &labels("firing"), &[1.0])
         .check(analyze, &["NicFlapping Node n1"]);
-    node().series("ALERTS", &labels("pending"), &[1.0]).check(analyze, &[]);
+    node()
+        .series("ALERTS", &labels("pending"), &[1.0])
+        .check(analyze, &[]);
 }

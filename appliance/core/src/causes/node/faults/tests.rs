@@ -28,16 +28,34 @@ fn the_kernels_words_tell_the_part_that_fails() {
         "nf_conntrack: nf_conntrack: table full, dropping packet",
         &["ConntrackFull Node n1"],
     );
-    check_words("ixgbe 0000:01:00.0 eth0: NIC Link is Down", &["NicFlapping Node n1"]);
-    check_words("BUG: soft lockup; kernel panic", &["RebootOrKernelPanic Node n1"]);
+    check_words(
+        "ixgbe 0000:01:00.0 eth0: NIC Link is Down",
+        &["NicFlapping Node n1"],
+    );
+    check_words(
+        "BUG: soft lockup; kernel panic",
+        &["RebootOrKernelPanic Node n1"],
+    );
 }
 
 #[test]
 fn other_old_and_normal_words_tell_nothing() {
     check_words("eth0: link becomes ready", &[]);
     plain()
-        .event("Warning", "Node/n1", "KernelMessage", "NVRM: Xid (PCI): 79", 600)
-        .event("Normal", "Node/n1", "KernelMessage", "hardware error count 0", 2)
+        .event(
+            "Warning",
+            "Node/n1",
+            "KernelMessage",
+            "NVRM: Xid (PCI): 79",
+            600,
+        )
+        .event(
+            "Normal",
+            "Node/n1",
+            "KernelMessage",
+            "hardware error count 0",
+            2,
+        )
         .check(analyze, &[]);
 }
 
@@ -53,7 +71,9 @@ fn a_condition_of_the_problem_detector_counts_while_it_holds() {
 #[test]
 fn a_gpu_that_is_no_longer_offered_is_faulty() {
     let gpus = |offered: &str| {
-        node(json!({"capacity": {"nvidia.com/gpu": "8", "cpu": "8"}, "allocatable": {"nvidia.com/gpu": offered, "cpu": "7"}}))
+        node(
+            json!({"capacity": {"nvidia.com/gpu": "8", "cpu": "8"}, "allocatable": {"nvidia.com/gpu": offered, "cpu": "7"}}),
+        )
     };
     gpus("7").check(analyze, &["GpuFault Node n1"]);
     gpus("8").check(analyze, &[]);
@@ -61,7 +81,11 @@ fn a_gpu_that_is_no_longer_offered_is_faulty() {
 
 #[test]
 fn sensors_count_beyond_their_limits_only() {
-    let sensor = &[("instance", "10.0.0.1:9100"), ("chip", "cpu"), ("sensor", "temp1")];
+    let sensor = &[
+        ("instance", "10.0.0.1:9100"),
+        ("chip", "cpu"),
+        ("sensor", "temp1"),
+    ];
     let hot = |celsius: f64, limit: f64| {
         plain()
             .series("node_hwmon_temp_celsius", sensor, &[celsius])

@@ -4,8 +4,10 @@ use super::*;
 use crate::causes::fixture::{Fixture, ago};
 
 fn node(spec: Value) -> Fixture {
-    Fixture::new().with(json!({"kind": "Node", "metadata": {"name": "n1"}, "spec": spec,
-        "status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}]}}))
+    Fixture::new().with(
+        json!({"kind": "Node", "metadata": {"name": "n1"}, "spec": spec,
+        "status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}]}}),
+    )
 }
 
 fn proxy(ready: bool) -> Fixture {
@@ -55,7 +57,12 @@ fn clients_of_a_kubelet_tell_of_its_certificate() {
         .log("metrics-server-1", "metrics-server", false, line)
         .check(certificate, &["KubeletCert Node n1"]);
     node(json!({}))
-        .log("web-1", "web", false, "https://10.0.0.1:8443/: remote error: tls: internal error")
+        .log(
+            "web-1",
+            "web",
+            false,
+            "https://10.0.0.1:8443/: remote error: tls: internal error",
+        )
         .check(certificate, &[]);
 }
 
