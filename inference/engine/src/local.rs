@@ -15,7 +15,7 @@ use inference_core::{
     ChatMessage, ChatOptions, Constraint, Engine, EngineError, GenerateRequest, Generation,
     ModelInfo, Prompt, TokenId,
 };
-use inference_nn::{Decoder, DecoderOptions};
+use inference_nn::{BLOCK_TOKENS, BlockId, Decoder, DecoderOptions};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::metrics::{Ending, Metrics};
@@ -101,7 +101,10 @@ impl LocalEngine {
         let shared = Arc::new(Shared::new(options.queue_capacity, metrics));
         let pool = pool(options.threads)?;
         let tokenizer = Arc::clone(&text.tokenizer);
+        let blocks = text.info.context_length.div_ceil(BLOCK_TOKENS);
         let worker = Worker {
+            blocks: (0..).map(BlockId).take(blocks).collect(),
+            logits: Vec::new(),
             decoder,
             tokenizer,
             shared: Arc::clone(&shared),

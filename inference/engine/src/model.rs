@@ -6,7 +6,7 @@ use std::sync::Arc;
 use inference_constrain::{ConstraintCompiler, ConstraintVocabulary};
 use inference_core::{EngineError, ModelInfo};
 use inference_nn::gguf::Value;
-use inference_nn::{Decoder, Gguf, ModelError};
+use inference_nn::{Decoder, Gguf, ModelError, ModelSource};
 use inference_text::{ChatTemplate, TextError, TokenKind, Tokenizer, Vocabulary};
 
 use crate::local::EngineOptions;
@@ -53,10 +53,11 @@ pub(crate) fn load(
     path: &Path,
     options: &EngineOptions,
 ) -> Result<(Box<dyn Decoder>, ModelText), LoadProblem> {
-    let gguf = Gguf::open(path)?;
-    let decoder = inference_nn::load(&gguf, options.decoder)?;
-    let tokenizer = Arc::new(Tokenizer::try_new(&vocabulary(&gguf)?)?);
-    let architecture = gguf.text("general.architecture")?.unwrap_or_default();
+    let source = ModelSource::open(path)?;
+    let decoder = inference_nn::load(&source, options.decoder)?;
+    let ModelSource::Gguf(gguf) = &source;
+    let tokenizer = Arc::new(Tokenizer::try_new(&vocabulary(gguf)?)?);
+    let architecture = &decoder.info().architecture;
     let template = match gguf.text("tokenizer.chat_template")? {
         Some(source) => ChatTemplate::compile(Some(source))?,
         None => ChatTemplate::built_in(architecture, &tokenizer)?,
@@ -72,11 +73,11 @@ pub(crate) fn load(
         .unwrap_or("model");
     let info = ModelInfo {
         name: name.unwrap_or(stem).to_owned(),
-        architecture: architecture.to_owned(),
-        context_length: decoder.context_length(),
-        vocab_size: decoder.vocab_size(),
+        architecture: architecture.clone(),
+        context_length: decoder.info().context_length,
+        vocab_size: decoder.info().vocab_size,
         chat: template.traits(&tokenizer),
-        parameters: gguf.tensors().map(|tensor| tensor.weights() as u64).sum(),
+        parameters: decoder.info().parameters,
     };
     Ok((
         decoder,

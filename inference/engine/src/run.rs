@@ -10,7 +10,7 @@ use inference_core::engine::TokenLogprobs;
 use inference_core::logprobs::token_logprobs;
 use inference_core::sampler::Sampler;
 use inference_core::{EngineError, Event, FinishReason, Outcome, TokenId, Usage};
-use inference_nn::ModelError;
+use inference_nn::{Logits, ModelError, Segment};
 use inference_text::{Detokenizer, StopMatcher};
 
 use crate::shared::Job;
@@ -67,8 +67,10 @@ impl<'a> Run<'a> {
             job,
         };
         let prompt = std::mem::take(&mut run.job.prompt);
-        for chunk in prompt[cached..].chunks(PREFILL_CHUNK) {
-            run.read(chunk)?;
+        let mut chunks = prompt[cached..].chunks(PREFILL_CHUNK).peekable();
+        while let Some(chunk) = chunks.next() {
+            let last = chunks.peek().is_none();
+            run.read(chunk, if last { Logits::Last } else { Logits::None })?;
         }
         run.worker.shared.metrics.prompt(prompt.len(), cached);
         Ok(run)
@@ -84,7 +86,7 @@ impl<'a> Run<'a> {
                     return Ok(self.done(reason));
                 }
             }
-            self.read(&tokens)?;
+            self.read(&tokens, Logits::Last)?;
         }
     }
 
@@ -107,10 +109,8 @@ impl<'a> Run<'a> {
         let raw = self
             .job
             .logprobs
-            .map(|top| (top, self.worker.decoder.logits().to_vec()));
-        let token = self
-            .sampler
-            .sample(self.worker.decoder.logits(), mask.as_ref());
+            .map(|top| (top, self.worker.logits.clone()));
+        let token = self.sampler.sample(&mut self.worker.logits, mask.as_ref());
         let none = || {
             Ended::Failed(EngineError::Failed(
                 "the model gave no usable token".to_owned(),
@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
     }
 
     fn note_logprobs(&mut self, token: TokenId, top: usize) {
-        let logits = self.worker.decoder.logits();
+        let logits = &self.worker.logits;
         self.unsent_logprobs
             .push(token_logprobs(logits, token, top));
     }
@@ -201,8 +201,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Lets the decoder read `tokens` behind what it holds.
-    fn read(&mut self, tokens: &[TokenId]) -> Result<(), Ended> {
+    /// Lets the decoder read `tokens` behind what it holds, and keeps the logits asked for.
+    fn read(&mut self, tokens: &[TokenId], logits: Logits) -> Result<(), Ended> {
         let worker = &mut *self.worker;
         if worker.shared.is_stopping() {
             return Err(Ended::Failed(EngineError::Stopped));
@@ -211,10 +211,15 @@ impl<'a> Run<'a> {
             return Err(Ended::Cancelled);
         }
         let failed = |error: ModelError| Ended::Failed(EngineError::Failed(error.to_string()));
-        worker
-            .decoder
-            .read(tokens, worker.held.len())
-            .map_err(failed)?;
+        let segment = Segment {
+            tokens,
+            position: worker.held.len(),
+            blocks: &worker.blocks,
+            logits,
+        };
+        let logits = worker.decoder.forward(&[segment]).map_err(failed)?;
+        worker.logits.clear();
+        worker.logits.extend_from_slice(logits);
         worker.held.extend_from_slice(tokens);
         worker.shared.progressed();
         Ok(())

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use inference_core::{EngineError, Event, FinishReason, TokenId};
-use inference_nn::Decoder;
+use inference_nn::{BlockId, Decoder};
 use inference_text::Tokenizer;
 use rayon::ThreadPool;
 
@@ -24,6 +24,10 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     /// Tokens whose keys and values the decoder holds, from position 0.
     pub(crate) held: Vec<TokenId>,
+    /// The blocks of the one sequence, enough for the window.
+    pub(crate) blocks: Vec<BlockId>,
+    /// The logits after the last token read.
+    pub(crate) logits: Vec<f32>,
 }
 
 impl Worker {

@@ -2,19 +2,29 @@
 
 use std::fmt;
 
-use inference_core::TokenId;
-
 use crate::error::ModelError;
-use crate::gguf::Gguf;
 use crate::llama::Llama;
+use crate::segment::Segment;
+use crate::source::ModelSource;
+
+/// How keys and values are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KvDtype {
+    /// 32-bit reals.
+    #[default]
+    F32,
+}
 
 /// How a decoder is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecoderOptions {
     /// Most tokens of the window; the model's own is used where it is smaller.
     pub context_length_max: usize,
-    /// Most bytes for keys and values; a model that needs more for its window is refused.
+    /// Most bytes for keys and values of all sequences; a model that needs more for one window is refused.
     pub kv_bytes_max: u64,
+    /// How keys and values are stored.
+    pub kv_dtype: KvDtype,
 }
 
 impl Default for DecoderOptions {
@@ -23,46 +33,54 @@ impl Default for DecoderOptions {
         Self {
             context_length_max: 8192,
             kv_bytes_max: 8 << 30,
+            kv_dtype: KvDtype::default(),
         }
     }
 }
 
-/// A model that turns tokens into logits, one sequence at a time.
-///
-/// Keys and values of the tokens read are kept by position; reading at an
-/// earlier position forgets what was behind it.
-pub trait Decoder: Send + fmt::Debug {
+/// What is to be known of a decoder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecoderInfo {
+    /// The architecture by its name in the file, like `llama`.
+    pub architecture: String,
     /// Tokens of the vocabulary.
-    fn vocab_size(&self) -> usize;
-
+    pub vocab_size: usize,
     /// Tokens of the window.
-    fn context_length(&self) -> usize;
-
-    /// Reads `tokens`, the first at `position`.
-    ///
-    /// # Errors
-    /// [`ModelError::Input`] if there are none, one is outside the vocabulary,
-    /// they pass the window, or `position` passes what was read before.
-    fn read(&mut self, tokens: &[TokenId], position: usize) -> Result<(), ModelError>;
-
-    /// The logits after the last token read, `[vocab_size]`. May be changed in place.
-    fn logits(&mut self) -> &mut [f32];
-
-    /// Reads `tokens` from `position` on and gives the logits after the last.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    fn forward(&mut self, tokens: &[TokenId], position: usize) -> Result<&mut [f32], ModelError> {
-        self.read(tokens, position)?;
-        Ok(self.logits())
-    }
+    pub context_length: usize,
+    /// Blocks of keys and values there are, for all sequences together.
+    pub blocks: usize,
+    /// Bytes of keys and values of one token, in all layers.
+    pub kv_bytes_per_token: u64,
+    /// Bytes of the weights in the file.
+    pub weights_bytes: u64,
+    /// Weights of the model.
+    pub parameters: u64,
 }
 
-/// Binds the model in `gguf`.
+/// A model that turns tokens into logits, for any number of sequences at once.
+///
+/// The decoder owns the memory of keys and values; the caller says by block
+/// tables which sequence uses which of it. Reading at an earlier position
+/// overwrites what was there. What one segment gives does not depend on the others.
+pub trait Decoder: Send + fmt::Debug {
+    /// What is to be known of the decoder.
+    fn info(&self) -> &DecoderInfo;
+
+    /// Reads all segments and gives the logits they ask for, `[rows, vocab_size]`
+    /// in the segments' order. They may be changed in place.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] if a segment is empty, has a token outside the vocabulary, passes
+    /// the window or its blocks, or writes a block that another writes. Nothing was read then.
+    fn forward(&mut self, batch: &[Segment<'_>]) -> Result<&mut [f32], ModelError>;
+}
+
+/// Binds the model in `source`.
 ///
 /// # Errors
 /// [`ModelError`] with the key or tensor that is missing, wrong or not supported.
-pub fn load(gguf: &Gguf, options: DecoderOptions) -> Result<Box<dyn Decoder>, ModelError> {
+pub fn load(source: &ModelSource, options: DecoderOptions) -> Result<Box<dyn Decoder>, ModelError> {
+    let ModelSource::Gguf(gguf) = source;
     match gguf.text("general.architecture")? {
         Some("llama") => Ok(Box::new(Llama::bind(gguf, options)?)),
         Some(other) => Err(ModelError::Unsupported(format!(

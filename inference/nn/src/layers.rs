@@ -4,7 +4,7 @@ pub(crate) mod attention;
 pub(crate) mod norm;
 pub(crate) mod rope;
 
-pub(crate) use self::attention::{Attention, KvCache};
+pub(crate) use self::attention::{Attention, KvLayer};
 pub(crate) use self::norm::RmsNorm;
 pub(crate) use self::rope::Rope;
 

@@ -16,7 +16,11 @@ mod layers;
 mod llama;
 mod mapping;
 mod matrix;
+mod segment;
+mod source;
 
-pub use self::decoder::{Decoder, DecoderOptions, load};
+pub use self::decoder::{Decoder, DecoderInfo, DecoderOptions, KvDtype, load};
 pub use self::error::ModelError;
 pub use self::gguf::Gguf;
+pub use self::segment::{BLOCK_TOKENS, BlockId, Logits, Segment};
+pub use self::source::ModelSource;

@@ -1,7 +1,7 @@
 //! The llama architecture: pre-normalized decoder layers with rotary
 //! positions, grouped-query attention and `SwiGLU`.
 //!
-//! Invariant: positions below `length` hold the keys and values of the tokens read there last.
+//! Invariant: a block's places hold the keys and values of the tokens read there last.
 //!
 //! # Source
 //! Touvron and others, "Llama 2" (arXiv:2307.09288).
@@ -9,26 +9,28 @@
 mod config;
 mod workspace;
 
-use inference_core::TokenId;
 use pulp::Arch;
 
 use self::config::LlamaConfig;
 use self::workspace::Workspace;
-use crate::decoder::{Decoder, DecoderOptions};
+use crate::decoder::{Decoder, DecoderInfo, DecoderOptions};
 use crate::error::ModelError;
 use crate::gguf::Gguf;
-use crate::layers::{Attention, KvCache, RmsNorm, Rope, add, swiglu};
+use crate::layers::{Attention, KvLayer, RmsNorm, Rope, add, swiglu};
 use crate::matrix::{Matrix, vector};
+use crate::segment::{self, BLOCK_TOKENS, Row, Segment};
 
 /// Tokens that pass the layers together: enough to amortize widening weights,
 /// few enough that their activations stay in the second-level cache.
 const CHUNK: usize = 64;
+/// Most windows that keys and values are kept for, however much memory may be used.
+const WINDOWS_MAX: u64 = 64;
 
-/// A llama model with the keys and values of one sequence.
+/// A llama model with the keys and values of its sequences.
 #[derive(Debug)]
 pub(crate) struct Llama {
     config: LlamaConfig,
-    window: usize,
+    info: DecoderInfo,
     /// `[vocab, hidden]`
     embedding: Matrix,
     layers: Vec<Layer>,
@@ -37,8 +39,6 @@ pub(crate) struct Llama {
     head: Matrix,
     rope: Rope,
     attention: Attention,
-    /// Tokens whose keys and values are kept.
-    length: usize,
     workspace: Workspace,
 }
 
@@ -60,17 +60,13 @@ struct Layer {
     up: Matrix,
     /// `[hidden, intermediate]`
     down: Matrix,
-    cache: KvCache,
+    cache: KvLayer,
 }
 
 impl Llama {
     pub(crate) fn bind(gguf: &Gguf, options: DecoderOptions) -> Result<Self, ModelError> {
         let config = LlamaConfig::read(gguf)?;
-        let window = config
-            .max_position_embeddings
-            .min(options.context_length_max)
-            .max(1);
-        check_kv_bytes(&config, window, options.kv_bytes_max)?;
+        let info = info(gguf, &config, options)?;
         let (vocab, hidden) = (config.vocab_size, config.hidden_size);
         let embedding = Matrix::bind(gguf, "token_embd.weight", vocab, hidden)?;
         let head = match gguf.tensor("output.weight") {
@@ -78,7 +74,7 @@ impl Llama {
             None => embedding.clone(),
         };
         let layers = (0..config.num_hidden_layers)
-            .map(|layer| Layer::bind(gguf, &config, layer, window))
+            .map(|layer| Layer::bind(gguf, &config, layer, info.blocks))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             embedding,
@@ -92,15 +88,14 @@ impl Llama {
                 head_dim: config.head_dim,
                 arch: Arch::new(),
             },
-            length: 0,
             workspace: Workspace::new(&config, CHUNK),
             config,
-            window,
+            info,
         })
     }
 
-    /// Passes at most [`CHUNK`] tokens through all layers.
-    fn pass(&mut self, tokens: &[TokenId], position: usize) {
+    /// Passes at most [`CHUNK`] rows through all layers and adds the logits they want.
+    fn pass(&mut self, batch: &[Segment<'_>], rows: &[Row]) {
         let Self {
             config,
             embedding,
@@ -110,82 +105,55 @@ impl Llama {
             workspace,
             ..
         } = self;
-        workspace.begin(tokens.len(), position, rope);
-        for (token, row) in tokens
+        workspace.begin(rows, rope);
+        for (row, residual) in rows
             .iter()
             .zip(workspace.residual.chunks_exact_mut(config.hidden_size))
         {
-            embedding.widen_row(*token as usize, row);
+            embedding.widen_row(row.token as usize, residual);
         }
         for layer in layers {
-            layer.attend(workspace, *attention, position);
+            layer.attend(workspace, *attention, batch, rows);
             layer.feed_forward(workspace);
         }
-        self.length = position + tokens.len();
+        self.add_logits(rows);
     }
 
-    fn check(&self, tokens: &[TokenId], position: usize) -> Result<(), ModelError> {
-        if tokens.is_empty() {
-            return Err(ModelError::Input("there is no token to read".to_owned()));
+    fn add_logits(&mut self, rows: &[Row]) {
+        let (work, width) = (&mut self.workspace, self.config.hidden_size);
+        let residuals = rows.iter().zip(work.residual.chunks_exact(width));
+        let wanted = residuals.filter(|(row, _)| row.wants_logits);
+        let mut count = 0;
+        for ((_, residual), normed) in wanted.zip(work.normed.chunks_exact_mut(width)) {
+            self.norm.apply(residual, normed);
+            count += 1;
         }
-        if position > self.length {
-            return Err(ModelError::Input(format!(
-                "position {position} follows nothing; {} were read",
-                self.length
-            )));
+        if count == 0 {
+            return;
         }
-        if position + tokens.len() > self.window {
-            let last = position + tokens.len();
-            return Err(ModelError::Input(format!(
-                "{last} tokens pass the window of {}",
-                self.window
-            )));
-        }
-        let unknown = tokens
-            .iter()
-            .find(|&&token| token as usize >= self.config.vocab_size);
-        unknown.map_or(Ok(()), |token| {
-            Err(ModelError::Input(format!(
-                "token {token} is not in the vocabulary"
-            )))
-        })
+        let start = work.logits.len();
+        work.logits
+            .resize(start + count * self.config.vocab_size, 0.0);
+        self.head.multiply(
+            &work.normed[..count * width],
+            &mut work.logits[start..],
+            &mut work.turned,
+        );
     }
 }
 
 impl Decoder for Llama {
-    fn vocab_size(&self) -> usize {
-        self.config.vocab_size
+    fn info(&self) -> &DecoderInfo {
+        &self.info
     }
 
-    fn context_length(&self) -> usize {
-        self.window
-    }
-
-    fn read(&mut self, tokens: &[TokenId], position: usize) -> Result<(), ModelError> {
-        self.check(tokens, position)?;
-        for (chunk, tokens) in tokens.chunks(CHUNK).enumerate() {
-            self.pass(tokens, position + chunk * CHUNK);
+    fn forward(&mut self, batch: &[Segment<'_>]) -> Result<&mut [f32], ModelError> {
+        let rows = segment::rows(batch, &self.info)?;
+        self.workspace.logits.clear();
+        for rows in rows.chunks(CHUNK) {
+            self.pass(batch, rows);
         }
-        Ok(())
-    }
-
-    fn logits(&mut self) -> &mut [f32] {
-        let Self {
-            workspace,
-            norm,
-            head,
-            config,
-            ..
-        } = self;
-        let width = config.hidden_size;
-        let last = workspace.residual.len() - width;
-        norm.apply(&workspace.residual[last..], &mut workspace.normed[..width]);
-        head.multiply(
-            &workspace.normed[..width],
-            &mut workspace.logits,
-            &mut workspace.turned,
-        );
-        &mut workspace.logits
+        Ok(&mut self.workspace.logits)
     }
 }
 
@@ -194,7 +162,7 @@ impl Layer {
         gguf: &Gguf,
         config: &LlamaConfig,
         number: usize,
-        window: usize,
+        blocks: usize,
     ) -> Result<Self, ModelError> {
         let name = |part: &str| format!("blk.{number}.{part}.weight");
         for bias in ["attn_q", "attn_k", "attn_v", "attn_output"] {
@@ -219,11 +187,17 @@ impl Layer {
             gate: matrix("ffn_gate", inner, hidden)?,
             up: matrix("ffn_up", inner, hidden)?,
             down: matrix("ffn_down", hidden, inner)?,
-            cache: KvCache::new(config.num_key_value_heads, window, config.head_dim),
+            cache: KvLayer::new(blocks, config.num_key_value_heads, config.head_dim),
         })
     }
 
-    fn attend(&mut self, work: &mut Workspace, attention: Attention, position: usize) {
+    fn attend(
+        &mut self,
+        work: &mut Workspace,
+        attention: Attention,
+        batch: &[Segment<'_>],
+        rows: &[Row],
+    ) {
         self.attention_norm.apply(&work.residual, &mut work.normed);
         self.query
             .multiply(&work.normed, &mut work.queries, &mut work.turned);
@@ -232,8 +206,16 @@ impl Layer {
         self.value
             .multiply(&work.normed, &mut work.values, &mut work.turned);
         work.rotate(attention.head_dim);
-        self.cache.store(position, &work.keys, &work.values);
-        attention.apply(&self.cache, position, &work.queries, &mut work.mixed);
+        let width = attention.kv_heads * attention.head_dim;
+        let pairs = work
+            .keys
+            .chunks_exact(width)
+            .zip(work.values.chunks_exact(width));
+        for (row, (key, value)) in rows.iter().zip(pairs) {
+            self.cache
+                .store(batch[row.segment].blocks, row.position, key, value);
+        }
+        attention.apply(&self.cache, batch, rows, &work.queries, &mut work.mixed);
         self.output
             .multiply(&work.mixed, &mut work.normed, &mut work.turned);
         add(&mut work.residual, &work.normed);
@@ -253,8 +235,17 @@ impl Layer {
     }
 }
 
-/// Refuses a window whose keys and values would not fit, before anything is allocated.
-fn check_kv_bytes(config: &LlamaConfig, window: usize, most: u64) -> Result<(), ModelError> {
+/// What the model is and how many blocks it gets; refuses a window whose keys and
+/// values would not fit, before anything is allocated.
+fn info(
+    gguf: &Gguf,
+    config: &LlamaConfig,
+    options: DecoderOptions,
+) -> Result<DecoderInfo, ModelError> {
+    let window = config
+        .max_position_embeddings
+        .min(options.context_length_max)
+        .max(1);
     let sizes = [
         2 * size_of::<f32>(),
         config.num_hidden_layers,
@@ -264,13 +255,26 @@ fn check_kv_bytes(config: &LlamaConfig, window: usize, most: u64) -> Result<(), 
     let per_token = sizes
         .iter()
         .try_fold(1_u64, |bytes, &size| bytes.checked_mul(size as u64));
-    let fitting = most / per_token.unwrap_or(u64::MAX).max(1);
-    if window as u64 <= fitting {
-        return Ok(());
+    let per_token = per_token.unwrap_or(u64::MAX).max(1);
+    let fitting = options.kv_bytes_max / per_token.saturating_mul(BLOCK_TOKENS as u64);
+    let needed = window.div_ceil(BLOCK_TOKENS) as u64;
+    if needed > fitting {
+        return Err(ModelError::Unsupported(format!(
+            "keys and values of {window} tokens do not fit {} bytes; use a window of at most {} tokens",
+            options.kv_bytes_max,
+            fitting * BLOCK_TOKENS as u64
+        )));
     }
-    Err(ModelError::Unsupported(format!(
-        "keys and values of {window} tokens do not fit {most} bytes; use a window of at most {fitting} tokens"
-    )))
+    let blocks = fitting.min(needed * WINDOWS_MAX).min(u32::MAX.into());
+    Ok(DecoderInfo {
+        architecture: "llama".to_owned(),
+        vocab_size: config.vocab_size,
+        context_length: window,
+        blocks: usize::try_from(blocks).unwrap_or(usize::MAX),
+        kv_bytes_per_token: per_token,
+        weights_bytes: gguf.tensors().map(|tensor| tensor.range.len() as u64).sum(),
+        parameters: gguf.tensors().map(|tensor| tensor.weights() as u64).sum(),
+    })
 }
 
 fn norm(gguf: &Gguf, name: &str, config: &LlamaConfig) -> Result<RmsNorm, ModelError> {

@@ -6,7 +6,9 @@
 
 use std::path::PathBuf;
 
-use inference_nn::{Decoder, DecoderOptions, Gguf, load};
+use inference_nn::{
+    BlockId, Decoder, DecoderOptions, Logits, ModelError, ModelSource, Segment, load,
+};
 use serde_json::Value;
 
 /// Largest difference allowed; a wrong layer moves logits by more than 0.1.
@@ -26,9 +28,28 @@ fn fixture(file: &str) -> PathBuf {
         .join(file)
 }
 
-fn decoder(name: &str) -> Box<dyn Decoder> {
-    let gguf = Gguf::open(&fixture(&format!("{name}.gguf"))).expect("is sound");
-    load(&gguf, DecoderOptions::default()).expect("is supported")
+/// A decoder and one sequence's blocks, out of order.
+struct Sequence {
+    decoder: Box<dyn Decoder>,
+    blocks: Vec<BlockId>,
+}
+
+impl Sequence {
+    fn new(name: &str) -> Self {
+        let source = ModelSource::open(&fixture(&format!("{name}.gguf"))).expect("is sound");
+        let decoder = load(&source, DecoderOptions::default()).expect("is supported");
+        let blocks = (0..16).rev().map(BlockId).collect();
+        Self { decoder, blocks }
+    }
+
+    fn forward(&mut self, tokens: &[u32], position: usize) -> Result<&mut [f32], ModelError> {
+        self.decoder.forward(&[Segment {
+            tokens,
+            position,
+            blocks: &self.blocks,
+            logits: Logits::Last,
+        }])
+    }
 }
 
 struct Reference {
@@ -82,9 +103,9 @@ fn check(what: &str, found: &[f32], stride: usize, expected: &[f64]) {
 #[test]
 fn logits_equal_the_reference_token_by_token() {
     for name in MODELS {
-        let (mut decoder, reference) = (decoder(name), reference(name));
+        let (mut sequence, reference) = (Sequence::new(name), reference(name));
         for (position, &token) in reference.tokens.iter().enumerate() {
-            let logits = decoder.forward(&[token], position).expect("fits");
+            let logits = sequence.forward(&[token], position).expect("fits");
             if let Some(row) = reference.positions.iter().position(|&p| p == position) {
                 check(
                     &format!("{name} at {position}"),
@@ -100,19 +121,18 @@ fn logits_equal_the_reference_token_by_token() {
 #[test]
 fn logits_equal_the_reference_in_chunks_of_any_size() {
     for name in MODELS {
-        let (mut decoder, reference) = (decoder(name), reference(name));
+        let (mut sequence, reference) = (Sequence::new(name), reference(name));
         for size in [2, 3, 5, 24] {
             for (row, &last) in reference.positions.iter().enumerate() {
+                let mut logits = Vec::new();
                 for (chunk, tokens) in reference.tokens[..=last].chunks(size).enumerate() {
-                    decoder.read(tokens, chunk * size).expect("fits");
+                    logits = sequence
+                        .forward(tokens, chunk * size)
+                        .expect("fits")
+                        .to_vec();
                 }
                 let what = format!("{name} at {last} in chunks of {size}");
-                check(
-                    &what,
-                    decoder.logits(),
-                    reference.stride,
-                    &reference.logits[row],
-                );
+                check(&what, &logits, reference.stride, &reference.logits[row]);
             }
         }
     }
@@ -120,10 +140,10 @@ fn logits_equal_the_reference_in_chunks_of_any_size() {
 
 #[test]
 fn reading_again_from_the_middle_forgets_what_was_behind() {
-    let (mut decoder, reference) = (decoder("q8-tied"), reference("q8-tied"));
-    decoder.read(&reference.tokens[..10], 0).expect("fits");
-    decoder.read(&[1, 2, 3, 4, 5, 6, 7], 10).expect("fits");
-    let logits = decoder.forward(&reference.tokens[10..], 10).expect("fits");
+    let (mut sequence, reference) = (Sequence::new("q8-tied"), reference("q8-tied"));
+    sequence.forward(&reference.tokens[..10], 0).expect("fits");
+    sequence.forward(&[1, 2, 3, 4, 5, 6, 7], 10).expect("fits");
+    let logits = sequence.forward(&reference.tokens[10..], 10).expect("fits");
     check(
         "after reading again",
         logits,
@@ -132,53 +152,71 @@ fn reading_again_from_the_middle_forgets_what_was_behind() {
     );
 }
 
-#[test]
-fn logits_are_the_same_to_the_last_bit_however_tokens_are_grouped() {
-    let tokens: Vec<u32> = (0..150).map(|number| number * 7 % 331).collect();
-    let mut whole = decoder("q8-tied");
-    let whole = whole.forward(&tokens, 0).expect("fits").to_vec();
-    let mut single = decoder("q8-tied");
-    for (position, &token) in tokens.iter().enumerate() {
-        single.read(&[token], position).expect("fits");
-    }
-    let bits = |logits: &[f32]| {
-        logits
-            .iter()
-            .map(|logit| logit.to_bits())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(bits(&whole), bits(single.logits()));
+fn bits(logits: &[f32]) -> Vec<u32> {
+    logits.iter().map(|logit| logit.to_bits()).collect()
 }
 
 #[test]
-fn what_cannot_be_read_is_refused() {
-    let mut decoder = decoder("q8-tied");
-    for (tokens, position, expected) in [
-        (vec![], 0, "there is no token to read"),
-        (vec![1], 1, "position 1 follows nothing; 0 were read"),
-        (vec![1; 257], 0, "257 tokens pass the window of 256"),
-        (vec![331], 0, "token 331 is not in the vocabulary"),
-    ] {
-        assert_eq!(
-            decoder
-                .read(&tokens, position)
-                .expect_err("is wrong")
-                .to_string(),
-            expected
-        );
+fn logits_are_the_same_to_the_last_bit_however_tokens_are_grouped() {
+    let tokens: Vec<u32> = (0..150).map(|number| number * 7 % 331).collect();
+    let mut whole = Sequence::new("q8-tied");
+    let whole = bits(whole.forward(&tokens, 0).expect("fits"));
+    let mut single = Sequence::new("q8-tied");
+    let mut last = Vec::new();
+    for (position, &token) in tokens.iter().enumerate() {
+        last = bits(single.forward(&[token], position).expect("fits"));
     }
+    assert_eq!(whole, last);
+}
+
+#[test]
+fn logits_are_the_same_to_the_last_bit_whoever_is_in_the_batch() {
+    let tokens: Vec<u32> = (0..150).map(|number| number * 7 % 331).collect();
+    let mut alone = Sequence::new("q8-tied");
+    let expected = bits(alone.forward(&tokens, 0).expect("fits"));
+    let mut shared = Sequence::new("q8-tied");
+    let mine: Vec<BlockId> = (20..30).map(BlockId).collect();
+    let theirs: Vec<BlockId> = [20, 21, 50, 51].map(BlockId).to_vec();
+    let segment = |tokens, position, blocks, logits| Segment {
+        tokens,
+        position,
+        blocks,
+        logits,
+    };
+    let stranger = segment(&tokens[5..42], 0, &shared.blocks, Logits::All);
+    shared
+        .decoder
+        .forward(&[segment(&tokens[..70], 0, &mine, Logits::None), stranger])
+        .expect("fits");
+    // The second has the first two blocks in common with the first.
+    let found = shared
+        .decoder
+        .forward(&[
+            segment(&tokens[32..40], 32, &theirs, Logits::All),
+            segment(&tokens[70..], 70, &mine, Logits::Last),
+        ])
+        .expect("fits");
+    let vocab = found.len() / 9;
+    assert_eq!(expected, bits(&found[8 * vocab..]));
+    let fortieth = bits(&found[7 * vocab..8 * vocab]);
+    assert_eq!(
+        bits(alone.forward(&tokens[..40], 0).expect("fits")),
+        fortieth
+    );
 }
 
 #[test]
 fn a_window_that_does_not_fit_is_refused_before_it_is_allocated() {
-    let gguf = Gguf::open(&fixture("q8-tied.gguf")).expect("is sound");
+    let source = ModelSource::open(&fixture("q8-tied.gguf")).expect("is sound");
     let options = DecoderOptions {
         kv_bytes_max: 51_200,
         ..DecoderOptions::default()
     };
-    let error = load(&gguf, options).expect_err("does not fit").to_string();
+    let error = load(&source, options)
+        .expect_err("does not fit")
+        .to_string();
     assert_eq!(
         error,
-        "keys and values of 256 tokens do not fit 51200 bytes; use a window of at most 100 tokens"
+        "keys and values of 256 tokens do not fit 51200 bytes; use a window of at most 96 tokens"
     );
 }

@@ -8,7 +8,7 @@ use inference_core::{
     ChatOptions, Constraint, Event, FinishReason, Outcome, Priority, PromptPart, Role,
     SamplingParams,
 };
-use inference_nn::ModelError;
+use inference_nn::{DecoderInfo, ModelError, Segment};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -435,23 +435,18 @@ fn a_file_that_is_no_model_is_refused_by_name() {
 struct Slow(Box<dyn Decoder>);
 
 impl Decoder for Slow {
-    fn vocab_size(&self) -> usize {
-        self.0.vocab_size()
+    fn info(&self) -> &DecoderInfo {
+        self.0.info()
     }
 
-    fn context_length(&self) -> usize {
-        self.0.context_length()
-    }
-
-    fn read(&mut self, tokens: &[TokenId], position: usize) -> Result<(), ModelError> {
+    fn forward(&mut self, batch: &[Segment<'_>]) -> Result<&mut [f32], ModelError> {
         // `!` is the first printable byte, so token 33 of the byte alphabet.
-        assert!(position > 0 || tokens[0] != 33, "asked to panic");
+        assert!(
+            batch[0].position > 0 || batch[0].tokens[0] != 33,
+            "asked to panic"
+        );
         thread::sleep(Duration::from_millis(5));
-        self.0.read(tokens, position)
-    }
-
-    fn logits(&mut self) -> &mut [f32] {
-        self.0.logits()
+        self.0.forward(batch)
     }
 }
 

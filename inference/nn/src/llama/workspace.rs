@@ -2,6 +2,7 @@
 
 use super::config::LlamaConfig;
 use crate::layers::Rope;
+use crate::segment::Row;
 
 /// Activations of the tokens in flight; each is `[tokens, width]`.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(super) struct Workspace {
     pub(super) up: Vec<f32>,
     /// Scratch of matrix products.
     pub(super) turned: Vec<f32>,
-    /// `[vocab]`
+    /// `[rows that want them, vocab]`
     pub(super) logits: Vec<f32>,
     /// Sine and cosine of each token's pairs.
     angles: Vec<Vec<(f32, f32)>>,
@@ -48,7 +49,7 @@ impl Workspace {
             intermediate: config.intermediate_size,
         };
         let room = |width: usize| Vec::with_capacity(tokens * width);
-        let mut workspace = Self {
+        Self {
             widths,
             residual: room(widths.hidden),
             normed: room(widths.hidden),
@@ -59,18 +60,16 @@ impl Workspace {
             gate: room(widths.intermediate),
             up: room(widths.intermediate),
             turned: Vec::new(),
-            logits: vec![0.0; config.vocab_size],
+            logits: Vec::new(),
             angles: vec![Vec::new(); tokens],
-        };
-        workspace.resize(1);
-        workspace
+        }
     }
 
-    /// Makes ready for `tokens` tokens, the first at `position`.
-    pub(super) fn begin(&mut self, tokens: usize, position: usize, rope: &Rope) {
-        self.resize(tokens);
-        for (token, angles) in self.angles.iter_mut().take(tokens).enumerate() {
-            rope.angles(position + token, angles);
+    /// Makes ready for `rows`.
+    pub(super) fn begin(&mut self, rows: &[Row], rope: &Rope) {
+        self.resize(rows.len());
+        for (row, angles) in rows.iter().zip(&mut self.angles) {
+            rope.angles(row.position, angles);
         }
     }
 
