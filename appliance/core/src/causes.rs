@@ -34,6 +34,8 @@ pub(crate) mod series;
 pub(crate) mod signs;
 mod startup;
 mod storage;
+pub(crate) mod subject;
+pub(crate) mod trend;
 pub(crate) mod view;
 pub(crate) mod wiring;
 

@@ -4,8 +4,10 @@
 //! These are said only about what the alert names; [`crate::graph`] prefers a
 //! real cause when there is one.
 
+mod maintenance;
 #[cfg(test)]
 mod tests;
+mod visibility;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Pod;
@@ -17,7 +19,16 @@ use crate::object::ObjectRef;
 
 /// The analyzers of this family.
 pub(crate) const ANALYZERS: &[Analyzer] =
-    &[meant_to_fire, absent, rolling_out, expected, recovered];
+    &[
+        meant_to_fire,
+        absent,
+        rolling_out,
+        expected,
+        recovered,
+        maintenance::planned,
+        maintenance::advice,
+        visibility::analyze,
+    ];
 
 /// Alerts that fire on purpose.
 const ON_PURPOSE: [&str; 3] = ["Watchdog", "InfoInhibitor", "DeadMansSwitch"];

@@ -5,6 +5,11 @@
 //! folds them under it when there is one.
 
 mod change;
+mod elsewhere;
+mod gitops;
+mod helm;
+mod operator;
+mod ownership;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +28,11 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
     daemon_sets,
     disruption_budgets,
     change::analyze,
+    helm::analyze,
+    gitops::analyze,
+    operator::analyze,
+    ownership::analyze,
+    elsewhere::analyze,
 ];
 
 /// How long a controller may take to notice a new specification.

@@ -1,17 +1,24 @@
 //! Causes inside running pods: memory, crashes, probes, dependencies,
-//! databases, files, jobs.
+//! databases, brokers and queues, load, files, jobs.
 //!
 //! Each submodule holds the analyzers of one kind of trouble. Log-based ones
 //! share one reading of the logs.
 
+mod broker;
 mod crash;
 mod database;
+mod defect;
 mod dependency;
 mod files;
 mod jobs;
+mod leak;
+mod load;
 mod memory;
+mod neighbour;
 mod pressure;
 mod probes;
+mod queue;
+mod stuck;
 #[cfg(test)]
 mod tests;
 
@@ -32,8 +39,13 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
     probes::analyze,
     crash_and_logs,
     pressure::evicted,
-    pressure::terminating,
+    stuck::analyze,
     jobs::analyze,
+    leak::analyze,
+    load::analyze,
+    neighbour::analyze,
+    defect::analyze,
+    queue::analyze,
 ];
 
 /// Reads the logs once for all that live on them.
@@ -41,6 +53,7 @@ fn crash_and_logs(case: &Case<'_>, findings: &mut Findings) {
     let seen = signs::seen(case.snapshot);
     dependency::analyze(case, &seen, findings);
     database::analyze(case, &seen, findings);
+    broker::analyze(case, &seen, findings);
     files::analyze(case, &seen, findings);
     crash::analyze(case, &seen, findings);
 }

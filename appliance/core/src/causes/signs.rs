@@ -62,6 +62,12 @@ pub(crate) enum Sign {
     Reset,
     /// The cache may not take more.
     CacheFull,
+    /// A statement waits for another's lock, or both for each other's.
+    DatabaseLock,
+    /// A statement takes long.
+    SlowQuery,
+    /// Members of a broker do not agree with one another.
+    BrokerPartition,
     /// An upstream limits the rate.
     RateLimited,
     /// A file may not be read or written.
@@ -122,7 +128,19 @@ const PATTERNS: &[(Sign, &str)] = &[
     ),
     (
         Sign::CacheFull,
-        r"command not allowed when used memory|OOM command not allowed|maxmemory",
+        r"command not allowed when used memory|OOM command not allowed|maxmemory (?:limit )?(?:reached|exceeded)|SERVER_ERROR out of memory storing object",
+    ),
+    (
+        Sign::DatabaseLock,
+        r"lock wait timeout exceeded|deadlock (?:detected|found when)|was deadlocked on lock|lock request time ?out period exceeded|canceling statement due to lock timeout|still waiting for \w*lock|could not obtain lock on (?:row|relation)|ORA-00060|ORA-00054|ORA-30006|LockTimeout|LockNotAvailable|SQLITE_BUSY|database is locked|unable to acquire .{0,20}lock .{0,20}within|WriteConflict",
+    ),
+    (
+        Sign::SlowQuery,
+        r"canceling statement due to statement timeout|slow query|duration: \d{4,}\.\d+ ms +(?:statement|execute|bind|parse|plan)|maximum statement execution time exceeded|MaxTimeMSExpired|operation exceeded time limit|query execution was interrupted",
+    ),
+    (
+        Sign::BrokerPartition,
+        r"inconsistent_database|running_partitioned_network|network partition (?:detected|has been detected)|partial partition|partitions? detected|split[- ]brain|NotEnoughReplicas|NOT_ENOUGH_REPLICAS|fewer in-sync replicas than required|CLUSTERDOWN|cluster state changed: fail|no quorum|lost quorum|JetStream cluster (?:consumer|stream|no) .{0,40}(?:no leader|leader)|paus(?:e|ing)[_ ]minority|in minority",
     ),
     (
         Sign::ProtocolMismatch,

@@ -1,3 +1,5 @@
+mod limits;
+
 use serde_json::{Value, json};
 
 use super::{absent, expected, meant_to_fire, recovered, rolling_out};

@@ -3,6 +3,8 @@
     reason = "fixtures are written in place"
 )]
 
+mod tools;
+
 use serde_json::{Value, json};
 
 use super::{change, daemon_sets, deployments, disruption_budgets, stateful_sets};

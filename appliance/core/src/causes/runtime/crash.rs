@@ -11,7 +11,7 @@ use crate::causes::{Case, Cause, Finding, Findings, Strength, view};
 use crate::evidence::Draft;
 
 /// Signs that other analyzers turn into causes.
-const ELSEWHERE: [Sign; 16] = [
+const ELSEWHERE: [Sign; 18] = [
     Sign::DatabaseReadOnly,
     Sign::TooManyConnections,
     Sign::PoolTimeout,
@@ -27,6 +27,8 @@ const ELSEWHERE: [Sign; 16] = [
     Sign::TimedOut,
     Sign::ProtocolMismatch,
     Sign::CacheFull,
+    Sign::DatabaseLock,
+    Sign::BrokerPartition,
     Sign::FileDenied,
 ];
 

@@ -1,8 +1,9 @@
-//! What clients' logs say about their database: it takes no writes, no more
-//! connections, or not these credentials.
+//! What clients' logs say about their database or cache: it takes no writes,
+//! no more connections, no more data, not these credentials, or it waits for
+//! locks.
 //!
-//! A read-only or full database is to fix at the database, although its
-//! clients say it; which database is meant follows from the hosts the client
+//! A read-only, full or locked database is to fix at the database, although
+//! its clients say it; which database is meant follows from the hosts the client
 //! names and the port of the protocol. Credentials are the client's.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::{matters, pod_of};
 use crate::causes::signs::{Seen, Sign};
+use crate::causes::subject::is_asked;
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view, wiring};
 use crate::object::ObjectRef;
 
@@ -19,10 +21,16 @@ const SERVERS: &[(u16, &[&str])] = &[
     (3306, &["mysql", "mariadb"]),
     (5432, &["postgres", "psql", "pq:"]),
     (27017, &["mongo", "primary"]),
-    (6379, &["redis", "readonly you"]),
+    (6379, &["redis", "readonly you", "command not allowed", "maxmemory"]),
     (1433, &["sqlserver", "mssql"]),
     (1521, &["ora-"]),
+    (11211, &["memcache", "server_error"]),
+    (9042, &["cassandra", "scylla"]),
+    (9200, &["elasticsearch", "opensearch"]),
 ];
+
+/// Fewer waits for locks, or slow statements, are everyday life.
+const LOCKS_MIN: usize = 3;
 
 /// States what is wrong with databases or the way to use them.
 pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
@@ -39,6 +47,8 @@ pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
             Sign::TooManyConnections => {
                 Some(at_database(case, seen, one, Cause::ConnectionPoolExhausted))
             }
+            Sign::CacheFull => Some(at_database(case, seen, one, Cause::CacheFullOrEvicting)),
+            Sign::DatabaseLock | Sign::SlowQuery => locked(case, seen, one),
             Sign::PoolTimeout => Some(pool(case, one)),
             Sign::BadCredentials => credentials(case, one),
             _ => None,
@@ -65,6 +75,8 @@ fn at_database(case: &Case<'_>, seen: &[Seen], one: &Seen, cause: Cause) -> Find
     };
     let what = match cause {
         Cause::DatabaseReadOnly => "takes no writes",
+        Cause::CacheFullOrEvicting => "has used up the memory it may use and refuses or drops data",
+        Cause::DatabaseLockOrSlowQuery => "makes statements wait for locks or runs them slowly",
         _ => "accepts no more connections",
     };
     let statement = if object == client {
@@ -73,6 +85,25 @@ fn at_database(case: &Case<'_>, seen: &[Seen], one: &Seen, cause: Cause) -> Find
         format!("{object} {what}, as {client} reports.")
     };
     Finding::new(cause, object, strength, statement)
+}
+
+/// Locks and slow statements happen in every database; they are a cause when
+/// they keep coming and somebody suffers.
+fn locked(case: &Case<'_>, seen: &[Seen], one: &Seen) -> Option<Finding> {
+    let pod = pod_of(case, one)?;
+    let suffers = !view::is_well(pod)
+        || is_asked(case, &view::workload_of(&case.snapshot.objects, pod));
+    let mut finding = at_database(case, seen, one, Cause::DatabaseLockOrSlowQuery);
+    let asked = suffers || is_asked(case, &finding.object);
+    if !asked || one.count < LOCKS_MIN {
+        return None;
+    }
+    let ceiling = match one.sign {
+        Sign::DatabaseLock => Strength::Strong,
+        _ => Strength::Likely,
+    };
+    finding.strength = finding.strength.min(ceiling);
+    Some(finding)
 }
 
 fn pool(case: &Case<'_>, one: &Seen) -> Finding {

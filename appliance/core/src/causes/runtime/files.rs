@@ -1,6 +1,6 @@
 //! Files, ports, certificates, rights and limits that programs complain about.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, VolumeMount};
 
 use super::{is_troubled, matters, pod_of};
 use crate::causes::signs::{Seen, Sign};
@@ -40,10 +40,7 @@ fn finding_of(case: &Case<'_>, pod: &Pod, one: &Seen) -> Option<Finding> {
     };
     let (cause, words) = match one.sign {
         Sign::NoSpace => return Some(no_space(case, pod, one, strength)),
-        Sign::TooManyFiles => (
-            Cause::UlimitFdInotify,
-            "has used up its file descriptors or inotify watches",
-        ),
+        Sign::TooManyFiles => return Some(too_many_files(case, pod, one, strength)),
         Sign::AddressInUse => (
             Cause::PortConflict,
             "cannot bind its port: something in the pod or on the node holds it",
@@ -57,7 +54,6 @@ fn finding_of(case: &Case<'_>, pod: &Pod, one: &Seen) -> Option<Finding> {
             "is forbidden by RBAC to do what it needs",
         ),
         Sign::FileDenied => (Cause::VolumePermissionDenied, "may not use its files"),
-        Sign::CacheFull => (Cause::CacheFullOrEvicting, "meets a cache that is full"),
         Sign::RateLimited => (Cause::UpstreamRateLimited, "is rate-limited by an upstream"),
         _ => return None,
     };
@@ -75,13 +71,7 @@ fn finding_of(case: &Case<'_>, pod: &Pod, one: &Seen) -> Option<Finding> {
 
 /// The mount whose path the line names.
 fn mount_draft(pod: &Pod, one: &Seen) -> Option<Draft> {
-    let mounts = wiring::containers(pod)
-        .iter()
-        .filter(|container| container.name == one.container)
-        .flat_map(|container| container.volume_mounts.iter().flatten());
-    let mount = mounts
-        .filter(|mount| mount.mount_path.len() > 1 && one.line.contains(&mount.mount_path))
-        .max_by_key(|mount| mount.mount_path.len())?;
+    let mount = mount_named(pod, one)?;
     let title = format!(
         "volume {} is mounted at {}{}",
         mount.name,
@@ -93,6 +83,15 @@ fn mount_draft(pod: &Pod, one: &Seen) -> Option<Draft> {
         }
     );
     Some(Draft::spec(view::pod_ref(pod), title, Vec::new()))
+}
+
+fn mount_named<'a>(pod: &'a Pod, one: &Seen) -> Option<&'a VolumeMount> {
+    wiring::containers(pod)
+        .iter()
+        .filter(|container| container.name == one.container)
+        .flat_map(|container| container.volume_mounts.iter().flatten())
+        .filter(|mount| mount.mount_path.len() > 1 && one.line.contains(&mount.mount_path))
+        .max_by_key(|mount| mount.mount_path.len())
 }
 
 fn ports_draft(pod: &Pod, one: &Seen) -> Option<Draft> {
@@ -108,30 +107,94 @@ fn ports_draft(pod: &Pod, one: &Seen) -> Option<Draft> {
     Some(Draft::spec(view::pod_ref(pod), title, lines))
 }
 
+/// A limit of the process is the workload's; one of the kernel (inotify, the
+/// file table) is the node's when several workloads meet it there.
+fn too_many_files(case: &Case<'_>, pod: &Pod, one: &Seen, strength: Strength) -> Finding {
+    let workload = view::workload_of(&case.snapshot.objects, pod);
+    let kernel = view::mentions(&one.line, &["inotify", "enfile", "in system"]);
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+    let statement = format!("{workload} has used up its file descriptors or inotify watches.");
+    let finding = Finding::new(Cause::UlimitFdInotify, workload, strength, statement);
+    match node.filter(|_| kernel) {
+        Some(node) => {
+            let object = ObjectRef::cluster("Node", node);
+            let title = "fs.inotify and fs.file-max hold for the node as a whole";
+            finding.because([Draft::spec(object, title, Vec::new())])
+        }
+        None => finding,
+    }
+}
+
+/// What the path of a full file system lies on.
+enum Place {
+    SharedMemory,
+    Scratch(String),
+    Claim(String),
+    Unknown,
+}
+
 fn no_space(case: &Case<'_>, pod: &Pod, one: &Seen, strength: Strength) -> Finding {
     let objects = &case.snapshot.objects;
     let workload = view::workload_of(objects, pod);
-    if view::mentions(&one.line, &["shm", "shared memory"]) {
-        let statement = format!("{workload} has used up its shared memory (/dev/shm).");
-        return Finding::new(Cause::ShmOrTmpExhausted, workload, strength, statement);
-    }
-    let claim = pod.spec.as_ref().and_then(|spec| {
-        let volumes = spec.volumes.iter().flatten();
-        volumes
-            .filter_map(|volume| volume.persistent_volume_claim.as_ref())
-            .map(|source| source.claim_name.clone())
-            .next()
-    });
-    let object = claim.map_or_else(
-        || workload.clone(),
-        |claim| ObjectRef {
+    let place = place_of(pod, one);
+    let (cause, what) = match &place {
+        Place::SharedMemory => (
+            Cause::ShmOrTmpExhausted,
+            "has used up its shared memory (/dev/shm)".to_owned(),
+        ),
+        Place::Scratch(path) => (
+            Cause::ShmOrTmpExhausted,
+            format!("has filled its scratch volume at {path}"),
+        ),
+        Place::Claim(_) | Place::Unknown => (
+            Cause::DiskFullVolume,
+            "writes to a volume that is full".to_owned(),
+        ),
+    };
+    let object = match place {
+        Place::Claim(name) => ObjectRef {
             kind: "PersistentVolumeClaim".to_owned(),
             namespace: pod.metadata.namespace.clone(),
-            name: claim,
+            name,
         },
-    );
-    let statement = format!("{workload} writes to a volume that is full.");
-    Finding::new(Cause::DiskFullVolume, object, strength, statement).explains([workload])
+        _ => workload.clone(),
+    };
+    let statement = format!("{workload} {what}.");
+    Finding::new(cause, object, strength, statement)
+        .because(mount_draft(pod, one))
+        .explains([workload])
+}
+
+/// The volume whose mount path the line names; without a path the pod's claim.
+fn place_of(pod: &Pod, one: &Seen) -> Place {
+    if view::mentions(&one.line, &["/dev/shm", "shared memory"]) {
+        return Place::SharedMemory;
+    }
+    let Some(spec) = pod.spec.as_ref() else {
+        return Place::Unknown;
+    };
+    let volume_named = |name: &str| {
+        let mut volumes = spec.volumes.iter().flatten();
+        volumes.find(|volume| volume.name == name)
+    };
+    let mount = mount_named(pod, one);
+    let volume = mount.and_then(|mount| volume_named(&mount.name));
+    if let (Some(mount), Some(volume)) = (mount, volume) {
+        if let Some(claim) = &volume.persistent_volume_claim {
+            return Place::Claim(claim.claim_name.clone());
+        }
+        if volume.empty_dir.is_some() {
+            return Place::Scratch(mount.mount_path.clone());
+        }
+    }
+    let first = view::claim_names(spec).into_iter().next();
+    match first {
+        Some(claim) => Place::Claim(claim),
+        None if view::mentions(&one.line, &[" /tmp", "'/tmp", "\"/tmp", "=/tmp"]) => {
+            Place::Scratch("/tmp".to_owned())
+        }
+        None => Place::Unknown,
+    }
 }
 
 /// Two containers of one pod that declare the same port cannot both listen.

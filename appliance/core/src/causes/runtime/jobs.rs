@@ -1,7 +1,9 @@
-//! Jobs that fail or hang, and `CronJobs` that do not run.
+//! Jobs that fail or hang. `CronJobs` that start none are [`cron`]'s.
+
+mod cron;
 
 use jiff::SignedDuration;
-use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::batch::v1::Job;
 
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view};
 use crate::evidence::Draft;
@@ -18,7 +20,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
         hung(case, job, findings);
     }
     for cron in &case.snapshot.objects.cron_jobs {
-        not_running(case, cron, findings);
+        cron::analyze(case, cron, findings);
     }
 }
 
@@ -98,37 +100,6 @@ fn succeeded_later(case: &Case<'_>, job: &Job) -> bool {
                         .as_ref()
                         .is_some_and(|status| status.succeeded.unwrap_or(0) > 0)
             })
-}
-
-fn not_running(case: &Case<'_>, cron: &CronJob, findings: &mut Findings) {
-    let object = view::reference("CronJob", cron);
-    let event = view::events_of(case, &object).find(|event| {
-        [
-            "UnparseableSchedule",
-            "TooManyMissedTimes",
-            "FailedNeedsStart",
-            "UnknownTimeZone",
-        ]
-        .contains(&event.reason.as_str())
-    });
-    let suspended = cron.spec.suspend == Some(true);
-    let asked = case.subjects.contains(&object);
-    let (strength, why, draft) = match event {
-        Some(event) => (
-            Strength::Stated,
-            format!("the controller says {}", event.reason),
-            Draft::event(event),
-        ),
-        None if suspended && asked => (
-            Strength::Strong,
-            "it is suspended".to_owned(),
-            Draft::spec(object.clone(), "spec.suspend is true", Vec::new()),
-        ),
-        None => return,
-    };
-    let statement = format!("{object} does not run: {why}.");
-    findings
-        .add(Finding::new(Cause::CronjobNotRunning, object, strength, statement).because([draft]));
 }
 
 fn is_subject(case: &Case<'_>, job: &Job) -> bool {

@@ -5,9 +5,13 @@
     reason = "fixtures are written in place"
 )]
 
+mod data;
+mod going;
+mod load;
+
 use serde_json::{Value, json};
 
-use super::{crash_and_logs, jobs, memory, pressure, probes};
+use super::{crash_and_logs, jobs, memory, pressure, probes, stuck};
 use crate::causes::fixture::{Fixture, ago};
 
 fn running(ready: bool, restarts: i32, last: Value) -> Value {
@@ -338,8 +342,8 @@ fn a_pod_that_stays_after_its_grace() {
         Fixture::new().with(json!({"kind": "Pod", "metadata": {"name": "old", "deletionTimestamp": ago(minutes),
             "finalizers": ["example.com/hold"]}, "spec": {"containers": []}, "status": {"phase": "Running"}}))
     };
-    pod(30).check(pressure::terminating, &["StuckTerminating Pod shop/old"]);
-    pod(0).check(pressure::terminating, &[]);
+    pod(30).check(stuck::analyze, &["StuckTerminating Pod shop/old"]);
+    pod(0).check(stuck::analyze, &[]);
 }
 
 fn job(reason: &str) -> Value {

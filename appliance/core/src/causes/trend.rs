@@ -1,0 +1,184 @@
+//! How a series stands now against how it was, and whether it grows.
+//!
+//! Baseline and present are medians over several points, so that one slow
+//! scrape or one busy minute says nothing. Counters become rates first.
+//!
+//! Invariant: a series with too few points gives no answer, never a guess.
+
+use jiff::Timestamp;
+
+use super::Case;
+use crate::facts::metrics::{is_counter, median, rates};
+use crate::snapshot::{Sample, Series};
+
+/// Fewest points that make a median worth telling.
+const POINTS_MIN: usize = 4;
+/// The present: this many seconds before the capture.
+const PRESENT_SECONDS: f64 = 600.0;
+/// The baseline ends this many seconds before the alert began, since most
+/// rules wait that long before they fire.
+const LEAD_SECONDS: f64 = 900.0;
+
+/// A level then and now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shift {
+    /// Median of the baseline.
+    pub(crate) usual: f64,
+    /// How far the baseline strays from its median.
+    pub(crate) spread: f64,
+    /// Median of the present.
+    pub(crate) now: f64,
+    /// Unix time, seconds, when it first came halfway to the present level
+    /// and stayed on that side.
+    pub(crate) since: f64,
+}
+
+impl Shift {
+    /// Whether it rose at least `times` over, by `floor` at least, and beyond its noise.
+    pub(crate) fn rose(&self, times: f64, floor: f64) -> bool {
+        let step = self.now - self.usual;
+        step >= floor && self.now >= self.usual * times && step > 4.0 * self.spread
+    }
+
+    /// When it began, as a time.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        #[allow(clippy::cast_possible_truncation, reason = "Unix seconds fit")]
+        Timestamp::from_second(self.since as i64).ok()
+    }
+}
+
+/// The points of a series as levels: rates of counters, else the values.
+pub(crate) fn levels(series: &Series) -> Vec<Sample> {
+    if is_counter(&series.name) {
+        return rates(&series.samples);
+    }
+    let finite = series.samples.iter().filter(|one| one.value.is_finite());
+    finite.copied().collect()
+}
+
+/// How `series` stands at the capture against before the alert.
+pub(crate) fn shift(case: &Case<'_>, series: &Series) -> Option<Shift> {
+    shift_of(case, &levels(series))
+}
+
+/// The same for points that were added up by the caller, in order of time.
+pub(crate) fn shift_of(case: &Case<'_>, points: &[Sample]) -> Option<Shift> {
+    let end = case.snapshot.captured_at.as_duration().as_secs_f64();
+    let onset = case.started_at.as_duration().as_secs_f64();
+    let mut recent = values(points, end - PRESENT_SECONDS, f64::INFINITY);
+    let border = (onset - LEAD_SECONDS).min(end - 2.0 * PRESENT_SECONDS);
+    let mut before = values(points, f64::NEG_INFINITY, border);
+    if recent.len() < POINTS_MIN || before.len() < POINTS_MIN {
+        return None;
+    }
+    let usual = median(&mut before)?;
+    let now = median(&mut recent)?;
+    let mut strays: Vec<f64> = before.iter().map(|value| (value - usual).abs()).collect();
+    let half = f64::midpoint(usual, now);
+    let still = |point: &&Sample| (point.value >= half) == (now >= usual);
+    let since = points.iter().rev().take_while(still).last();
+    Some(Shift {
+        usual,
+        spread: median(&mut strays)? * 1.4826,
+        now,
+        since: since.map_or(end, |point| point.at),
+    })
+}
+
+fn values(points: &[Sample], from: f64, until: f64) -> Vec<f64> {
+    points
+        .iter()
+        .filter(|point| from <= point.at && point.at < until)
+        .map(|point| point.value)
+        .collect()
+}
+
+/// Adds up series point by point; times within a step of one another are one.
+pub(crate) fn sum<'a>(all: impl IntoIterator<Item = &'a Series>) -> Vec<Sample> {
+    let mut total: Vec<Sample> = Vec::new();
+    for series in all {
+        for point in levels(series) {
+            let near = |known: &&mut Sample| (known.at - point.at).abs() < 1.0;
+            match total.iter_mut().find(near) {
+                Some(known) => known.value += point.value,
+                None => total.push(point),
+            }
+        }
+    }
+    total.sort_by(|a, b| a.at.total_cmp(&b.at));
+    total
+}
+
+/// Steady growth over a stretch of points.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Growth {
+    /// Level at the beginning.
+    pub(crate) from: f64,
+    /// Level at the end.
+    pub(crate) to: f64,
+    /// How long it has grown, seconds.
+    pub(crate) seconds: f64,
+}
+
+/// Whether `points` grow from third to third without levelling off.
+pub(crate) fn growth(points: &[Sample]) -> Option<Growth> {
+    let third = points.len() / 3;
+    if third < POINTS_MIN {
+        return None;
+    }
+    let level = |part: &[Sample]| {
+        let mut values: Vec<f64> = part.iter().map(|point| point.value).collect();
+        median(&mut values)
+    };
+    let first = level(&points[..third])?;
+    let middle = level(&points[third..2 * third])?;
+    let last = level(&points[points.len() - third..])?;
+    let (early, late) = (middle - first, last - middle);
+    let steady = early > 0.0 && late >= 0.5 * early && late <= 2.5 * early;
+    let (start, end) = (points.first()?, points.last()?);
+    steady.then_some(Growth {
+        from: first,
+        to: last,
+        seconds: end.at - start.at,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(values: impl IntoIterator<Item = f64>) -> Vec<Sample> {
+        let numbered = values.into_iter().zip(0u32..);
+        let at = |(value, minute): (f64, u32)| Sample {
+            at: f64::from(minute) * 60.0,
+            value,
+        };
+        numbered.map(at).collect()
+    }
+
+    #[track_caller]
+    fn check(values: impl IntoIterator<Item = f64>, grows: bool) {
+        assert_eq!(growth(&points(values)).is_some(), grows);
+    }
+
+    #[test]
+    fn a_ramp_grows_and_a_plateau_does_not() {
+        check((0..30).map(|at| 100.0 + f64::from(at)), true);
+        check((0..30).map(|at| f64::from(at.min(10))), false);
+        check((0..30).map(|_| 5.0), false);
+        check((0..30).map(|at| f64::from(at % 3)), false);
+        check([1.0, 2.0, 3.0], false);
+    }
+
+    #[test]
+    fn counters_of_several_series_add_up() {
+        let series = |factor: f64| Series {
+            name: "x_total".to_owned(),
+            labels: std::collections::BTreeMap::new(),
+            samples: points((0..3).map(|at| f64::from(at) * 60.0 * factor)),
+        };
+        let (a, b) = (series(1.0), series(2.0));
+        let total: Vec<f64> = sum([&a, &b]).iter().map(|point| point.value).collect();
+        assert_eq!(total, [3.0, 3.0]);
+    }
+}
