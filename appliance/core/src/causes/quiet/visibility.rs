@@ -51,7 +51,7 @@ fn outside(case: &Case<'_>, findings: &mut Findings) {
         }
     }
     for ((workload, host), complaints) in by_host {
-        findings.add(beyond(case, workload, &host, &complaints));
+        findings.add(beyond(case, &workload, &host, &complaints));
     }
 }
 
@@ -88,18 +88,18 @@ fn is_public(host: &str) -> bool {
 
 fn beyond(
     case: &Case<'_>,
-    workload: ObjectRef,
+    workload: &ObjectRef,
     host: &str,
     complaints: &[&Seen],
 ) -> Finding {
-    let pods = view::pods_of(&case.snapshot.objects, &workload);
+    let pods = view::pods_of(&case.snapshot.objects, workload);
     let affected = pods
         .iter()
         .flat_map(|pod| view::affected_by(&case.snapshot.objects, pod));
     let statement = format!(
         "{workload} cannot use {host}, which is outside the cluster: nothing captured here tells why."
     );
-    let namespace = crate::evidence::namespace_flag(&workload);
+    let namespace = crate::evidence::namespace_flag(workload);
     let pod = pods.first().map_or("", |pod| view::name_of(*pod));
     Finding::new(
         Cause::OutsideVisibility,

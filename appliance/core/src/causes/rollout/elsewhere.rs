@@ -42,7 +42,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
         if elsewhere.next().is_some() {
             continue;
         }
-        findings.add(wrong(case, subject, found));
+        findings.add(wrong(case, subject, &found));
     }
 }
 
@@ -58,7 +58,7 @@ fn others<'a>(objects: &'a Objects, subject: &'a ObjectRef) -> impl Iterator<Ite
         })
 }
 
-fn wrong(case: &Case<'_>, subject: &ObjectRef, found: ObjectRef) -> Finding {
+fn wrong(case: &Case<'_>, subject: &ObjectRef, found: &ObjectRef) -> Finding {
     let namespace = subject.namespace.as_deref().unwrap_or_default();
     let other = found.namespace.as_deref().unwrap_or_default();
     let statement = format!(

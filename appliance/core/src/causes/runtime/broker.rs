@@ -10,8 +10,8 @@ use crate::causes::signs::{Seen, Sign};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view, wiring};
 use crate::object::ObjectRef;
 
-/// Client and peer ports of RabbitMQ, Kafka, NATS, ActiveMQ, Pulsar, Redis and
-/// ZooKeeper.
+/// Client and peer ports of common brokers: AMQP, Kafka, NATS,
+/// Pulsar, Redis and their coordinators.
 const PORTS: [i32; 12] = [
     5672, 5671, 25672, 9092, 9093, 4222, 6222, 61616, 6650, 6379, 16379, 2181,
 ];

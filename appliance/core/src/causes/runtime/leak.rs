@@ -34,7 +34,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
             continue;
         };
         let workload = view::workload_of(&case.snapshot.objects, pod);
-        let Some(growth) = ramp(case, pod, series) else {
+        let Some(growth) = ramp(pod, series) else {
             continue;
         };
         let limit = limit_of(pod, series.labels.get("container").map(String::as_str));
@@ -124,7 +124,7 @@ fn pod_of<'a>(case: &Case<'a>, series: &Series) -> Option<&'a Pod> {
 
 /// The steady growth of the present instance, or of the one before when it was
 /// killed lately.
-fn ramp(case: &Case<'_>, pod: &Pod, series: &Series) -> Option<Growth> {
+fn ramp(pod: &Pod, series: &Series) -> Option<Growth> {
     let started = pod
         .status
         .as_ref()
@@ -134,7 +134,6 @@ fn ramp(case: &Case<'_>, pod: &Pod, series: &Series) -> Option<Growth> {
         .into_iter()
         .filter(|point| point.at >= started + WARM_UP_SECONDS)
         .collect();
-    let _ = case;
     lives(&points)
         .filter_map(trend::growth)
         .find(|growth| {

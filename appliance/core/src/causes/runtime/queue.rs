@@ -13,8 +13,8 @@ use crate::evidence::Draft;
 use crate::object::ObjectRef;
 use crate::snapshot::Series;
 
-/// Parts of the names of series that count what waits: RabbitMQ, Kafka, NATS,
-/// Celery, Sidekiq, BullMQ, SQS-like stores and sites' own gauges.
+/// Parts of the names of series that count what waits, in exporters of brokers
+/// and job queues and in sites' own gauges.
 const BACKLOG: [&str; 12] = [
     "queue_messages_ready",
     "queue_messages",
@@ -73,18 +73,18 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
             continue;
         }
         let object = consumer.unwrap_or_else(|| exporter_of(case, series, namespace));
-        findings.add(backlog(case, object, series, &name, shift));
+        findings.add(backlog(case, &object, series, &name, shift));
     }
 }
 
 fn backlog(
     case: &Case<'_>,
-    object: ObjectRef,
+    object: &ObjectRef,
     series: &Series,
     name: &str,
     shift: trend::Shift,
 ) -> Finding {
-    let pods = view::pods_of(&case.snapshot.objects, &object);
+    let pods = view::pods_of(&case.snapshot.objects, object);
     let ready = pods.iter().filter(|pod| view::is_well(pod)).count();
     let statement = format!(
         "Queue {name} grew from {:.0} to {:.0} messages: {object} does not keep up, {ready} of its pods are ready.",

@@ -7,6 +7,7 @@ use super::web;
 use crate::causes::fixture::Fixture;
 use crate::object::ObjectRef;
 
+#[allow(clippy::needless_pass_by_value, reason = "snippets are written in place")]
 fn node(spec: Value, annotation: &str) -> Fixture {
     let mut fixture = Fixture::new().with(json!({"kind": "Node",
         "metadata": {"name": "n1", "annotations": {annotation: "true"}}, "spec": spec}));

@@ -1,4 +1,4 @@
-//! Helm, GitOps tools, operators, owners that are gone, and wrong namespaces.
+//! Helm, delivery tools, operators, owners that are gone, and wrong namespaces.
 
 use serde_json::{Value, json};
 
