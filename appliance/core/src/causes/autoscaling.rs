@@ -87,10 +87,15 @@ fn maxed(
 /// The resource whose utilization is furthest above its target: name, percent
 /// now, percent wanted.
 fn load(autoscaler: &HorizontalPodAutoscaler) -> Option<(String, i32, i32)> {
-    let wanted = autoscaler.spec.metrics.iter().flatten().filter_map(|metric| {
-        let resource = metric.resource.as_ref()?;
-        Some((&resource.name, resource.target.average_utilization?))
-    });
+    let wanted = autoscaler
+        .spec
+        .metrics
+        .iter()
+        .flatten()
+        .filter_map(|metric| {
+            let resource = metric.resource.as_ref()?;
+            Some((&resource.name, resource.target.average_utilization?))
+        });
     let current = autoscaler.status.as_ref()?.current_metrics.as_ref()?;
     wanted
         .filter_map(|(name, wanted)| {

@@ -18,17 +18,16 @@ use crate::evidence::{Draft, EvidenceKind};
 use crate::object::ObjectRef;
 
 /// The analyzers of this family.
-pub(crate) const ANALYZERS: &[Analyzer] =
-    &[
-        meant_to_fire,
-        absent,
-        rolling_out,
-        expected,
-        recovered,
-        maintenance::planned,
-        maintenance::advice,
-        visibility::analyze,
-    ];
+pub(crate) const ANALYZERS: &[Analyzer] = &[
+    meant_to_fire,
+    absent,
+    rolling_out,
+    expected,
+    recovered,
+    maintenance::planned,
+    maintenance::advice,
+    visibility::analyze,
+];
 
 /// Alerts that fire on purpose.
 const ON_PURPOSE: [&str; 3] = ["Watchdog", "InfoInhibitor", "DeadMansSwitch"];

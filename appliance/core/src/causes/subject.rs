@@ -37,5 +37,9 @@ pub(crate) fn is_near(case: &Case<'_>, namespace: &str) -> bool {
 
 /// Whether every alert has one of those names.
 pub(crate) fn all_named(case: &Case<'_>, names: &[&str]) -> bool {
-    !case.alerts.is_empty() && case.alerts.iter().all(|alert| names.contains(&alert.name()))
+    !case.alerts.is_empty()
+        && case
+            .alerts
+            .iter()
+            .all(|alert| names.contains(&alert.name()))
 }

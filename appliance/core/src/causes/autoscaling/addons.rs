@@ -66,15 +66,21 @@ pub(super) fn keda(case: &Case<'_>, findings: &mut Findings) {
             let object = view::reference("HorizontalPodAutoscaler", autoscaler);
             let target = target_of(autoscaler);
             let reason = condition.reason.as_deref().unwrap_or("no reason");
-            let statement = format!("KEDA gives {object} no metric to scale {target} by ({reason}).");
+            let statement =
+                format!("KEDA gives {object} no metric to scale {target} by ({reason}).");
             let title = format!("ScalingActive is False ({reason})");
             let lines = condition.message.iter().cloned().collect();
             let at = condition.last_transition_time.as_ref().map(|time| time.0);
             findings.add(
-                Finding::new(Cause::KedaScalerFail, object.clone(), Strength::Strong, statement)
-                    .because([Draft::status(object, title, lines).at(at)])
-                    .since(at)
-                    .explains([target]),
+                Finding::new(
+                    Cause::KedaScalerFail,
+                    object.clone(),
+                    Strength::Strong,
+                    statement,
+                )
+                .because([Draft::status(object, title, lines).at(at)])
+                .since(at)
+                .explains([target]),
             );
         }
     }

@@ -3,9 +3,9 @@
 //!
 //! One surge and its end are two scalings and no churn.
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use jiff::{SignedDuration, Timestamp};
 
 use super::{is_asked, target_of};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, series, trend, view};
@@ -53,15 +53,23 @@ fn thrash(
 ) -> Option<Finding> {
     let events = rescalings(case, object);
     let count: i64 = events.iter().map(|event| event.count).sum();
-    let up = events.iter().any(|event| view::mentions(&event.message, &["above target"]));
-    let down = events.iter().any(|event| view::mentions(&event.message, &["below target"]));
+    let up = events
+        .iter()
+        .any(|event| view::mentions(&event.message, &["above target"]));
+    let down = events
+        .iter()
+        .any(|event| view::mentions(&event.message, &["below target"]));
     let measured = replica_series(case, object, target);
     let turned = measured.filter(|series| turns(series) >= TURNS_MIN);
     let often = count >= SCALINGS_MIN && up && down;
     if !often && turned.is_none() {
         return None;
     }
-    let strength = if asked { Strength::Strong } else { Strength::Hint };
+    let strength = if asked {
+        Strength::Strong
+    } else {
+        Strength::Hint
+    };
     let window = autoscaler
         .spec
         .behavior
@@ -125,16 +133,27 @@ fn against_manifest(
     asked: bool,
 ) -> Option<Finding> {
     let namespace = target.namespace.as_deref().unwrap_or_default();
-    let deployment = case.snapshot.objects.deployments.get(namespace, &target.name)?;
+    let deployment = case
+        .snapshot
+        .objects
+        .deployments
+        .get(namespace, &target.name)?;
     let (manager, at) = other_owner(deployment)?;
     let rescaled = rescalings(case, object);
     let answered = rescaled.iter().find(|event| {
-        event.last.is_some_and(|last| at <= last && last <= at + SOON) || event.count >= 3
+        event
+            .last
+            .is_some_and(|last| at <= last && last <= at + SOON)
+            || event.count >= 3
     })?;
     if !view::in_window(case, Some(at)) {
         return None;
     }
-    let strength = if asked { Strength::Strong } else { Strength::Hint };
+    let strength = if asked {
+        Strength::Strong
+    } else {
+        Strength::Hint
+    };
     let statement = format!(
         "{manager} sets the replicas of {target} that {object} sets too: each takes back what the other did."
     );

@@ -49,7 +49,11 @@ fn web(spec: Value, status: Value) -> Fixture {
     let mut fixture = Fixture::new().with(
         json!({"kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"}, "spec": spec, "status": status}),
     );
-    fixture.subjects = vec![ObjectRef::namespaced("HorizontalPodAutoscaler", "shop", "web")];
+    fixture.subjects = vec![ObjectRef::namespaced(
+        "HorizontalPodAutoscaler",
+        "shop",
+        "web",
+    )];
     fixture
 }
 
@@ -74,7 +78,10 @@ fn the_maximum_with_load_below_the_target_is_no_cause() {
 fn rescaled(fixture: Fixture, times: usize) -> Fixture {
     (0..times).fold(fixture, |fixture, time| {
         let (size, why) = if time % 2 == 0 {
-            (4, "cpu resource utilization (percentage of request) above target")
+            (
+                4,
+                "cpu resource utilization (percentage of request) above target",
+            )
         } else {
             (2, "All metrics below target")
         };
@@ -91,8 +98,10 @@ fn rescaled(fixture: Fixture, times: usize) -> Fixture {
 #[test]
 fn scaling_to_and_fro_is_thrash_and_one_surge_is_none() {
     let (spec, status) = by_cpu(60);
-    rescaled(web(spec.clone(), status.clone()), 8)
-        .check(churn::analyze, &["HpaThrash HorizontalPodAutoscaler shop/web"]);
+    rescaled(web(spec.clone(), status.clone()), 8).check(
+        churn::analyze,
+        &["HpaThrash HorizontalPodAutoscaler shop/web"],
+    );
     rescaled(web(spec, status), 2).check(churn::analyze, &[]);
 }
 
@@ -128,9 +137,20 @@ fn starting(reason: &str, minutes: i64) -> Fixture {
     let spec_of_pod = json!({"nodeName": "n1", "containers": [{"name": "main"}]});
     let mut fixture = rescaled(web(spec, status), 1)
         .deployment("web", 2, 1, spec_of_pod.clone())
-        .pod("web", "a", spec_of_pod.clone(), pod(true, json!({"running": {}})))
+        .pod(
+            "web",
+            "a",
+            spec_of_pod.clone(),
+            pod(true, json!({"running": {}})),
+        )
         .pod("web", "b", spec_of_pod, pod(false, waits));
-    let mut young = fixture.snapshot.objects.pods.get("shop", "web-77f-b").cloned().unwrap();
+    let mut young = fixture
+        .snapshot
+        .objects
+        .pods
+        .get("shop", "web-77f-b")
+        .cloned()
+        .unwrap();
     young.metadata.creation_timestamp = serde_json::from_value(json!(ago(minutes))).unwrap();
     fixture.snapshot.objects.pods.insert(young);
     fixture
@@ -138,7 +158,10 @@ fn starting(reason: &str, minutes: i64) -> Fixture {
 
 #[test]
 fn pods_that_still_start_while_the_load_is_there_are_lag() {
-    starting("", 3).check(lag::analyze, &["HpaScaleLag HorizontalPodAutoscaler shop/web"]);
+    starting("", 3).check(
+        lag::analyze,
+        &["HpaScaleLag HorizontalPodAutoscaler shop/web"],
+    );
     starting("CrashLoopBackOff", 3).check(lag::analyze, &[]);
     starting("", 40).check(lag::analyze, &[]);
 }
@@ -152,7 +175,11 @@ fn a_trigger_that_keda_cannot_read_is_no_missing_metric() {
     let expected = "KedaScalerFail HorizontalPodAutoscaler shop/keda-hpa-web";
     Fixture::new()
         .with(keda.clone())
-        .warning("ScaledObject/web", "KEDAScalerFailed", "error reading queue: 401 Unauthorized")
+        .warning(
+            "ScaledObject/web",
+            "KEDAScalerFailed",
+            "error reading queue: 401 Unauthorized",
+        )
         .check(addons::keda, &[expected]);
     Fixture::new().with(keda).check(analyze, &[]);
     Fixture::new()

@@ -57,7 +57,11 @@ pub(super) fn planned(case: &Case<'_>, findings: &mut Findings) {
 }
 
 fn maintenance(case: &Case<'_>, object: ObjectRef, mark: &str) -> Finding {
-    let change = case.facts.changes.iter().find(|change| change.object == object);
+    let change = case
+        .facts
+        .changes
+        .iter()
+        .find(|change| change.object == object);
     let statement = format!("{object} is cordoned for maintenance ({mark}).");
     let title = format!("is cordoned and marked {mark}");
     let moved = moved_pods(case, &object);
@@ -105,8 +109,9 @@ fn moved_pods(case: &Case<'_>, node: &ObjectRef) -> Vec<ObjectRef> {
     let objects = &case.snapshot.objects;
     let evicted = |pod: &k8s_openapi::api::core::v1::Pod| {
         view::is_terminating(pod)
-            || view::condition(pod, "DisruptionTarget")
-                .is_some_and(|(status, reason, _)| status == "True" && reason == "EvictionByEvictionAPI")
+            || view::condition(pod, "DisruptionTarget").is_some_and(|(status, reason, _)| {
+                status == "True" && reason == "EvictionByEvictionAPI"
+            })
     };
     let going = objects.pods.iter().filter(|pod| {
         let on = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());

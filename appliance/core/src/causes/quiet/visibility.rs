@@ -74,7 +74,10 @@ fn is_outside(case: &Case<'_>, one: &Seen, address: &Address) -> bool {
         return !node && is_public(host);
     }
     let host = host.trim_end_matches('.');
-    host.matches('.').count() >= 2 && !INSIDE.iter().any(|domain| host.ends_with(domain) || host.contains(".svc."))
+    host.matches('.').count() >= 2
+        && !INSIDE
+            .iter()
+            .any(|domain| host.ends_with(domain) || host.contains(".svc."))
 }
 
 /// Not one of the ranges that clusters give their own pods and Services.
@@ -86,12 +89,7 @@ fn is_public(host: &str) -> bool {
     }
 }
 
-fn beyond(
-    case: &Case<'_>,
-    workload: &ObjectRef,
-    host: &str,
-    complaints: &[&Seen],
-) -> Finding {
+fn beyond(case: &Case<'_>, workload: &ObjectRef, host: &str, complaints: &[&Seen]) -> Finding {
     let pods = view::pods_of(&case.snapshot.objects, workload);
     let affected = pods
         .iter()

@@ -46,7 +46,10 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
-fn others<'a>(objects: &'a Objects, subject: &'a ObjectRef) -> impl Iterator<Item = ObjectRef> + 'a {
+fn others<'a>(
+    objects: &'a Objects,
+    subject: &'a ObjectRef,
+) -> impl Iterator<Item = ObjectRef> + 'a {
     objects
         .all()
         .filter(|(kind, _)| kind.name == subject.kind)
@@ -66,9 +69,10 @@ fn wrong(case: &Case<'_>, subject: &ObjectRef, found: &ObjectRef) -> Finding {
         subject.kind, subject.name
     );
     let title = format!("is in namespace {other}, not in {namespace}");
-    let alerts = case.alerts.iter().filter(|alert| {
-        alert.labels.get("namespace").map(String::as_str) == Some(namespace)
-    });
+    let alerts = case
+        .alerts
+        .iter()
+        .filter(|alert| alert.labels.get("namespace").map(String::as_str) == Some(namespace));
     Finding::new(
         Cause::WrongNamespaceOrContext,
         found.clone(),

@@ -73,7 +73,10 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
 
 fn failed(event: &EventFold) -> bool {
     view::mentions(&event.reason, &FAILED)
-        || view::mentions(&event.message, &["-> outofsync", "drift detected", "comparisonerror"])
+        || view::mentions(
+            &event.message,
+            &["-> outofsync", "drift detected", "comparisonerror"],
+        )
         || view::mentions(&event.message, &["sync operation to"])
             && view::mentions(&event.message, &["failed"])
 }
@@ -91,10 +94,15 @@ fn by_event(case: &Case<'_>, event: &EventFold) -> Finding {
         "{} does not bring its repository about: {}.",
         event.object, event.reason
     );
-    Finding::new(Cause::GitopsDrift, event.object.clone(), strength, statement)
-        .because([Draft::event(event)])
-        .since(event.first)
-        .explains(installed)
+    Finding::new(
+        Cause::GitopsDrift,
+        event.object.clone(),
+        strength,
+        statement,
+    )
+    .because([Draft::event(event)])
+    .since(event.first)
+    .explains(installed)
 }
 
 /// Argo CD's and Flux' metrics, for clusters whose events are gone.
@@ -143,7 +151,12 @@ fn tool_of(meta: &ObjectMeta) -> Option<(&'static str, &str)> {
         .and_then(|id| id.split(':').next())
         .or_else(|| label("argocd.argoproj.io/instance"))
         .map(|name| ("Argo CD application", name))
-        .or_else(|| Some(("Flux kustomization", label("kustomize.toolkit.fluxcd.io/name")?)))
+        .or_else(|| {
+            Some((
+                "Flux kustomization",
+                label("kustomize.toolkit.fluxcd.io/name")?,
+            ))
+        })
         .or_else(|| Some(("Flux release", label("helm.toolkit.fluxcd.io/name")?)))
 }
 

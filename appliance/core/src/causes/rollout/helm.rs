@@ -56,7 +56,11 @@ fn revision_of(secret: &Secret) -> Option<(&str, Revision<'_>)> {
         .get("modifiedAt")
         .and_then(|seconds| seconds.parse().ok())
         .and_then(|seconds| Timestamp::from_second(seconds).ok());
-    let created = secret.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let created = secret
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map(|time| time.0);
     let revision = Revision {
         secret,
         number: labels.get("version")?.parse().ok()?,

@@ -65,7 +65,13 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     for template in &case.facts.logs {
         if view::mentions(&template.exemplar, &CONVERSION) {
             let subject = view::root_of(&case.snapshot.objects, &template.pod);
-            conversion(case, &template.exemplar, subject, Draft::log(template), findings);
+            conversion(
+                case,
+                &template.exemplar,
+                subject,
+                Draft::log(template),
+                findings,
+            );
         } else if view::mentions(&template.exemplar, &NO_KIND) {
             no_kind(case, template, findings);
         }
@@ -168,10 +174,7 @@ fn failed_resource(case: &Case<'_>, event: &EventFold, findings: &mut Findings) 
     {
         return;
     }
-    let statement = format!(
-        "The operator of {} reports {}.",
-        event.object, event.reason
-    );
+    let statement = format!("The operator of {} reports {}.", event.object, event.reason);
     findings.add(
         Finding::new(
             Cause::CrdOrOperatorBroken,

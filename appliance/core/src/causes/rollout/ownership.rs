@@ -45,7 +45,8 @@ fn left_alone(case: &Case<'_>, service: &Service, findings: &mut Findings) {
     let objects = &case.snapshot.objects;
     let object = view::reference("Service", service);
     let namespace = view::namespace_of(service);
-    let captured = objects.pods.captured_in(namespace) && objects.deployments.captured_in(namespace);
+    let captured =
+        objects.pods.captured_in(namespace) && objects.deployments.captured_in(namespace);
     if !captured || wiring::selector(service).is_none() || !is_near(case, namespace) {
         return;
     }
@@ -96,9 +97,15 @@ fn stopped_pods<'a>(case: &Case<'a>, namespace: &str) -> BTreeMap<String, Vec<&'
             continue;
         }
         let stem = stem_of(&event.object.name);
-        let exists = ["Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet"]
-            .iter()
-            .any(|kind| objects.contains(&ObjectRef::namespaced(*kind, namespace, stem)));
+        let exists = [
+            "Deployment",
+            "StatefulSet",
+            "DaemonSet",
+            "Job",
+            "ReplicaSet",
+        ]
+        .iter()
+        .any(|kind| objects.contains(&ObjectRef::namespaced(*kind, namespace, stem)));
         if !exists {
             stopped.entry(stem.to_owned()).or_default().push(event);
         }

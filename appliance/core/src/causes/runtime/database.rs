@@ -21,7 +21,10 @@ const SERVERS: &[(u16, &[&str])] = &[
     (3306, &["mysql", "mariadb"]),
     (5432, &["postgres", "psql", "pq:"]),
     (27017, &["mongo", "primary"]),
-    (6379, &["redis", "readonly you", "command not allowed", "maxmemory"]),
+    (
+        6379,
+        &["redis", "readonly you", "command not allowed", "maxmemory"],
+    ),
     (1433, &["sqlserver", "mssql"]),
     (1521, &["ora-"]),
     (11211, &["memcache", "server_error"]),
@@ -91,8 +94,8 @@ fn at_database(case: &Case<'_>, seen: &[Seen], one: &Seen, cause: Cause) -> Find
 /// they keep coming and somebody suffers.
 fn locked(case: &Case<'_>, seen: &[Seen], one: &Seen) -> Option<Finding> {
     let pod = pod_of(case, one)?;
-    let suffers = !view::is_well(pod)
-        || is_asked(case, &view::workload_of(&case.snapshot.objects, pod));
+    let suffers =
+        !view::is_well(pod) || is_asked(case, &view::workload_of(&case.snapshot.objects, pod));
     let mut finding = at_database(case, seen, one, Cause::DatabaseLockOrSlowQuery);
     let asked = suffers || is_asked(case, &finding.object);
     if !asked || one.count < LOCKS_MIN {

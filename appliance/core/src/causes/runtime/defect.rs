@@ -94,14 +94,26 @@ fn defect(
     Finding::new(Cause::CodeDefect, workload.clone(), strength, statement)
         .because(templates.iter().take(3).map(|one| Draft::log(one)))
         .because([Draft::change(change)])
-        .since(templates.iter().filter_map(|one| one.first).min().or(Some(change.at)))
+        .since(
+            templates
+                .iter()
+                .filter_map(|one| one.first)
+                .min()
+                .or(Some(change.at)),
+        )
         .explains(templates.iter().map(|one| one.pod.clone()))
         .check(
-            format!("kubectl rollout history {}{namespace}", workload.kubectl_name()),
+            format!(
+                "kubectl rollout history {}{namespace}",
+                workload.kubectl_name()
+            ),
             "shows the revision before",
         )
         .repair(
-            format!("kubectl rollout undo {}{namespace}", workload.kubectl_name()),
+            format!(
+                "kubectl rollout undo {}{namespace}",
+                workload.kubectl_name()
+            ),
             String::new(),
             "goes back to the revision before",
         )

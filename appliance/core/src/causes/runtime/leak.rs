@@ -47,7 +47,10 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
             continue;
         }
         if load::grew(case, &workload, LOAD_EXPLAINS) {
-            let title = format!("memory grew with the requests, from {}", mebibytes(growth.from));
+            let title = format!(
+                "memory grew with the requests, from {}",
+                mebibytes(growth.from)
+            );
             let draft = series::draft(view::pod_ref(pod), series, title);
             findings.exclude(Cause::MemoryLeak, workload, vec![draft]);
             continue;
@@ -118,7 +121,11 @@ fn pod_of<'a>(case: &Case<'a>, series: &Series) -> Option<&'a Pod> {
         return None;
     }
     let namespace = labels.get("namespace")?;
-    let pod = case.snapshot.objects.pods.get(namespace, labels.get("pod")?)?;
+    let pod = case
+        .snapshot
+        .objects
+        .pods
+        .get(namespace, labels.get("pod")?)?;
     (!view::is_terminating(pod)).then_some(pod)
 }
 
@@ -134,14 +141,12 @@ fn ramp(pod: &Pod, series: &Series) -> Option<Growth> {
         .into_iter()
         .filter(|point| point.at >= started + WARM_UP_SECONDS)
         .collect();
-    lives(&points)
-        .filter_map(trend::growth)
-        .find(|growth| {
-            let gain = growth.to - growth.from;
-            growth.seconds >= RAMP_SECONDS_MIN
-                && gain >= GAIN_BYTES_MIN
-                && gain >= growth.from * GAIN_MIN
-        })
+    lives(&points).filter_map(trend::growth).find(|growth| {
+        let gain = growth.to - growth.from;
+        growth.seconds >= RAMP_SECONDS_MIN
+            && gain >= GAIN_BYTES_MIN
+            && gain >= growth.from * GAIN_MIN
+    })
 }
 
 /// The stretches between restarts, where memory falls by more than a third at once.

@@ -111,7 +111,13 @@ fn workload_of(case: &Case<'_>, series: &Series) -> Option<ObjectRef> {
 }
 
 fn is_failure(series: &Series) -> bool {
-    let codes = ["code", "status", "status_code", "response_code", "http_response_status_code"];
+    let codes = [
+        "code",
+        "status",
+        "status_code",
+        "response_code",
+        "http_response_status_code",
+    ];
     codes
         .iter()
         .filter_map(|label| series.labels.get(*label))
@@ -119,16 +125,21 @@ fn is_failure(series: &Series) -> bool {
 }
 
 fn surge(case: &Case<'_>, load: &Load<'_>, loads: &[Load<'_>], findings: &mut Findings) {
-    let Load { workload, shift, .. } = load;
+    let Load {
+        workload, shift, ..
+    } = load;
     if !is_asked(case, workload) {
         return;
     }
-    let rolled = case
-        .facts
-        .changes_of(workload)
-        .find(|change| change.kind == ChangeKind::Rollout && view::in_window(case, Some(change.at)));
+    let rolled = case.facts.changes_of(workload).find(|change| {
+        change.kind == ChangeKind::Rollout && view::in_window(case, Some(change.at))
+    });
     if let Some(change) = rolled {
-        findings.exclude(Cause::TrafficSurge, workload.clone(), vec![Draft::change(change)]);
+        findings.exclude(
+            Cause::TrafficSurge,
+            workload.clone(),
+            vec![Draft::change(change)],
+        );
         return;
     }
     // Callers that repeat what failed send more without being asked for more.
@@ -154,7 +165,12 @@ fn surge(case: &Case<'_>, load: &Load<'_>, loads: &[Load<'_>], findings: &mut Fi
             Strength::Likely,
             statement,
         )
-        .because(load.series.iter().take(2).map(|one| series::draft(workload.clone(), one, title.as_str())))
+        .because(
+            load.series
+                .iter()
+                .take(2)
+                .map(|one| series::draft(workload.clone(), one, title.as_str())),
+        )
         .since(shift.since())
         .explains(services(case, workload))
         .check(
@@ -197,7 +213,9 @@ fn services(case: &Case<'_>, workload: &ObjectRef) -> Vec<ObjectRef> {
 
 /// Requests stay away although the workload could serve them.
 fn drop(case: &Case<'_>, load: &Load<'_>, loads: &[Load<'_>], findings: &mut Findings) {
-    let Load { workload, shift, .. } = load;
+    let Load {
+        workload, shift, ..
+    } = load;
     let objects = &case.snapshot.objects;
     let pods = view::pods_of(objects, workload);
     let serves = !pods.is_empty() && pods.iter().all(|pod| view::is_well(pod));
@@ -229,7 +247,12 @@ fn drop(case: &Case<'_>, load: &Load<'_>, loads: &[Load<'_>], findings: &mut Fin
             Strength::Likely,
             statement,
         )
-        .because(load.series.iter().take(1).map(|one| series::draft(workload.clone(), one, title.as_str())))
+        .because(
+            load.series
+                .iter()
+                .take(1)
+                .map(|one| series::draft(workload.clone(), one, title.as_str())),
+        )
         .because([Draft::status(workload.clone(), ready, Vec::new())])
         .since(shift.since())
         .explains(services(case, workload))

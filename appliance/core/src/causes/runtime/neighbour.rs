@@ -109,8 +109,11 @@ fn by_node<'a>(case: &Case<'a>) -> BTreeMap<&'a str, Vec<Usage<'a>>> {
     let objects = &case.snapshot.objects;
     let mut pods: BTreeMap<&str, Vec<Usage<'a>>> = BTreeMap::new();
     for series in &case.snapshot.series {
-        if !["container_cpu_usage_seconds_total", "container_cpu_usage_cores"]
-            .contains(&series.name.as_str())
+        if ![
+            "container_cpu_usage_seconds_total",
+            "container_cpu_usage_cores",
+        ]
+        .contains(&series.name.as_str())
         {
             continue;
         }
@@ -179,7 +182,9 @@ fn busy_node(case: &Case<'_>, node: &str) -> Option<Draft> {
 
 fn requested(pod: &Pod) -> f64 {
     let asked = pod.spec.as_ref().map(resources::requests);
-    asked.and_then(|asked| asked.get("cpu").copied()).unwrap_or(0.0)
+    asked
+        .and_then(|asked| asked.get("cpu").copied())
+        .unwrap_or(0.0)
 }
 
 fn limit(pod: &Pod) -> Option<f64> {

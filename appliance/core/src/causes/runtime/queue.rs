@@ -55,7 +55,10 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
         }
         let namespace = series.labels.get("namespace").map_or("", String::as_str);
         if let Some(name) = NAMES.iter().find_map(|label| series.labels.get(*label)) {
-            queues.entry((namespace, name.clone())).or_default().push(series);
+            queues
+                .entry((namespace, name.clone()))
+                .or_default()
+                .push(series);
         }
     }
     for ((namespace, name), mut series) in queues {
@@ -149,7 +152,10 @@ fn reads_from(case: &Case<'_>, workload: &ObjectRef, name: &str) -> bool {
                     && !view::mentions(&variable.name, &["publish", "produce", "output", "target"])
             });
             let arguments = container.args.iter().chain(&container.command).flatten();
-            by_variable || arguments.into_iter().any(|word| word.split('=').any(|part| part == name))
+            by_variable
+                || arguments
+                    .into_iter()
+                    .any(|word| word.split('=').any(|part| part == name))
         })
 }
 

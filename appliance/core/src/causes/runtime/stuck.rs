@@ -160,4 +160,3 @@ fn node_is_ready(node: &Node) -> bool {
         .flatten()
         .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
-

@@ -7,7 +7,10 @@ use super::web;
 use crate::causes::fixture::Fixture;
 use crate::object::ObjectRef;
 
-#[allow(clippy::needless_pass_by_value, reason = "snippets are written in place")]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "snippets are written in place"
+)]
 fn node(spec: Value, annotation: &str) -> Fixture {
     let mut fixture = Fixture::new().with(json!({"kind": "Node",
         "metadata": {"name": "n1", "annotations": {annotation: "true"}}, "spec": spec}));
@@ -38,12 +41,18 @@ fn quota(used: &str, alert: &str) -> Fixture {
 
 #[test]
 fn a_quota_that_is_almost_full_is_advice_until_it_refuses() {
-    quota("9", "KubeQuotaAlmostFull")
-        .check(maintenance::advice, &["CapacityAdvice ResourceQuota shop/q"]);
+    quota("9", "KubeQuotaAlmostFull").check(
+        maintenance::advice,
+        &["CapacityAdvice ResourceQuota shop/q"],
+    );
     quota("3", "KubeQuotaAlmostFull").check(maintenance::advice, &[]);
     quota("9", "KubePodNotReady").check(maintenance::advice, &[]);
     quota("10", "KubeQuotaFullyUsed")
-        .warning("ReplicaSet/web-1", "FailedCreate", "Error creating: exceeded quota: q")
+        .warning(
+            "ReplicaSet/web-1",
+            "FailedCreate",
+            "Error creating: exceeded quota: q",
+        )
         .check(maintenance::advice, &[]);
 }
 
@@ -71,7 +80,10 @@ fn a_host_of_the_cluster_is_within_our_sight() {
 fn sources_that_may_not_be_read_are_named() {
     let mut fixture = web(false);
     fixture.snapshot.gap("pods", "403 Forbidden");
-    fixture.check(visibility::analyze, &["OutsideVisibility Deployment shop/web"]);
+    fixture.check(
+        visibility::analyze,
+        &["OutsideVisibility Deployment shop/web"],
+    );
     let mut slow = web(false);
     slow.snapshot.gap("metrics", "timed out after 5 s");
     slow.check(visibility::analyze, &[]);

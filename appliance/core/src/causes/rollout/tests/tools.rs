@@ -57,13 +57,15 @@ fn an_edit_by_hand_drifts_from_the_repository() {
 
 #[test]
 fn a_reconciliation_that_fails_is_drift_and_an_unhealthy_one_is_a_symptom() {
-    let flux = |reason: &str, message: &str| {
-        Fixture::new().warning("Kustomization/apps", reason, message)
-    };
+    let flux =
+        |reason: &str, message: &str| Fixture::new().warning("Kustomization/apps", reason, message);
     flux("BuildFailed", "kustomize build failed: no such file")
         .check(gitops::analyze, &["GitopsDrift Kustomization shop/apps"]);
-    flux("HealthCheckFailed", "timeout waiting for: [Deployment/shop/web status: 'InProgress']")
-        .check(gitops::analyze, &[]);
+    flux(
+        "HealthCheckFailed",
+        "timeout waiting for: [Deployment/shop/web status: 'InProgress']",
+    )
+    .check(gitops::analyze, &[]);
 }
 
 #[test]
@@ -94,7 +96,10 @@ fn a_controller_without_its_kind_lacks_the_definition() {
         .deployment("op", 1, 0, json!({"containers": [{"name": "main"}]}))
         .pod("op", "a", json!({"containers": [{"name": "main"}]}), status)
         .log("op-77f-a", "main", true, line)
-        .check(operator::analyze, &["CrdOrOperatorBroken Deployment shop/op"]);
+        .check(
+            operator::analyze,
+            &["CrdOrOperatorBroken Deployment shop/op"],
+        );
 }
 
 fn service() -> Value {
@@ -108,8 +113,19 @@ fn pods_that_went_with_their_workload_leave_the_service_alone() {
         Fixture::new()
             .with(service())
             .deployment("other", 1, 1, json!({"containers": []}))
-            .pod("other", "a", json!({"containers": []}), json!({"phase": "Running"}))
-            .event("Normal", "Pod/web-77f-a", "Killing", "Stopping container main", 20)
+            .pod(
+                "other",
+                "a",
+                json!({"containers": []}),
+                json!({"phase": "Running"}),
+            )
+            .event(
+                "Normal",
+                "Pod/web-77f-a",
+                "Killing",
+                "Stopping container main",
+                20,
+            )
     };
     gone().check(ownership::analyze, &["OwnerGc Service shop/web"]);
     gone()
@@ -133,8 +149,10 @@ fn an_alert_about_an_object_that_is_in_another_namespace() {
     let cluster = |namespaces: &[&str]| {
         let mut fixture = Fixture::new().deployment("api", 1, 1, json!({"containers": []}));
         for namespace in namespaces {
-            fixture = fixture.with(json!({"kind": "Deployment", "metadata": {"name": "web", "namespace": namespace},
-                "spec": {"selector": {}, "template": {}}}));
+            fixture = fixture.with(
+                json!({"kind": "Deployment", "metadata": {"name": "web", "namespace": namespace},
+                "spec": {"selector": {}, "template": {}}}),
+            );
         }
         fixture.subjects = vec![ObjectRef::namespaced("Deployment", "shop", "web")];
         fixture

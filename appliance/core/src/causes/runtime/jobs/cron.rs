@@ -43,16 +43,21 @@ pub(super) fn analyze(case: &Case<'_>, cron: &CronJob, findings: &mut Findings) 
         return;
     };
     let statement = format!("{object} does not run: {why}.");
-    let finding = Finding::new(Cause::CronjobNotRunning, object.clone(), strength, statement)
-        .because([draft])
-        .check(
-            format!(
-                "kubectl describe cronjob {}{}",
-                shell_word(&object.name),
-                namespace_flag(&object)
-            ),
-            "shows its schedule, its last run and what the controller says",
-        );
+    let finding = Finding::new(
+        Cause::CronjobNotRunning,
+        object.clone(),
+        strength,
+        statement,
+    )
+    .because([draft])
+    .check(
+        format!(
+            "kubectl describe cronjob {}{}",
+            shell_word(&object.name),
+            namespace_flag(&object)
+        ),
+        "shows its schedule, its last run and what the controller says",
+    );
     findings.add(if suspended {
         resumed(finding, &object)
     } else {

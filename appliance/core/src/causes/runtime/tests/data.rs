@@ -65,10 +65,8 @@ fn a_split_broker_is_the_broker_to_fix() {
 #[test]
 fn a_word_about_partitions_of_a_topic_is_no_split() {
     let line = "ERROR could not rebalance: 12 partitions assigned";
-    service(told(line), "broker", 9092).check(
-        crash_and_logs,
-        &["CrashAppException Deployment shop/web"],
-    );
+    service(told(line), "broker", 9092)
+        .check(crash_and_logs, &["CrashAppException Deployment shop/web"]);
 }
 
 fn writes_to(volume: Value, line: &str) -> Fixture {
@@ -78,7 +76,8 @@ fn writes_to(volume: Value, line: &str) -> Fixture {
         let spec = pod.spec.as_mut().expect("the fixture's pods have a spec");
         spec.volumes = serde_json::from_value(json!([volume])).expect("a volume");
         spec.containers[0].volume_mounts =
-            serde_json::from_value(json!([{"name": "v", "mountPath": "/scratch"}])).expect("a mount");
+            serde_json::from_value(json!([{"name": "v", "mountPath": "/scratch"}]))
+                .expect("a mount");
         fixture.snapshot.objects.pods.insert(pod);
     }
     fixture
@@ -87,17 +86,13 @@ fn writes_to(volume: Value, line: &str) -> Fixture {
 #[test]
 fn what_is_full_depends_on_where_the_path_lies() {
     let line = "OSError: [Errno 28] No space left on device: '/scratch/a.bin'";
-    writes_to(json!({"name": "v", "emptyDir": {"medium": "Memory"}}), line).check(
-        crash_and_logs,
-        &["ShmOrTmpExhausted Deployment shop/web"],
-    );
+    writes_to(json!({"name": "v", "emptyDir": {"medium": "Memory"}}), line)
+        .check(crash_and_logs, &["ShmOrTmpExhausted Deployment shop/web"]);
     let claim = json!({"name": "v", "persistentVolumeClaim": {"claimName": "data"}});
     writes_to(claim, line).check(
         crash_and_logs,
         &["DiskFullVolume PersistentVolumeClaim shop/data"],
     );
-    told("could not resize shared memory segment: No space left on device").check(
-        crash_and_logs,
-        &["ShmOrTmpExhausted Deployment shop/web"],
-    );
+    told("could not resize shared memory segment: No space left on device")
+        .check(crash_and_logs, &["ShmOrTmpExhausted Deployment shop/web"]);
 }

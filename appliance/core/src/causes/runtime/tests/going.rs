@@ -9,7 +9,11 @@ use crate::object::ObjectRef;
 fn claim(finalizers: Value) -> Fixture {
     let mut fixture = Fixture::new().with(json!({"kind": "PersistentVolumeClaim",
         "metadata": {"name": "data", "deletionTimestamp": ago(60), "finalizers": finalizers}, "spec": {}}));
-    fixture.subjects = vec![ObjectRef::namespaced("PersistentVolumeClaim", "shop", "data")];
+    fixture.subjects = vec![ObjectRef::namespaced(
+        "PersistentVolumeClaim",
+        "shop",
+        "data",
+    )];
     fixture
 }
 
@@ -37,7 +41,8 @@ fn a_namespace_whose_content_stays_is_stuck() {
 }
 
 fn cron(spec: Value) -> Fixture {
-    let mut fixture = Fixture::new().with(json!({"kind": "CronJob", "metadata": {"name": "nightly"}, "spec": spec}));
+    let mut fixture = Fixture::new()
+        .with(json!({"kind": "CronJob", "metadata": {"name": "nightly"}, "spec": spec}));
     fixture.subjects = vec![ObjectRef::namespaced("CronJob", "shop", "nightly")];
     fixture
 }
@@ -52,7 +57,9 @@ fn run(minutes: i64) -> Value {
 fn a_run_that_does_not_end_keeps_the_next_one_back() {
     let forbid = json!({"schedule": "* * * * *", "jobTemplate": {}, "concurrencyPolicy": "Forbid"});
     let expected = "CronjobNotRunning CronJob shop/nightly";
-    cron(forbid.clone()).with(run(300)).check(jobs::analyze, &[expected]);
+    cron(forbid.clone())
+        .with(run(300))
+        .check(jobs::analyze, &[expected]);
     cron(forbid).with(run(5)).check(jobs::analyze, &[]);
     let allow = json!({"schedule": "* * * * *", "jobTemplate": {}});
     cron(allow).with(run(300)).check(jobs::analyze, &[]);
@@ -71,6 +78,10 @@ fn a_suspended_cron_job_is_a_finding_only_when_asked_about() {
 fn a_schedule_nobody_can_read_is_said_by_the_controller() {
     let spec = json!({"schedule": "every day", "jobTemplate": {}});
     cron(spec)
-        .warning("CronJob/nightly", "UnparseableSchedule", "unparseable schedule: every day")
+        .warning(
+            "CronJob/nightly",
+            "UnparseableSchedule",
+            "unparseable schedule: every day",
+        )
         .check(jobs::analyze, &["CronjobNotRunning CronJob shop/nightly"]);
 }

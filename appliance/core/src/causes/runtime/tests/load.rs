@@ -32,7 +32,11 @@ fn hour(value: impl Fn(f64) -> f64) -> Vec<f64> {
     (0..60).map(|minute| value(f64::from(minute))).collect()
 }
 
-const CONTAINER: [(&str, &str); 3] = [("namespace", "shop"), ("pod", "web-77f-a"), ("container", "main")];
+const CONTAINER: [(&str, &str); 3] = [
+    ("namespace", "shop"),
+    ("pod", "web-77f-a"),
+    ("container", "main"),
+];
 const SERVICE: [(&str, &str); 2] = [("namespace", "shop"), ("service", "web")];
 
 fn memory(values: &[f64]) -> Fixture {
@@ -60,7 +64,11 @@ fn a_cache_that_fills_or_a_level_that_stays_is_no_leak() {
 fn memory_that_grows_with_the_requests_is_no_leak() {
     let ramp = hour(|minute| (80.0 + 2.5 * minute) * MIB);
     let findings = memory(&ramp)
-        .series("requests_per_second", &SERVICE, &hour(|minute| 5.0 + minute))
+        .series(
+            "requests_per_second",
+            &SERVICE,
+            &hour(|minute| 5.0 + minute),
+        )
         .check(leak::analyze, &[]);
     assert_eq!(findings.excluded.len(), 1);
 }
@@ -122,13 +130,24 @@ fn beside(own: f64, batch: f64) -> Fixture {
         .node("n1", json!({}), json!({}))
         .deployment("batch", 1, 1, spec.clone())
         .pod("batch", "b", spec, well())
-        .series("container_cpu_usage_cores", &of("web-77f-a"), &hour(|_| own))
-        .series("container_cpu_usage_cores", &of("batch-77f-b"), &hour(|_| batch))
+        .series(
+            "container_cpu_usage_cores",
+            &of("web-77f-a"),
+            &hour(|_| own),
+        )
+        .series(
+            "container_cpu_usage_cores",
+            &of("batch-77f-b"),
+            &hour(|_| batch),
+        )
 }
 
 #[test]
 fn a_neighbour_takes_the_node() {
-    beside(0.3, 3.6).check(neighbour::analyze, &["NoisyNeighbour Deployment shop/batch"]);
+    beside(0.3, 3.6).check(
+        neighbour::analyze,
+        &["NoisyNeighbour Deployment shop/batch"],
+    );
 }
 
 #[test]
