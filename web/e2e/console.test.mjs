@@ -320,6 +320,23 @@ test('feedback is given by keyboard', fixtureOnly, async () => {
   });
 });
 
+test('a follow-up question is answered with citations that can be followed', fixtureOnly, async () => {
+  await visit('#/incidents/INC-204', async (page) => {
+    await loaded(page);
+    await page.keyboard.press('q');
+    await page.waitForFunction(() => document.activeElement?.id === 'ask');
+    await page.keyboard.type('what changed?');
+    await page.keyboard.press('Enter');
+    const answer = page.locator('.ask li', { hasText: 'what changed?' });
+    await answer.getByText('answered by rules').waitFor();
+    await answer.locator('[data-citation]').first().click();
+    await page.locator('.ask input').fill('write me a poem');
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    await page.locator('.ask li', { hasText: 'I cannot answer this' }).waitFor();
+    await accessible(page);
+  });
+});
+
 test('filters are addresses and further pages are loaded', fixtureOnly, async () => {
   await visit('#/?state=resolved', async (page) => {
     await loaded(page);

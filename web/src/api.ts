@@ -51,6 +51,14 @@ export interface FeedbackEntry {
   at: string;
 }
 
+/** The answer to a follow-up question. */
+export interface Answer {
+  text: string;
+  citations: string[];
+  by: string;
+  declined: boolean;
+}
+
 export interface IncidentDetail {
   incident: IncidentRow;
   group_key: string;
@@ -214,8 +222,8 @@ async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await response.json()) as T;
 }
 
-async function post(path: string, body?: unknown): Promise<void> {
-  await request(path, {
+async function post(path: string, body?: unknown): Promise<Response> {
+  return request(path, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-anchorite-request': '1' },
     body: body === undefined ? null : JSON.stringify(body),
@@ -243,9 +251,16 @@ export const api = {
   incident: (id: string): Promise<IncidentDetail> => getJson(incidentPath(id)),
   analysis: (id: string): Promise<Analysis> => getJson(`${incidentPath(id)}/analysis`),
   status: (): Promise<StatusReport> => getJson('/api/v1/status'),
-  feedback: (id: string, verdict: Verdict, comment: string): Promise<void> =>
-    post(`${incidentPath(id)}/feedback`, { verdict, comment }),
-  analyze: (id: string): Promise<void> => post(`${incidentPath(id)}/analyze`),
+  async feedback(id: string, verdict: Verdict, comment: string): Promise<void> {
+    await post(`${incidentPath(id)}/feedback`, { verdict, comment });
+  },
+  async ask(id: string, question: string): Promise<Answer> {
+    const response = await post(`${incidentPath(id)}/ask`, { question });
+    return (await response.json()) as Answer;
+  },
+  async analyze(id: string): Promise<void> {
+    await post(`${incidentPath(id)}/analyze`);
+  },
   bundlePath: (id: string): string => `${incidentPath(id)}/bundle`,
   analysisStreamPath: (id: string): string => `${incidentPath(id)}/analysis/stream`,
   async errorPage(code: string): Promise<string> {

@@ -40,6 +40,7 @@ export const KEYS: readonly Key[] = [
     screen: 'incident',
     run: () => (chosenVerdict.value = { index }),
   })),
+  { keys: ['q'], label: 'q', does: 'ask about the incident', screen: 'incident', run: () => focus('ask') },
   { keys: ['t'], label: 't', does: 'UTC or local time', screen: 'both', run: toggleZone },
   { keys: ['?'], label: '?', does: 'this help', screen: 'both', run: () => (helpOpen.value = true) },
 ];

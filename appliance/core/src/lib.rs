@@ -26,6 +26,7 @@ pub mod investigation;
 pub mod object;
 pub mod ports;
 pub mod prompt;
+pub mod question;
 pub mod redaction;
 pub mod resolver;
 pub mod snapshot;

@@ -17,7 +17,7 @@ pub use self::aliases::Aliases;
 pub use self::grammar::Choices;
 
 use crate::analysis::Analysis;
-use crate::budget::ContextBudget;
+use crate::budget::{ContextBudget, RankedLine};
 use crate::ports::{CompletionRequest, Message, ModelProfile, Role, TokenCounter};
 
 /// Tokens kept free for the answer. A whole answer of four sentences with
@@ -25,7 +25,7 @@ use crate::ports::{CompletionRequest, Message, ModelProfile, Role, TokenCounter}
 pub const OUTPUT_TOKENS: usize = 384;
 
 /// Tokens the chat template may add around two messages (Llama 3's: 19).
-const TEMPLATE_TOKENS: usize = 48;
+pub(crate) const TEMPLATE_TOKENS: usize = 48;
 
 /// What the model is told to do; the grammar makes it hold.
 const INSTRUCTIONS: &str = "You explain one incident of a Kubernetes cluster to the engineer on call. \
@@ -109,6 +109,12 @@ impl Prompt {
             max_tokens: OUTPUT_TOKENS,
         }
     }
+}
+
+/// The lines of `card` with names as they are, ranked for a [`ContextBudget`].
+pub(crate) fn context_lines(card: &Analysis) -> Vec<RankedLine> {
+    let lines = lines::write(card, &Aliases::default(), false);
+    lines.into_iter().map(|line| line.ranked).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use appliance_core::analysis::Analysis;
+use appliance_core::question::Answer;
 use bytes::Bytes;
 use futures::Stream;
 
@@ -70,6 +71,10 @@ pub trait ConsoleBackend: Send + Sync + 'static {
 
     /// Stores a verdict on the latest analysis.
     fn feedback<'a>(&'a self, id: &'a str, feedback: Feedback) -> BackendFuture<'a, ()>;
+
+    /// Answers a follow-up question about the latest analysis. Waits for the
+    /// model where no rule can answer and the loaded model may.
+    fn ask<'a>(&'a self, id: &'a str, question: &'a str) -> BackendFuture<'a, Answer>;
 
     /// Queues the incident for another analysis. Answers once it is queued.
     fn analyze<'a>(&'a self, id: &'a str) -> BackendFuture<'a, ()>;

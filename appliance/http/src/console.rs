@@ -51,6 +51,7 @@ pub fn router(backend: Arc<dyn ConsoleBackend>) -> Router {
         )
         .route("/api/v1/incidents/{id}/bundle", get(incidents::bundle))
         .route("/api/v1/incidents/{id}/feedback", post(incidents::feedback))
+        .route("/api/v1/incidents/{id}/ask", post(incidents::ask))
         .route("/api/v1/incidents/{id}/analyze", post(incidents::analyze))
         .route("/api/v1/events", get(events::console))
         .route("/api/v1/status", get(status))

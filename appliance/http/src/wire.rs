@@ -157,6 +157,15 @@ pub struct Feedback {
     pub comment: String,
 }
 
+/// A follow-up question as it is sent; its answer is an
+/// [`appliance_core::question::Answer`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The question, in English.
+    pub question: String,
+}
+
 /// A verdict as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedbackEntry {

@@ -244,6 +244,30 @@ async fn feedback_that_cannot_be_read_is_refused() {
 }
 
 #[tokio::test]
+async fn a_question_is_answered_from_the_analysis() {
+    let router = router();
+    let path = "/api/v1/incidents/INC-204/ask";
+    let answer = send(&router, post(path, r#"{"question":" What changed? "}"#)).await;
+    assert_eq!(answer.status(), 200);
+    let answer = json(answer).await;
+    assert_eq!(answer["by"], "rules");
+    assert_eq!(answer["declined"], false);
+    assert!(
+        answer["citations"]
+            .as_array()
+            .is_some_and(|ids| !ids.is_empty()),
+        "{answer}"
+    );
+
+    let long = format!(r#"{{"question":"{}"}}"#, "x".repeat(501));
+    for body in ["", "{}", r#"{"question":"  "}"#, &long] {
+        check_problem(send(&router, post(path, body)).await, 422, "invalid-body").await;
+    }
+    let nowhere = post("/api/v1/incidents/INC-999/ask", r#"{"question":"why"}"#);
+    check_problem(send(&router, nowhere).await, 404, "incident-not-found").await;
+}
+
+#[tokio::test]
 async fn changes_from_another_site_are_refused() {
     let router = router();
     let mut request = post("/api/v1/incidents/INC-204/analyze", "");
@@ -351,12 +375,17 @@ async fn every_described_address_is_served() {
     let document: Value = serde_json::from_str(appliance_http::openapi::DOCUMENT).unwrap();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for method in operations.as_object().unwrap().keys() {
+            let body = if path.ends_with("/ask") {
+                r#"{"question":"what changed?"}"#
+            } else {
+                r#"{"verdict":"accepted"}"#
+            };
             let request = Request::builder()
                 .method(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap())
                 .uri(path.replace("{id}", "INC-204"))
                 .header(console::REQUEST_HEADER, "1")
                 .header(header::CONTENT_TYPE, "application/json")
-                .body(Body::from(r#"{"verdict":"accepted"}"#))
+                .body(Body::from(body))
                 .unwrap();
             let status = send(&router, request).await.status();
             assert!(status.is_success(), "{method} {path}: {status}");

@@ -6,6 +6,8 @@ use std::time::Instant;
 use appliance_core::analysis::{Analysis, ReplyError, ReplyReport, SummaryDraft, apply_reply};
 use appliance_core::ports::{Completer, CompletionError};
 use appliance_core::prompt::Prompt;
+use appliance_core::question::{Answer, FreeQuestion, Question};
+use jiff::Timestamp;
 
 /// Why a card was not worded by the model.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +73,32 @@ impl Analyst {
         worded.timing.decode_tokens = completion.decode_tokens;
         worded.timing.model_ms = millis(started);
         Ok((worded, report))
+    }
+
+    /// Answers `question` about `analysis` by rules, or by a model that reads
+    /// names as they are; says so where neither can.
+    ///
+    /// # Errors
+    /// [`WordingError`] when the model that should answer fails.
+    pub async fn ask(
+        &self,
+        question: &str,
+        analysis: &Analysis,
+        now: Timestamp,
+    ) -> Result<Answer, WordingError> {
+        let read = Question::read(question, analysis);
+        if let Some(answer) = read.answer(analysis, now) {
+            return Ok(answer);
+        }
+        let Some(profile) = self.completer.profile() else {
+            return Ok(Answer::declined(None));
+        };
+        let free = FreeQuestion::write(question, analysis, &profile, &*self.completer);
+        let Some(free) = free else {
+            return Ok(Answer::declined(Some(&profile.name)));
+        };
+        let completion = self.completer.complete(free.request, &mut |_| {}).await?;
+        Ok(FreeQuestion::check(&completion, analysis, &profile.name))
     }
 }
 

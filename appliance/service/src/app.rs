@@ -85,6 +85,7 @@ impl App {
             slot.clone(),
             model.as_ref().is_some_and(|model| model.aliases),
         );
+        let analyst = Analyst::new(Arc::new(completer));
         let hub = Arc::new(Hub::default());
         let bundles = Arc::new(Bundles::open(config.data_dir.join("bundles"))?);
         let parts = Parts {
@@ -94,7 +95,7 @@ impl App {
                 Arc::clone(&bundles),
                 config.labels.clone(),
             ),
-            analyst: Analyst::new(Arc::new(completer)),
+            analyst: analyst.clone(),
             slot: slot.clone(),
             hub: Arc::clone(&hub),
             sinks,
@@ -125,6 +126,7 @@ impl App {
         let backend = Backend::from(BackendParts {
             ledger: ledger.clone(),
             pipeline,
+            analyst,
             hub,
             bundles,
             status: Arc::clone(&status),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use appliance_core::analysis::Analysis;
 use appliance_core::incident::{Incident, IncidentId};
+use appliance_core::question::Answer;
 use appliance_http::backend::{BackendError, BackendFuture, BackendStream, ConsoleBackend};
 use appliance_http::wire::{
     AnalysisEvent, ConsoleEvent, EventKind, Feedback, FeedbackEntry, IncidentCounts,
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::status::StatusBoard;
 
+use crate::analyst::Analyst;
 use crate::bundles::Bundles;
 use crate::hub::Hub;
 use crate::pipeline::Pipeline;
@@ -40,6 +42,8 @@ pub struct BackendParts {
     pub ledger: Ledger,
     /// What is being worked on.
     pub pipeline: Arc<Pipeline>,
+    /// Answers follow-up questions.
+    pub analyst: Analyst,
     /// Analyses in the making.
     pub hub: Arc<Hub>,
     /// Captured bundles.
@@ -290,6 +294,16 @@ impl ConsoleBackend for Backend {
             let seq = recording.await.map_err(recorded)?;
             self.ledger.applied(seq).await;
             Ok(())
+        })
+    }
+
+    fn ask<'a>(&'a self, id: &'a str, question: &'a str) -> BackendFuture<'a, Answer> {
+        Box::pin(async move {
+            let analysis = self.analysis(id).await?;
+            let asked = self.analyst.ask(question, &analysis, Timestamp::now());
+            asked
+                .await
+                .map_err(|error| BackendError::Unavailable(format!("the model: {error}")))
         })
     }
 

@@ -8,12 +8,14 @@ use appliance_core::analysis::{AlertSummary, Analysis, IncidentSummary};
 use appliance_core::incident::{Event, Incident, Incidents, Policy, Received};
 use appliance_core::investigation::Investigation;
 use appliance_core::object::ObjectRef;
+use appliance_core::question::{Answer, Question};
 use appliance_core::resolver::{Aliases, resolve};
 use inference_core::slot::EngineSlot;
 use inference_engine::Metrics;
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 
-use crate::analyst::{Analyst, millis};
+use crate::analyst::{Analyst, WordingError, millis};
 use crate::commands::analyze::alerts;
 use crate::completer::ModelCompleter;
 use crate::config::Model;
@@ -51,6 +53,20 @@ impl Offline {
             analyst: Some(Analyst::new(Arc::new(completer))),
             _folder: Some(folder),
         })
+    }
+
+    /// Answers `question` about `analysis`, by the model where it may.
+    ///
+    /// # Errors
+    /// A model that should answer and fails.
+    pub async fn ask(&self, question: &str, analysis: &Analysis) -> Result<Answer, WordingError> {
+        let now = Timestamp::now();
+        match &self.analyst {
+            Some(analyst) => analyst.ask(question, analysis, now).await,
+            None => Ok(Question::read(question, analysis)
+                .answer(analysis, now)
+                .unwrap_or_else(|| Answer::declined(None))),
+        }
     }
 
     /// Words `card` where a model is loaded; the card stands where it fails.

@@ -35,7 +35,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  anchorite demo --scenario oom-after-limit-lowered")]
     Demo(DemoOptions),
     /// Analyse an incident bundle or a `kubectl cluster-info dump` directory.
-    #[command(after_help = "Example:\n  anchorite analyze ./dump --format md > incident.md")]
+    #[command(
+        after_help = "Examples:\n  anchorite analyze ./dump --format md > incident.md\n  anchorite analyze incident.tar.zst --ask \"what changed?\" --ask \"why not the database?\""
+    )]
     Analyze(AnalyzeOptions),
     /// Analyse bundles that carry an `expected.json`, or simulated scenarios, and score the answers.
     #[command(
@@ -133,6 +135,10 @@ pub struct AnalyzeOptions {
     /// Alertmanager webhook body that opened the incident; the bundle's own otherwise.
     #[arg(long, value_name = "FILE")]
     pub alert: Option<PathBuf>,
+    /// A follow-up question to answer instead of printing the analysis, for
+    /// example "what changed?"; may be given several times.
+    #[arg(long, value_name = "QUESTION")]
+    pub ask: Vec<String>,
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = AnalysisFormat::Text)]
     pub format: AnalysisFormat,

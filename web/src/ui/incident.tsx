@@ -6,6 +6,7 @@ import { type Opened, lastFilter, now, opened, retryIncident, route, writing } f
 import { PHASE_WORDS, visible } from '../text';
 import { duration, parse } from '../time';
 import { Copy, Place, Severity, Time } from './atoms';
+import { Ask } from './ask';
 import { CausePanel } from './cause';
 import { lineCounter } from './cite';
 import { EvidenceRail } from './evidence';
@@ -59,6 +60,7 @@ function Loaded({ current, detail }: { current: Opened; detail: IncidentDetail }
               <Context analysis={analysis} />
             </>
           )}
+          {analysis && <Ask key={row.id} id={row.id} lineCount={lineCount} />}
           <Alerts alerts={detail.alerts} />
           {analysis && <Feedback id={row.id} given={detail.feedback} />}
           <Provenance id={row.id} analysis={analysis} working={working} />

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use appliance_core::analysis::{Analysis, Confidence};
+use appliance_core::question::{Answer, Question};
 use appliance_http::backend::{BackendError, BackendFuture, BackendStream, ConsoleBackend};
 use appliance_http::health::{HealthReport, HealthSource, Subsystem};
 use appliance_http::wire::{
@@ -287,6 +288,15 @@ impl ConsoleBackend for Fixture {
             let event = state.record(EventKind::Feedback, id, &entry);
             let _ = self.events.send(event);
             Ok(())
+        })
+    }
+
+    fn ask<'a>(&'a self, id: &'a str, question: &'a str) -> BackendFuture<'a, Answer> {
+        Box::pin(async move {
+            let analysis = self.analysis(id).await?;
+            let question = Question::read(question, &analysis);
+            let answer = question.answer(&analysis, Timestamp::now());
+            Ok(answer.unwrap_or_else(|| Answer::declined(None)))
         })
     }
 

@@ -3,6 +3,7 @@
 //! Each validates, asks the backend, and answers its wire form.
 
 use appliance_core::analysis::Analysis;
+use appliance_core::question::Answer;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -11,9 +12,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Console;
-use super::query::{ListQuery, body_problem, query_problem, valid_feedback, valid_id};
+use super::query::{
+    ListQuery, body_problem, query_problem, valid_feedback, valid_id, valid_question,
+};
 use crate::error::Problem;
-use crate::wire::{Feedback, IncidentDetail, IncidentFilter, IncidentPage};
+use crate::wire::{Asked, Feedback, IncidentDetail, IncidentFilter, IncidentPage};
 
 pub(super) async fn list(
     State(console): State<Console>,
@@ -66,6 +69,17 @@ pub(super) async fn feedback(
         .feedback(id, valid_feedback(feedback)?)
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn ask(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    body: Result<Json<Asked>, JsonRejection>,
+) -> Result<Json<Answer>, Problem> {
+    let id = valid_id(&id)?;
+    let Json(asked) = body.map_err(|rejection| body_problem(&rejection))?;
+    let question = valid_question(&asked)?;
+    Ok(Json(console.backend.ask(id, question).await?))
 }
 
 pub(super) async fn analyze(

@@ -2,11 +2,12 @@
 //!
 //! Decides what is accepted; a wrong parameter is named in the problem.
 
+use appliance_core::question::QUESTION_CHARS_MAX;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use serde::Deserialize;
 
 use crate::error::{Code, Problem};
-use crate::wire::{Feedback, IncidentFilter, IncidentState};
+use crate::wire::{Asked, Feedback, IncidentFilter, IncidentState};
 
 /// Longest incident id, bytes.
 const ID_BYTES_MAX: usize = 128;
@@ -84,6 +85,19 @@ pub(super) fn valid_feedback(feedback: Feedback) -> Result<Feedback, Problem> {
         ));
     }
     Ok(feedback)
+}
+
+/// A question of bounded length that says something.
+pub(super) fn valid_question(asked: &Asked) -> Result<&str, Problem> {
+    let question = asked.question.trim();
+    let chars = question.chars().count();
+    if (1..=QUESTION_CHARS_MAX).contains(&chars) {
+        return Ok(question);
+    }
+    Err(Problem::new(
+        Code::InvalidBody,
+        format!("the question is {chars} characters; ask in 1 to {QUESTION_CHARS_MAX}"),
+    ))
 }
 
 /// An id of the shape every incident id has, so that it is safe in a file

@@ -7,6 +7,7 @@ use appliance_collect::bundle::{self, Bundle};
 use appliance_core::alert::{Alert, webhook};
 use appliance_core::analysis::Analysis;
 use appliance_core::card;
+use appliance_core::question::Answer;
 
 use crate::commands::{Outcome, WrongCall, print};
 use crate::offline::{Offline, investigate};
@@ -24,7 +25,15 @@ pub async fn run(options: AnalyzeOptions) -> anyhow::Result<Outcome> {
     let offline = Offline::start(&options.model).await?;
     let card = investigate(&bundle);
     let analysis = offline.word(card).await;
-    print(&render(&analysis, options.format)?);
+    if options.ask.is_empty() {
+        print(&render(&analysis, options.format)?);
+        return Ok(Outcome::Done);
+    }
+    let mut answers = Vec::new();
+    for question in &options.ask {
+        answers.push(offline.ask(question.trim(), &analysis).await?);
+    }
+    print(&render_answers(&options.ask, &answers, options.format)?);
     Ok(Outcome::Done)
 }
 
@@ -42,6 +51,22 @@ fn render(analysis: &Analysis, format: AnalysisFormat) -> anyhow::Result<String>
             serde_json::to_string_pretty(analysis).context("write the analysis as JSON")?
         }
     })
+}
+
+/// Each question with its answer and who gave it; JSON has the answers alone, in order.
+fn render_answers(
+    questions: &[String],
+    answers: &[Answer],
+    format: AnalysisFormat,
+) -> anyhow::Result<String> {
+    if matches!(format, AnalysisFormat::Json) {
+        return serde_json::to_string_pretty(answers).context("write the answers as JSON");
+    }
+    let pairs = questions.iter().zip(answers);
+    let texts = pairs.map(|(question, answer)| {
+        format!("> {}\n{}\n({})\n", question.trim(), answer.text, answer.by)
+    });
+    Ok(texts.collect::<Vec<_>>().join("\n"))
 }
 
 /// An error with its causes on one line.
