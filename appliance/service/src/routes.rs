@@ -12,8 +12,13 @@ use appliance_http::health::HealthSource;
 use appliance_http::receiver::{self, Limits, Receiver};
 use appliance_http::{assets, console, health, hosts};
 use appliance_store::Ledger;
+use axum::extract::{Extension, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::{Router, middleware};
+use inference_core::Models;
 use inference_core::slot::EngineSlot;
+use inference_openai::Grant;
 use prometheus_client::registry::Registry;
 
 use crate::config::Config;
@@ -59,17 +64,46 @@ pub(crate) fn router(
     intake: Intake,
     slot: EngineSlot,
 ) -> Router {
+    let models: Arc<dyn Models> = Arc::new(slot);
     let data = Router::new()
         .merge(receiver::router(intake.receiver))
-        .merge(console::router(backend))
-        .merge(inference_openai::router(slot));
-    let data = match intake.credentials {
-        Some(credentials) => data.layer(middleware::from_fn_with_state(credentials, auth::require)),
-        None => data.layer(middleware::from_fn(hosts::local_names_only)),
+        .merge(console::router(backend));
+    let inference = inference_openai::router(Arc::clone(&models));
+    let (data, inference) = match intake.credentials {
+        Some(credentials) => (
+            data.layer(middleware::from_fn_with_state(
+                Arc::clone(&credentials),
+                auth::require,
+            )),
+            inference.layer(middleware::from_fn_with_state(credentials, require_key)),
+        ),
+        // Whoever may use this machine may also go first.
+        None => (
+            data.layer(middleware::from_fn(hosts::local_names_only)),
+            inference
+                .layer(Extension(Grant {
+                    incident_priority: true,
+                }))
+                .layer(middleware::from_fn(hosts::local_names_only)),
+        ),
     };
     Router::new()
         .merge(data)
+        .merge(inference)
+        .merge(inference_openai::health_router(models))
         .merge(health::router(health))
         .merge(assets::router())
         .fallback(console::not_found)
+}
+
+/// Middleware: as [`auth::require`], refusing in the words `OpenAI` clients know.
+async fn require_key(
+    State(credentials): State<Arc<CredentialsFile>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if credentials.allow(request.headers()) {
+        return next.run(request).await;
+    }
+    inference_openai::unauthorized()
 }

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 /// An error object with its status.
 #[derive(Debug)]
 pub(crate) struct ApiError {
-    status: StatusCode,
+    pub(crate) status: StatusCode,
     kind: &'static str,
     code: Option<&'static str>,
     parameter: Option<&'static str>,
-    message: String,
+    pub(crate) message: String,
     /// Tokens of a prompt that is too long, and of the window.
     window: Option<(usize, usize)>,
 }
@@ -38,40 +38,75 @@ impl ApiError {
         }
     }
 
-    /// The request is wrong.
+    /// The request is wrong, in the field `parameter` if it is known.
     pub(crate) fn invalid(parameter: Option<&'static str>, message: impl Into<String>) -> Self {
+        let code = parameter.map(|_| "invalid_value");
+        Self::wrong(code, parameter, message)
+    }
+
+    /// The request asks for what this server does not do.
+    pub(crate) fn unsupported(parameter: &'static str, message: impl Into<String>) -> Self {
+        Self::wrong(Some("unsupported_parameter"), Some(parameter), message)
+    }
+
+    /// The schema of an answer cannot be held to. Clients look for the first words.
+    pub(crate) fn bad_schema(name: &str, reason: &str) -> Self {
+        let message = format!("Invalid schema for response_format '{name}': {reason}");
+        Self::wrong(
+            Some("invalid_json_schema"),
+            Some("response_format"),
+            message,
+        )
+    }
+
+    /// The schema of a tool's arguments cannot be held to.
+    pub(crate) fn bad_function_schema(name: &str, reason: &str) -> Self {
+        let message = format!("Invalid schema for function '{name}': {reason}");
+        Self::wrong(Some("invalid_function_parameters"), Some("tools"), message)
+    }
+
+    fn wrong(
+        code: Option<&'static str>,
+        parameter: Option<&'static str>,
+        message: impl Into<String>,
+    ) -> Self {
         let error = Self::new(
             StatusCode::BAD_REQUEST,
             "invalid_request_error",
-            None,
+            code,
             message,
         );
         Self { parameter, ..error }
     }
 
-    /// The request asks for what this server does not do.
-    pub(crate) fn unsupported(parameter: &'static str, message: impl Into<String>) -> Self {
-        let error = Self::new(
-            StatusCode::BAD_REQUEST,
+    /// The body is too large to be read.
+    pub(crate) fn too_large(bytes_max: usize) -> Self {
+        let message = format!("the body is too large; at most {bytes_max} bytes are read");
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
             "invalid_request_error",
-            Some("unsupported_parameter"),
+            Some("request_too_large"),
             message,
-        );
-        Self {
-            parameter: Some(parameter),
-            ..error
-        }
+        )
     }
 
-    /// The model asked for is not the one loaded.
-    pub(crate) fn model_not_found(asked: &str, loaded: &str) -> Self {
-        let message =
-            format!("The model `{asked}` does not exist; the model loaded is `{loaded}`.");
+    /// The caller may not do this.
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
         Self::new(
-            StatusCode::NOT_FOUND,
+            StatusCode::FORBIDDEN,
             "invalid_request_error",
-            Some("model_not_found"),
+            Some("insufficient_permissions"),
             message,
+        )
+    }
+
+    /// The caller is not known. litellm looks for these very words.
+    pub(crate) fn bad_key() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_request_error",
+            Some("invalid_api_key"),
+            "Incorrect API key provided. Send a key of this server's credentials file as `Authorization: Bearer KEY`.",
         )
     }
 
@@ -119,8 +154,8 @@ impl ApiError {
             EngineError::Loading => Some("model_loading"),
             EngineError::NoModel => Some("model_not_loaded"),
             EngineError::UnknownModel { .. } => Some("model_not_found"),
-            EngineError::Parameter { .. }
-            | EngineError::EmptyPrompt
+            EngineError::Parameter { .. } => Some("invalid_value"),
+            EngineError::EmptyPrompt
             | EngineError::Template(_)
             | EngineError::Stopped
             | EngineError::Failed(_) => None,
@@ -144,7 +179,14 @@ impl From<EngineError> for ApiError {
                 prompt_tokens,
                 context_length,
             } => {
+                let (prompt_tokens, context_length) =
+                    (harmless(prompt_tokens), harmless(context_length));
                 api.window = Some((prompt_tokens, context_length));
+                let error = EngineError::TooLong {
+                    prompt_tokens,
+                    context_length,
+                };
+                api.message = error.to_string();
                 Some("messages")
             }
             EngineError::EmptyPrompt | EngineError::Template(_) => Some("messages"),
@@ -158,6 +200,15 @@ impl From<EngineError> for ApiError {
         };
         api
     }
+}
+
+/// The number, or the next one without `429` in it: litellm takes those digits anywhere in an
+/// error for an exceeded rate limit, and would send a prompt that is too long again and again.
+fn harmless(mut number: usize) -> usize {
+    while number.to_string().contains("429") {
+        number += 1;
+    }
+    number
 }
 
 impl IntoResponse for ApiError {

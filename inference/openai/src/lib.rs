@@ -1,16 +1,33 @@
 //! The OpenAI-compatible endpoint.
 //!
-//! [`router`] serves `GET /v1/models` and `POST /v1/chat/completions`, plain and
-//! streaming. Requests are read leniently (unknown keys are ignored) and judged whole before the
-//! first byte of an answer; what cannot be done is refused, never ignored.
+//! [`router`] serves the addresses below `/v1`, and Ollama's below `/api`. Requests are read leniently (unknown keys are
+//! ignored) and judged whole before the first byte of an answer; what cannot be done is
+//! refused, never ignored. Which models there are and how they write is left to the engine.
 //!
 //! Invariant: a client that goes away cancels its request.
 
-mod answer;
+mod body;
+mod chat;
+mod completions;
+mod endpoint;
 mod error;
+mod events;
+mod fields;
+mod grammar;
+mod health;
+mod ids;
+mod messages;
+mod models;
+mod ollama;
+mod reader;
+mod request_id;
 mod routes;
-mod stream;
-mod translate;
-mod wire;
+mod sampling;
+mod shape;
+mod submit;
+mod tokens;
+mod tools;
+mod writers;
 
-pub use self::routes::router;
+pub use self::endpoint::Grant;
+pub use self::routes::{health_router, router, unauthorized};

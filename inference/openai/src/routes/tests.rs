@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use axum::response::IntoResponse;
 use http_body_util::BodyExt;
 use inference_engine::{EngineOptions, LocalEngine, Metrics};
 use prometheus_client::registry::Registry;
@@ -11,6 +12,8 @@ use serde_json::json;
 use tower::ServiceExt;
 
 use super::*;
+use inference_core::slot::EngineSlot;
+use serde_json::Value;
 
 fn slot() -> EngineSlot {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../nn/tests/fixtures/q8-tied.gguf");
@@ -48,7 +51,10 @@ async fn call(slot: EngineSlot, method: &str, path: &str, body: impl Into<Body>)
         .uri(path)
         .body(body.into())
         .expect("is well formed");
-    let response = router(slot).oneshot(request).await.expect("is answered");
+    let response = router(Arc::new(slot))
+        .oneshot(request)
+        .await
+        .expect("is answered");
     let status = response.status();
     let retry_after = response.headers().contains_key("retry-after");
     let body = response
@@ -212,61 +218,73 @@ async fn parts_unknown_keys_and_nulls_are_tolerated() {
 async fn wrong_requests_are_refused_with_an_error_object() {
     let wrong = "invalid_request_error";
     let unsupported = Some("unsupported_parameter");
+    let value = Some("invalid_value");
+    let cases = [
+        (json!({"n": 99}), value, "n must be from 1 to 16"),
+        (json!({"tools": [{}]}), value, "a tool's name"),
+        (
+            json!({"functions": [{"name": "f"}]}),
+            unsupported,
+            "send `tools`",
+        ),
+        (
+            json!({"tool_choice": "required"}),
+            value,
+            "only allowed when 'tools'",
+        ),
+        (
+            json!({"tool_choice": {"type": "function", "function": {"name": "f"}}}),
+            value,
+            "`f`",
+        ),
+        (json!({"top_logprobs": 2}), value, "logprobs: true"),
+        (
+            json!({"logprobs": true, "top_logprobs": 21}),
+            value,
+            "at most 20",
+        ),
+        (
+            json!({"temperature": 3}),
+            value,
+            "temperature must be from 0 to 2",
+        ),
+        (json!({"temperature": "hot"}), value, "temperature is wrong"),
+        (json!({"max_tokens": 0}), value, "max_tokens"),
+        (json!({"messages": []}), value, "1 to 2048"),
+        (
+            json!({"messages": [{"role": "robot", "content": "x"}]}),
+            value,
+            "`robot`",
+        ),
+        (json!({"priority": "never"}), value, "`never`"),
+        (json!({"response_format": {"type": "xml"}}), value, "`xml`"),
+        (
+            json!({"guided_regex": "a", "guided_choice": ["a"]}),
+            value,
+            "only one of",
+        ),
+        (
+            json!({"guided_regex": "("}),
+            Some("invalid_json_schema"),
+            "regular expression",
+        ),
+    ];
+    for (more, code, words) in cases {
+        check_error(&ask(more).await, 400, wrong, code, words);
+    }
     check_error(
         &ask(json!({"model": "gpt-4"})).await,
         404,
         wrong,
         Some("model_not_found"),
-        "`gpt-4` does not exist",
+        "`gpt-4` does not exist; known models: `tiny`",
     );
     check_error(
-        &ask(json!({"n": 2})).await,
-        400,
+        &ask(json!({"priority": "incident"})).await,
+        403,
         wrong,
-        unsupported,
-        "n must be 1",
-    );
-    check_error(
-        &ask(json!({"tools": [{}]})).await,
-        400,
-        wrong,
-        unsupported,
-        "tools are not supported",
-    );
-    check_error(
-        &ask(json!({"logprobs": true})).await,
-        400,
-        wrong,
-        unsupported,
-        "logprobs",
-    );
-    check_error(
-        &ask(json!({"temperature": 3})).await,
-        400,
-        wrong,
-        None,
-        "temperature must be from 0 to 2",
-    );
-    check_error(
-        &ask(json!({"max_tokens": 0})).await,
-        400,
-        wrong,
-        None,
-        "max_tokens",
-    );
-    check_error(
-        &ask(json!({"messages": []})).await,
-        400,
-        wrong,
-        None,
-        "1 to 2048",
-    );
-    check_error(
-        &ask(json!({"messages": [{"role": "robot", "content": "x"}]})).await,
-        400,
-        wrong,
-        None,
-        "`robot`",
+        Some("insufficient_permissions"),
+        "scope `incident`",
     );
     let image =
         json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]);
@@ -277,20 +295,21 @@ async fn wrong_requests_are_refused_with_an_error_object() {
         unsupported,
         "`image_url`",
     );
-    check_error(
-        &ask(json!({"response_format": {"type": "xml"}})).await,
-        400,
-        wrong,
-        None,
-        "`xml`",
-    );
     let format = json!({"type": "json_schema", "json_schema": {"schema": {"type": "nothing"}}});
     check_error(
         &ask(json!({"response_format": format})).await,
         400,
         wrong,
         Some("invalid_json_schema"),
-        "JSON schema",
+        "Invalid schema for response_format 'response'",
+    );
+    let tool = json!({"type": "function", "function": {"name": "f", "strict": true, "parameters": {"type": "object", "if": {}, "then": {}}}});
+    check_error(
+        &ask(json!({"tools": [tool]})).await,
+        400,
+        wrong,
+        Some("invalid_function_parameters"),
+        "Invalid schema for function 'f'",
     );
     let long = json!([{"role": "user", "content": "x".repeat(400)}]);
     let reply = ask(json!({"messages": long, "stream": true})).await;
@@ -312,28 +331,28 @@ async fn bodies_that_are_no_request_are_refused() {
         400,
         "invalid_request_error",
         None,
-        "not a chat request",
+        "not valid JSON",
     );
     check_error(
         &post("{}".to_owned()).await,
         400,
         "invalid_request_error",
-        None,
-        "messages",
+        Some("invalid_value"),
+        "messages is missing",
     );
     check_error(
         &post("[".repeat(100_000)).await,
         400,
         "invalid_request_error",
         None,
-        "not a chat request",
+        "not valid JSON",
     );
     check_error(
         &post("x".repeat(BODY_BYTES_MAX + 1)).await,
-        400,
+        413,
         "invalid_request_error",
-        None,
-        "length limit",
+        Some("request_too_large"),
+        "too large",
     );
     let nowhere = call(slot(), "GET", "/v1/embeddings", "").await;
     check_error(
@@ -389,4 +408,143 @@ fn a_full_queue_is_429_and_asks_to_retry() {
         ApiError::from(inference_core::EngineError::QueueFull { waiting: 9 }).into_response();
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(response.headers().contains_key("retry-after"));
+}
+
+const TOOLS: &str = r#"[{"type": "function", "function": {"name": "get_pods", "strict": true, "parameters":
+    {"type": "object", "properties": {"ready": {"type": "boolean"}}, "required": ["ready"], "additionalProperties": false}}},
+    {"type": "function", "function": {"name": "wait", "description": "does nothing"}}]"#;
+
+fn tools() -> Value {
+    serde_json::from_str(TOOLS).expect("is JSON")
+}
+
+#[tokio::test]
+async fn a_call_that_must_come_is_valid_plain_and_streamed() {
+    let named = json!({"type": "function", "function": {"name": "get_pods"}});
+    let body = json!({"tools": tools(), "tool_choice": named, "max_tokens": 120});
+    let answer = ask(body.clone()).await.json();
+    let choice = &answer["choices"][0];
+    assert_eq!(choice["finish_reason"], "tool_calls", "{answer}");
+    assert_eq!(choice["message"]["content"], Value::Null);
+    let call = &choice["message"]["tool_calls"][0];
+    assert_eq!(
+        (&call["type"], &call["function"]["name"]),
+        (&json!("function"), &json!("get_pods"))
+    );
+    let arguments = call["function"]["arguments"].as_str().expect("is text");
+    let parsed: Value = serde_json::from_str(arguments).expect("is JSON");
+    assert!(parsed["ready"].is_boolean());
+
+    let mut streamed = body;
+    streamed["stream"] = true.into();
+    let reply = ask(streamed).await;
+    let deltas: Vec<Value> = reply
+        .events()
+        .iter()
+        .filter_map(|event| serde_json::from_str(event).ok())
+        .collect();
+    let calls = || {
+        deltas
+            .iter()
+            .filter_map(|chunk: &Value| chunk["choices"][0]["delta"]["tool_calls"].get(0))
+    };
+    let first = calls().next().expect("calls");
+    assert_eq!(
+        (&first["index"], &first["function"]["name"]),
+        (&json!(0), &json!("get_pods"))
+    );
+    assert!(
+        first["id"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("call_"))
+    );
+    let joined: String = calls()
+        .filter_map(|call| call["function"]["arguments"].as_str())
+        .collect();
+    assert_eq!(joined, arguments);
+}
+
+#[tokio::test]
+async fn one_call_or_several_as_asked() {
+    for parallel in [true, false] {
+        let answer = ask(json!({"tools": tools(), "tool_choice": "required", "parallel_tool_calls": parallel, "max_tokens": 200})).await.json();
+        let calls = answer["choices"][0]["message"]["tool_calls"]
+            .as_array()
+            .map_or(0, Vec::len);
+        assert!(
+            calls == 1
+                || parallel && calls > 1
+                || answer["choices"][0]["finish_reason"] == "length",
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn answers_and_probabilities_are_as_many_as_asked_for() {
+    let answer = ask(json!({"n": 3, "logprobs": true, "top_logprobs": 2, "max_tokens": 4}))
+        .await
+        .json();
+    let choices = answer["choices"].as_array().expect("is a list");
+    assert_eq!(choices.len(), 3);
+    assert_eq!(answer["usage"]["completion_tokens"], 12);
+    for choice in choices {
+        let tokens = choice["logprobs"]["content"].as_array().expect("is a list");
+        assert_eq!(tokens.len(), 4);
+        assert!(tokens.iter().all(|token| {
+            token["top_logprobs"]
+                .as_array()
+                .is_some_and(|top| top.len() == 2)
+        }));
+        assert!(tokens.iter().all(|token| {
+            token["logprob"]
+                .as_f64()
+                .is_some_and(|logprob| logprob <= 0.0)
+        }));
+    }
+    let alone = ask(json!({"max_tokens": 4})).await.json();
+    assert_eq!(
+        alone["choices"][0]["message"]["content"],
+        choices[0]["message"]["content"]
+    );
+    assert_ne!(
+        choices[1]["message"]["content"],
+        choices[2]["message"]["content"]
+    );
+}
+
+#[tokio::test]
+async fn shapes_of_other_servers_are_held_to() {
+    let text = |answer: &Value| {
+        answer["choices"][0]["message"]["content"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let answer = ask(json!({"structured_outputs": {"choice": ["yes", "no"]}}))
+        .await
+        .json();
+    assert!(["yes", "no"].contains(&text(&answer).as_str()), "{answer}");
+    let answer = ask(json!({"guided_regex": "[ab]{3}"})).await.json();
+    assert!(
+        text(&answer).len() == 3 && text(&answer).bytes().all(|byte| b"ab".contains(&byte)),
+        "{answer}"
+    );
+    let answer = ask(json!({"guided_grammar": "start: \"x\" | \"y\""}))
+        .await
+        .json();
+    assert!(["x", "y"].contains(&text(&answer).as_str()), "{answer}");
+}
+
+#[test]
+fn no_error_of_a_long_prompt_looks_like_a_rate_limit() {
+    let error = ApiError::from(inference_core::EngineError::TooLong {
+        prompt_tokens: 14_290,
+        context_length: 4096,
+    });
+    assert!(
+        !error.body().to_string().contains("429"),
+        "{}",
+        error.body()
+    );
 }
