@@ -1,0 +1,269 @@
+"""The OpenAI SDK for Python: plain, asynchronous, streaming, helpers, parsing, errors."""
+
+import asyncio
+import json
+import math
+
+import openai
+import pytest
+from conftest import MODEL, NODE_TOOL, POD_TOOL
+from openai import AsyncOpenAI, OpenAI
+from pydantic import BaseModel
+
+PODS = [{"role": "user", "content": "Which pods are failing?"}]
+HELLO = [{"role": "user", "content": "Say hello."}]
+
+
+class Person(BaseModel):
+    name: str
+    age: int
+
+
+class Verdict(BaseModel):
+    cause: str
+    object: str
+
+
+@pytest.fixture(scope="module")
+def client(base_url):
+    return OpenAI(base_url=base_url, api_key="x", max_retries=0, timeout=120)
+
+
+def ask(client, messages=HELLO, **more):
+    return client.chat.completions.create(model=MODEL, messages=messages, temperature=0, **more)
+
+
+def test_models_are_listed_and_retrieved(client):
+    assert [model.id for model in client.models.list()] == [MODEL]
+    assert client.models.retrieve(MODEL).id == MODEL
+
+
+def test_an_answer_ends_by_itself(client):
+    answer = ask(client)
+    assert answer.choices[0].message.content == "Hello there!"
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    assert answer._request_id
+
+
+def test_thoughts_are_split_off(client):
+    answer = ask(client, [{"role": "user", "content": "Is the node full?"}])
+    assert answer.choices[0].message.content == "Yes, the node is full."
+    assert answer.choices[0].message.reasoning_content.strip() == "The disk is at 97 percent."
+    assert answer.usage.completion_tokens_details.reasoning_tokens > 0
+
+
+def test_thinking_can_be_switched_off(client):
+    answer = ask(client, [{"role": "user", "content": "Is the node full?"}], extra_body={"chat_template_kwargs": {"enable_thinking": False}})
+    assert answer.choices[0].message.content == "Yes, the node is full."
+    assert not getattr(answer.choices[0].message, "reasoning_content", None)
+
+
+def test_thoughts_are_streamed_before_content(client):
+    stream = ask(client, [{"role": "user", "content": "Is the node full?"}], stream=True)
+    thoughts, content, order = "", "", []
+    for chunk in stream:
+        delta = chunk.choices[0].delta
+        if getattr(delta, "reasoning_content", None):
+            thoughts += delta.reasoning_content
+            order.append("thought")
+        if delta.content:
+            content += delta.content
+            order.append("content")
+    assert thoughts.strip() == "The disk is at 97 percent." and content == "Yes, the node is full."
+    assert order == sorted(order, reverse=True) and len(order) > 4
+
+
+def test_a_stop_string_ends_the_text(client):
+    answer = ask(client, [{"role": "user", "content": "Count to nine."}], stop=[" five"])
+    assert answer.choices[0].message.content == "one two three four"
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_a_stop_string_never_leaks_into_a_stream(client):
+    stream = ask(client, [{"role": "user", "content": "Count to nine."}], stop="four fi", stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream).strip() == "one two three"
+
+
+def test_a_limit_of_tokens_is_a_length(client):
+    for name in ["max_tokens", "max_completion_tokens"]:
+        answer = ask(client, **{name: 1})
+        assert (answer.choices[0].finish_reason, answer.usage.completion_tokens) == ("length", 1)
+
+
+def test_the_model_calls_a_tool_of_its_own_accord(client):
+    answer = ask(client, PODS, tools=[POD_TOOL, NODE_TOOL])
+    message = answer.choices[0].message
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert message.content is None and message.reasoning_content.strip() == "I must list the pods."
+    assert [call.function.name for call in message.tool_calls] == ["get_pods"]
+    assert json.loads(message.tool_calls[0].function.arguments) == {"namespace": "shop"}
+
+
+def test_a_result_is_read_and_answered(client):
+    first = ask(client, PODS, tools=[POD_TOOL]).choices[0].message
+    result = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "a pod"}
+    answer = ask(client, [*PODS, first.model_dump(exclude_none=True), result], tools=[POD_TOOL])
+    assert answer.choices[0].message.content == "The pod ads-1 is out of memory."
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_tools_do_not_keep_the_model_from_plain_words(client):
+    answer = ask(client, tools=[POD_TOOL])
+    assert answer.choices[0].message.content == "Hello there!" and not answer.choices[0].message.tool_calls
+
+
+def test_two_calls_come_in_one_answer_or_one(client):
+    question = [{"role": "user", "content": "Check pods and nodes."}]
+    both = ask(client, question, tools=[POD_TOOL, NODE_TOOL]).choices[0].message.tool_calls
+    assert [call.function.name for call in both] == ["get_pods", "get_nodes"]
+    assert len({call.id for call in both}) == 2
+    one = ask(client, question, tools=[POD_TOOL, NODE_TOOL], parallel_tool_calls=False).choices[0].message.tool_calls
+    assert [call.function.name for call in one] == ["get_pods"]
+
+
+def test_a_named_tool_is_called_whatever_is_asked(client):
+    answer = ask(client, tools=[POD_TOOL, NODE_TOOL], tool_choice={"type": "function", "function": {"name": "get_nodes"}})
+    assert [call.function.name for call in answer.choices[0].message.tool_calls] == ["get_nodes"]
+
+
+def test_required_calls_some_tool_and_none_calls_none(client):
+    answer = ask(client, tools=[POD_TOOL], tool_choice="required")
+    assert answer.choices[0].message.tool_calls[0].function.name == "get_pods"
+    answer = ask(client, PODS, tools=[POD_TOOL], tool_choice="none")
+    assert not answer.choices[0].message.tool_calls and answer.choices[0].message.content
+
+
+def test_calls_are_streamed_in_pieces(client):
+    names, arguments, ids = [], {}, {}
+    for chunk in ask(client, [{"role": "user", "content": "Check pods and nodes."}], tools=[POD_TOOL, NODE_TOOL], stream=True):
+        for call in chunk.choices[0].delta.tool_calls or []:
+            if call.function.name:
+                names.append(call.function.name)
+                ids[call.index] = call.id
+            arguments[call.index] = arguments.get(call.index, "") + (call.function.arguments or "")
+    assert names == ["get_pods", "get_nodes"] and len(set(ids.values())) == 2
+    assert json.loads(arguments[0]) == {"namespace": "shop"} and json.loads(arguments[1]) == {}
+
+
+def test_the_stream_helper_builds_calls_and_content(client):
+    with client.chat.completions.stream(model=MODEL, messages=PODS, tools=[{**POD_TOOL, "function": {**POD_TOOL["function"], "strict": True}}], temperature=0) as stream:
+        kinds = {event.type for event in stream}
+        final = stream.get_final_completion()
+    assert "tool_calls.function.arguments.delta" in kinds
+    assert final.choices[0].message.tool_calls[0].function.parsed_arguments == {"namespace": "shop"}
+
+
+def test_parse_gives_a_typed_answer(client):
+    answer = client.chat.completions.parse(model=MODEL, messages=[{"role": "user", "content": "Extract: Ann is 30 years old."}], response_format=Person, temperature=0)
+    assert answer.choices[0].message.parsed == Person(name="Ann", age=30)
+
+
+def test_parse_gives_typed_calls(client):
+    tool = openai.pydantic_function_tool(Person)
+    answer = client.chat.completions.parse(model=MODEL, messages=[{"role": "user", "content": "Extract: Ann is 30 years old."}], tools=[tool], temperature=0)
+    assert answer.choices[0].message.tool_calls[0].function.parsed_arguments == Person(name="Ann", age=30)
+
+
+def test_a_schema_beside_tools_leaves_both_possible(client):
+    schema = {"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": {
+        "type": "object", "properties": {"cause": {"type": "string"}, "object": {"type": "string"}}, "required": ["cause", "object"], "additionalProperties": False}}}
+    called = ask(client, PODS, tools=[POD_TOOL], response_format=schema)
+    assert called.choices[0].message.tool_calls[0].function.name == "get_pods"
+    said = ask(client, [{"role": "user", "content": "What broke?"}], tools=[POD_TOOL], response_format=schema)
+    assert json.loads(said.choices[0].message.content) == {"cause": "OutOfMemory", "object": "ads-1"}
+
+
+def test_json_mode_gives_an_object(client):
+    answer = ask(client, [{"role": "user", "content": "What broke?"}], response_format={"type": "json_object"})
+    assert json.loads(answer.choices[0].message.content)["cause"] == "OutOfMemory"
+
+
+def test_probabilities_belong_to_the_text(client):
+    answer = ask(client, logprobs=True, top_logprobs=3)
+    tokens = answer.choices[0].logprobs.content
+    assert b"".join(bytes(token.bytes) for token in tokens).decode() == "Hello there!"
+    for token in tokens:
+        assert len(token.top_logprobs) == 3 and token.top_logprobs[0].logprob >= token.logprob - 1e-6
+        assert sum(math.exp(top.logprob) for top in token.top_logprobs) < 1.0001
+
+
+def test_streamed_probabilities_are_the_same(client):
+    whole = [token.token for token in ask(client, logprobs=True).choices[0].logprobs.content]
+    pieces = [token.token for chunk in ask(client, logprobs=True, stream=True) for token in (chunk.choices[0].logprobs.content if chunk.choices[0].logprobs else [])]
+    assert pieces == whole
+
+
+def test_several_answers_differ_by_seed_and_repeat(client):
+    def texts():
+        answer = client.chat.completions.create(model=MODEL, messages=PODS, n=3, seed=7, temperature=2, max_tokens=12)
+        assert [choice.index for choice in answer.choices] == [0, 1, 2]
+        return [str(choice.message.content) + str(choice.message.model_extra) for choice in answer.choices]
+    first = texts()
+    assert first == texts() and len(set(first)) > 1
+
+
+def test_usage_comes_last_in_a_stream(client):
+    chunks = list(ask(client, stream=True, stream_options={"include_usage": True}))
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert chunks[-1].choices == [] and chunks[-1].usage.completion_tokens > 0
+    assert all(chunk.usage is None for chunk in chunks[:-1])
+    assert chunks[-2].choices[0].finish_reason == "stop"
+
+
+def test_the_last_message_can_be_continued(client):
+    messages = [{"role": "user", "content": "Count to nine."}, {"role": "assistant", "content": "one two three"}]
+    answer = ask(client, messages, extra_body={"continue_final_message": True, "add_generation_prompt": False})
+    assert answer.choices[0].message.content.strip().startswith("four five")
+
+
+def test_choices_and_expressions_of_other_servers_are_held_to(client):
+    answer = ask(client, extra_body={"structured_outputs": {"choice": ["red", "blue"]}})
+    assert answer.choices[0].message.content in ["red", "blue"]
+    answer = ask(client, extra_body={"guided_regex": "[0-9]{4}"})
+    assert len(answer.choices[0].message.content) == 4
+
+
+def test_completions_continue_text_and_tokens(client):
+    text = client.completions.create(model=MODEL, prompt="The quick", max_tokens=40, temperature=0)
+    assert text.choices[0].text == " brown fox jumps over the lazy dog."
+    echoed = client.completions.create(model=MODEL, prompt=["The quick", "Once upon"], max_tokens=40, temperature=0, echo=True)
+    assert [choice.text for choice in echoed.choices] == ["The quick brown fox jumps over the lazy dog.", "Once upon a time there was a pod."]
+    ids = client.post("/../tokenize", cast_to=object, body={"prompt": "The quick"})["tokens"]
+    assert client.completions.create(model=MODEL, prompt=ids, max_tokens=40, temperature=0).choices[0].text == text.choices[0].text
+    stream = client.completions.create(model=MODEL, prompt="The quick", max_tokens=40, temperature=0, stream=True, logprobs=1)
+    assert "".join(chunk.choices[0].text for chunk in stream) == text.choices[0].text
+
+
+def test_errors_are_of_their_class_and_say_why(client):
+    with pytest.raises(openai.NotFoundError, match="known models: `tiny`") as error:
+        client.chat.completions.create(model="gpt-4", messages=HELLO)
+    assert error.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError, match="maximum context length") as error:
+        ask(client, [{"role": "user", "content": "pod " * 9000}])
+    assert error.value.code == "context_length_exceeded" and error.value.param == "messages"
+    with pytest.raises(openai.BadRequestError, match="maximum context length"):
+        ask(client, [{"role": "user", "content": "pod " * 9000}], stream=True)
+    with pytest.raises(openai.BadRequestError, match="Invalid schema for response_format 'x'"):
+        ask(client, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "if": {}, "then": {}}}})
+    with pytest.raises(openai.BadRequestError, match="temperature") as error:
+        client.chat.completions.create(model=MODEL, messages=HELLO, temperature=9)
+    assert error.value.param == "temperature"
+
+
+def test_the_asynchronous_client_does_the_same_at_once(base_url):
+    async def run():
+        async with AsyncOpenAI(base_url=base_url, api_key="x", timeout=120) as client:
+            answers = await asyncio.gather(*(client.chat.completions.create(model=MODEL, messages=HELLO, temperature=0) for _ in range(8)))
+            assert {answer.choices[0].message.content for answer in answers} == {"Hello there!"}
+            stream = await client.chat.completions.create(model=MODEL, messages=HELLO, temperature=0, stream=True)
+            return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+    assert asyncio.run(run()) == "Hello there!"
+
+
+def test_a_stream_may_be_left_early(client):
+    for _ in range(20):
+        stream = ask(client, [{"role": "user", "content": "Count to nine."}], stream=True)
+        next(iter(stream))
+        stream.close()
+    assert ask(client).choices[0].message.content == "Hello there!"
