@@ -36,6 +36,9 @@ pub enum ModelError {
         /// Dimensions by the metadata, innermost first.
         expected: Vec<usize>,
     },
+    /// The kernels cannot take a tensor.
+    #[error(transparent)]
+    Kernel(#[from] inference_kernels::KernelError),
     /// Tokens do not fit the window or the vocabulary.
     #[error("{0}")]
     Input(String),

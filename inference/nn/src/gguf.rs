@@ -19,12 +19,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use inference_kernels::Dtype;
+use inference_kernels::Mapping;
+
 use self::reader::Reader;
-pub use self::tensor::{Dtype, TensorInfo};
-pub(crate) use self::tensor::{Q8_0_BYTES, Q8_0_WEIGHTS};
+pub use self::tensor::TensorInfo;
 pub use self::value::{Array, Value};
 use crate::error::{ModelError, malformed};
-use crate::mapping::Mapping;
 
 /// Most metadata keys; real files have below 100.
 const KEYS_MAX: u64 = 4096;

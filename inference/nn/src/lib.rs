@@ -11,10 +11,8 @@ pub mod gguf;
 
 mod decoder;
 mod error;
-mod kernels;
 mod layers;
 mod llama;
-mod mapping;
 mod matrix;
 mod segment;
 mod source;

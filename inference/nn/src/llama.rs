@@ -9,15 +9,16 @@
 mod config;
 mod workspace;
 
-use pulp::Arch;
+use inference_kernels::Matrix;
+use inference_kernels::elementwise::{add, silu_mul};
 
 use self::config::LlamaConfig;
 use self::workspace::Workspace;
 use crate::decoder::{Decoder, DecoderInfo, DecoderOptions};
 use crate::error::ModelError;
 use crate::gguf::Gguf;
-use crate::layers::{Attention, KvLayer, RmsNorm, Rope, add, swiglu};
-use crate::matrix::{Matrix, vector};
+use crate::layers::{Attention, KvLayer, RmsNorm, Rope};
+use crate::matrix::{matrix, vector};
 use crate::segment::{self, BLOCK_TOKENS, Row, Segment};
 
 /// Tokens that pass the layers together: enough to amortize widening weights,
@@ -68,9 +69,9 @@ impl Llama {
         let config = LlamaConfig::read(gguf)?;
         let info = info(gguf, &config, options)?;
         let (vocab, hidden) = (config.vocab_size, config.hidden_size);
-        let embedding = Matrix::bind(gguf, "token_embd.weight", vocab, hidden)?;
+        let embedding = matrix(gguf, "token_embd.weight", vocab, hidden)?;
         let head = match gguf.tensor("output.weight") {
-            Some(_) => Matrix::bind(gguf, "output.weight", vocab, hidden)?,
+            Some(_) => matrix(gguf, "output.weight", vocab, hidden)?,
             None => embedding.clone(),
         };
         let layers = (0..config.num_hidden_layers)
@@ -86,7 +87,6 @@ impl Llama {
                 heads: config.num_attention_heads,
                 kv_heads: config.num_key_value_heads,
                 head_dim: config.head_dim,
-                arch: Arch::new(),
             },
             workspace: Workspace::new(&config, CHUNK),
             config,
@@ -137,7 +137,7 @@ impl Llama {
         self.head.multiply(
             &work.normed[..count * width],
             &mut work.logits[start..],
-            &mut work.turned,
+            &mut work.scratch,
         );
     }
 }
@@ -176,17 +176,17 @@ impl Layer {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let queries = config.num_attention_heads * config.head_dim;
         let keys = config.num_key_value_heads * config.head_dim;
-        let matrix = |part: &str, rows, columns| Matrix::bind(gguf, &name(part), rows, columns);
+        let bind = |part: &str, rows, columns| matrix(gguf, &name(part), rows, columns);
         Ok(Self {
             attention_norm: norm(gguf, &name("attn_norm"), config)?,
-            query: matrix("attn_q", queries, hidden)?,
-            key: matrix("attn_k", keys, hidden)?,
-            value: matrix("attn_v", keys, hidden)?,
-            output: matrix("attn_output", hidden, queries)?,
+            query: bind("attn_q", queries, hidden)?,
+            key: bind("attn_k", keys, hidden)?,
+            value: bind("attn_v", keys, hidden)?,
+            output: bind("attn_output", hidden, queries)?,
             feed_forward_norm: norm(gguf, &name("ffn_norm"), config)?,
-            gate: matrix("ffn_gate", inner, hidden)?,
-            up: matrix("ffn_up", inner, hidden)?,
-            down: matrix("ffn_down", hidden, inner)?,
+            gate: bind("ffn_gate", inner, hidden)?,
+            up: bind("ffn_up", inner, hidden)?,
+            down: bind("ffn_down", hidden, inner)?,
             cache: KvLayer::new(blocks, config.num_key_value_heads, config.head_dim),
         })
     }
@@ -200,11 +200,11 @@ impl Layer {
     ) {
         self.attention_norm.apply(&work.residual, &mut work.normed);
         self.query
-            .multiply(&work.normed, &mut work.queries, &mut work.turned);
+            .multiply(&work.normed, &mut work.queries, &mut work.scratch);
         self.key
-            .multiply(&work.normed, &mut work.keys, &mut work.turned);
+            .multiply(&work.normed, &mut work.keys, &mut work.scratch);
         self.value
-            .multiply(&work.normed, &mut work.values, &mut work.turned);
+            .multiply(&work.normed, &mut work.values, &mut work.scratch);
         work.rotate(attention.head_dim);
         let width = attention.kv_heads * attention.head_dim;
         let pairs = work
@@ -217,7 +217,7 @@ impl Layer {
         }
         attention.apply(&self.cache, batch, rows, &work.queries, &mut work.mixed);
         self.output
-            .multiply(&work.mixed, &mut work.normed, &mut work.turned);
+            .multiply(&work.mixed, &mut work.normed, &mut work.scratch);
         add(&mut work.residual, &work.normed);
     }
 
@@ -225,12 +225,12 @@ impl Layer {
         self.feed_forward_norm
             .apply(&work.residual, &mut work.normed);
         self.gate
-            .multiply(&work.normed, &mut work.gate, &mut work.turned);
+            .multiply(&work.normed, &mut work.gate, &mut work.scratch);
         self.up
-            .multiply(&work.normed, &mut work.up, &mut work.turned);
-        swiglu(&mut work.gate, &work.up);
+            .multiply(&work.normed, &mut work.up, &mut work.scratch);
+        silu_mul(&mut work.gate, &work.up);
         self.down
-            .multiply(&work.gate, &mut work.normed, &mut work.turned);
+            .multiply(&work.gate, &mut work.normed, &mut work.scratch);
         add(&mut work.residual, &work.normed);
     }
 }

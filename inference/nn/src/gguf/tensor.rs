@@ -3,89 +3,42 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use inference_kernels::Dtype;
+
 use super::reader::Reader;
 use crate::error::{ModelError, malformed};
 
 /// Most elements of a tensor; the largest real ones have some 2^32.
 const ELEMENTS_MAX: u64 = 1 << 40;
-/// Weights in a block of `Q8_0`.
-pub(crate) const Q8_0_WEIGHTS: usize = 32;
-/// Bytes of a block of `Q8_0`: an f16 scale and 32 signed bytes.
-pub(crate) const Q8_0_BYTES: usize = 34;
-
-/// How weights are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dtype {
-    /// 32-bit reals.
-    F32,
-    /// 16-bit IEEE reals.
-    F16,
-    /// Blocks of 32 signed bytes with one 16-bit scale.
-    Q8_0,
-}
-
-impl Dtype {
-    fn from_number(number: u32, tensor: &str) -> Result<Self, ModelError> {
-        match number {
-            0 => Ok(Self::F32),
-            1 => Ok(Self::F16),
-            8 => Ok(Self::Q8_0),
-            _ => {
-                let name = type_name(number);
-                Err(ModelError::Unsupported(format!(
-                    "the tensor `{tensor}` is stored as {name}, which is not supported; use a file in F32, F16 or Q8_0"
-                )))
-            }
-        }
-    }
-
-    /// Weights that are stored together.
-    pub(crate) fn block_weights(self) -> usize {
-        if self == Self::Q8_0 { Q8_0_WEIGHTS } else { 1 }
-    }
-
-    /// Bytes they take.
-    pub(crate) fn block_bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 => 2,
-            Self::Q8_0 => Q8_0_BYTES,
-        }
-    }
+/// The storage type with this number.
+fn dtype(number: u32, tensor: &str) -> Result<Dtype, ModelError> {
+    Dtype::from_gguf(number).ok_or_else(|| {
+        let name = type_name(number);
+        ModelError::Unsupported(format!(
+            "the tensor `{tensor}` is stored as {name}, which is not supported; use a file in Q4_K_M, Q8_0, F16 or another common type"
+        ))
+    })
 }
 
 /// The format's name of a storage type we cannot read.
 fn type_name(number: u32) -> String {
     let name = match number {
-        2 => "Q4_0",
-        3 => "Q4_1",
-        6 => "Q5_0",
-        7 => "Q5_1",
         9 => "Q8_1",
-        10 => "Q2_K",
-        11 => "Q3_K",
-        12 => "Q4_K",
-        13 => "Q5_K",
-        14 => "Q6_K",
         15 => "Q8_K",
         16 => "IQ2_XXS",
         17 => "IQ2_XS",
         18 => "IQ3_XXS",
         19 => "IQ1_S",
-        20 => "IQ4_NL",
         21 => "IQ3_S",
         22 => "IQ2_S",
-        23 => "IQ4_XS",
         24 => "I8",
         25 => "I16",
         26 => "I32",
         27 => "I64",
         28 => "F64",
         29 => "IQ1_M",
-        30 => "BF16",
         34 => "TQ1_0",
         35 => "TQ2_0",
-        39 => "MXFP4",
         _ => return format!("the unknown type {number}"),
     };
     name.to_owned()
@@ -113,7 +66,7 @@ impl TensorInfo {
     pub(super) fn read(reader: &mut Reader<'_>, name_max: u64) -> Result<Self, ModelError> {
         let name = reader.text(name_max)?;
         let dims = dims(reader, &name)?;
-        let dtype = Dtype::from_number(reader.u32()?, &name)?;
+        let dtype = dtype(reader.u32()?, &name)?;
         if !dims[0].is_multiple_of(dtype.block_weights()) {
             return Err(malformed(format!(
                 "the rows of `{name}` are no whole number of blocks"

@@ -149,8 +149,8 @@ fn tensors_that_lie_are_refused() {
     check(one("t", &[8], 0, 64), "outside the file");
     check(one("t", &[33], 8, 0), "no whole number of blocks");
     check(
-        one("t", &[256], 12, 0),
-        "stored as Q4_K, which is not supported; use a file in F32, F16 or Q8_0",
+        one("t", &[256], 19, 0),
+        "stored as IQ1_S, which is not supported; use a file in Q4_K_M, Q8_0, F16 or another common type",
     );
     check(one("t", &[256], 99, 0), "unknown type 99");
     check(one(&"n".repeat(128), &[8], 0, 0), "claims 128 bytes");

@@ -1,9 +1,8 @@
 //! Causal grouped-query attention over keys and values that lie in blocks.
 
-use pulp::Arch;
+use inference_kernels::elementwise::{add_scaled, dot, softmax};
 use rayon::prelude::*;
 
-use crate::kernels::{add_scaled, dot};
 use crate::segment::{BLOCK_TOKENS, BlockId, Row, Segment};
 
 /// Keys and values of one layer.
@@ -71,7 +70,6 @@ pub(crate) struct Attention {
     pub(crate) heads: usize,
     pub(crate) kv_heads: usize,
     pub(crate) head_dim: usize,
-    pub(crate) arch: Arch,
 }
 
 impl Attention {
@@ -122,30 +120,14 @@ impl Attention {
         let keys = blocks.iter().flat_map(|&block| cache.keys(block, group));
         scores.clear();
         scores.extend(
-            keys.take(visible)
-                .map(|key| scale * dot(self.arch, query, key)),
+            keys.take(visible).map(|key| scale * dot(query, key)),
         );
-        softmax(scores);
+        softmax(scores, None);
         out.fill(0.0);
         let values = blocks.iter().flat_map(|&block| cache.values(block, group));
-        self.arch.dispatch(|| {
-            for (value, weight) in values.zip(&*scores) {
-                add_scaled(out, *weight, value);
-            }
-        });
-    }
-}
-
-/// Turns scores into weights that sum to one.
-fn softmax(scores: &mut [f32]) {
-    let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for score in &mut *scores {
-        *score = (*score - most).exp();
-        sum += *score;
-    }
-    for score in scores {
-        *score /= sum;
+        for (value, weight) in values.zip(&*scores) {
+            add_scaled(out, *weight, value);
+        }
     }
 }
 
@@ -160,7 +142,6 @@ mod tests {
             heads: 2,
             kv_heads: 1,
             head_dim: 2,
-            arch: Arch::new(),
         };
         let mut cache = KvLayer::new(3, 1, 2);
         let blocks = [BlockId(2), BlockId(0)];

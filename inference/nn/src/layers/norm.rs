@@ -1,5 +1,7 @@
 //! Root mean square normalization.
 
+use inference_kernels::elementwise::rms_norm;
+
 /// Scales each row to a root mean square of one, then by the weights.
 ///
 /// # Source
@@ -15,14 +17,7 @@ pub(crate) struct RmsNorm {
 impl RmsNorm {
     /// Normalizes each row of `x` into `out`; both are `[tokens, hidden]`.
     pub(crate) fn apply(&self, x: &[f32], out: &mut [f32]) {
-        let width = self.weight.len();
-        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-            let mean_square = x.iter().map(|x| x * x).sum::<f32>() / width as f32;
-            let scale = 1.0 / (mean_square + self.eps).sqrt();
-            for ((out, x), weight) in out.iter_mut().zip(x).zip(&self.weight) {
-                *out = x * scale * weight;
-            }
-        }
+        rms_norm(x, &self.weight, self.eps, out);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Activations of the tokens in flight, allocated once.
 
+use inference_kernels::Scratch;
+
 use super::config::LlamaConfig;
 use crate::layers::Rope;
 use crate::segment::Row;
@@ -24,8 +26,8 @@ pub(super) struct Workspace {
     pub(super) gate: Vec<f32>,
     /// `[tokens, intermediate]`
     pub(super) up: Vec<f32>,
-    /// Scratch of matrix products.
-    pub(super) turned: Vec<f32>,
+    /// What matrix products reuse.
+    pub(super) scratch: Scratch,
     /// `[rows that want them, vocab]`
     pub(super) logits: Vec<f32>,
     /// Sine and cosine of each token's pairs.
@@ -59,7 +61,7 @@ impl Workspace {
             mixed: room(widths.queries),
             gate: room(widths.intermediate),
             up: room(widths.intermediate),
-            turned: Vec::new(),
+            scratch: Scratch::default(),
             logits: Vec::new(),
             angles: vec![Vec::new(); tokens],
         }

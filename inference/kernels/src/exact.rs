@@ -1,7 +1,8 @@
-//! Rows of weights times columns of activations.
+//! Stored rows times activations in 32-bit reals: weights are widened, never narrowed,
+//! so that the only error against a reference is the order of additions.
 //!
-//! For one token each stored block is widened in registers and multiplied at
-//! once. For many, a few rows are widened to f32 and kept in the nearest
+//! For one token each `Q8_0` block is widened in registers and multiplied at
+//! once. Otherwise a few rows are widened to f32 and kept in the nearest
 //! cache while all tokens pass by, in tiles of rows and tokens that fill the registers.
 //!
 //! Invariant: a product is the same to the last bit however many tokens are
@@ -9,8 +10,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::widen_inline;
-use crate::gguf::{Dtype, Q8_0_BYTES, Q8_0_WEIGHTS};
+use crate::dtype::Dtype;
+use crate::widen::{q8_0, widen_inline};
 
 /// Rows widened together: with 2 or 4 tokens their sums fill 16 or 32 registers by half.
 pub(crate) const TILE_ROWS: usize = 4;
@@ -52,7 +53,7 @@ impl WithSimd for Multiply<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let row_bytes = self.columns / self.dtype.block_weights() * self.dtype.block_bytes();
+        let row_bytes = self.dtype.row_bytes(self.columns);
         let tokens = self.x.len() / self.columns;
         if tokens == 1 && self.dtype == Dtype::Q8_0 {
             let stored = self.rows.chunks(TILE_ROWS * row_bytes);
@@ -87,18 +88,15 @@ fn rows_q8_0<S: Simd, const R: usize>(
     row_bytes: usize,
     x: &[f32],
 ) -> [f32; R] {
-    let blocks = x.len() / Q8_0_WEIGHTS;
-    let rows: [_; R] = std::array::from_fn(|r| {
-        &rows[r * row_bytes..][..row_bytes]
-            .as_chunks::<Q8_0_BYTES>()
-            .0[..blocks]
-    });
-    let x = &x.as_chunks::<Q8_0_WEIGHTS>().0[..blocks];
+    let blocks = x.len() / 32;
+    let rows: [_; R] =
+        std::array::from_fn(|r| &rows[r * row_bytes..][..row_bytes].as_chunks::<34>().0[..blocks]);
+    let x = &x.as_chunks::<32>().0[..blocks];
     let mut sums = [simd.splat_f32s(0.0); R];
     for (k, x) in x.iter().enumerate() {
         for (row, sum) in rows.iter().zip(&mut sums) {
-            let mut weights = [0.0; Q8_0_WEIGHTS];
-            super::widen_block(&row[k], &mut weights);
+            let mut weights = [0.0; 32];
+            q8_0(&row[k], &mut weights);
             for (weight, x) in S::as_simd_f32s(&weights).0.iter().zip(S::as_simd_f32s(x).0) {
                 *sum = simd.mul_add_e_f32s(*weight, *x, *sum);
             }

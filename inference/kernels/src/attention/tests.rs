@@ -1,0 +1,150 @@
+//! Attention against sums taken one by one, with every storage type.
+
+use super::*;
+use crate::matrix::tests::numbers;
+
+/// Two sequences with blocks in no order; the first has some tokens in memory, the second starts.
+const BLOCKS: [&[u32]; 2] = [&[5, 0, 3, 6], &[2, 4]];
+const SPANS: [Span<'static>; 2] = [
+    Span { blocks: BLOCKS[0], position: 30, tokens: 20 },
+    Span { blocks: BLOCKS[1], position: 0, tokens: 17 },
+];
+
+struct Case {
+    kv_heads: usize,
+    head_dim: usize,
+    attend: Attend<'static>,
+}
+
+impl Case {
+    fn new(heads: usize, kv_heads: usize, head_dim: usize) -> Self {
+        let attend = Attend {
+            heads,
+            scale: 1.0 / (head_dim as f32).sqrt(),
+            window: None,
+            softcap: None,
+            sinks: None,
+        };
+        Self { kv_heads, head_dim, attend }
+    }
+
+    /// Keys or values of position `position` of sequence `sequence`.
+    fn row(&self, sequence: usize, position: usize, seed: u32) -> Vec<f32> {
+        let seed = seed + 1000 * u32::try_from(sequence * 100 + position).expect("fits");
+        numbers(self.kv_heads * self.head_dim, seed)
+    }
+
+    fn layer(&self, dtype: KvDtype) -> KvLayer {
+        let mut layer = KvLayer::new(7, self.kv_heads, self.head_dim, dtype);
+        for (sequence, span) in SPANS.iter().enumerate() {
+            for position in 0..span.position + span.tokens {
+                let span = Span { blocks: span.blocks, position, tokens: 1 };
+                layer.store(&[span], &self.row(sequence, position, 1), &self.row(sequence, position, 2));
+            }
+        }
+        layer
+    }
+
+    fn queries(&self) -> Vec<f32> {
+        numbers(37 * self.attend.heads * self.head_dim, 3)
+    }
+
+    /// One head of one token, in 64 bits.
+    fn expected(&self, sequence: usize, position: usize, head: usize, query: &[f32]) -> Vec<f64> {
+        let Attend { heads, scale, window, softcap, sinks } = self.attend;
+        let group = head / (heads / self.kv_heads);
+        let first = window.map_or(0, |window| (position + 1).saturating_sub(window));
+        let head_of = |position, seed| {
+            let row = self.row(sequence, position, seed);
+            row[group * self.head_dim..][..self.head_dim].to_vec()
+        };
+        let scores: Vec<f64> = (first..=position)
+            .map(|position| {
+                let products = query.iter().zip(head_of(position, 1));
+                let sum: f64 = products.map(|(q, k)| f64::from(*q) * f64::from(k)).sum();
+                let score = sum * f64::from(scale);
+                softcap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
+            })
+            .map(f64::exp)
+            .collect();
+        let sink = sinks.map_or(0.0, |sinks| f64::from(sinks[head]).exp());
+        let sum = scores.iter().sum::<f64>() + sink;
+        let mut out = vec![0.0; self.head_dim];
+        for (score, position) in scores.iter().zip(first..) {
+            for (out, value) in out.iter_mut().zip(head_of(position, 2)) {
+                *out += score / sum * f64::from(value);
+            }
+        }
+        out
+    }
+
+    #[track_caller]
+    fn check(&self, dtype: KvDtype, tolerance: f64) {
+        let layer = self.layer(dtype);
+        let queries = self.queries();
+        let mut out = vec![f32::NAN; queries.len()];
+        layer.attend(&SPANS, self.attend, &queries, &mut out);
+        let heads = out.chunks_exact(self.head_dim).zip(queries.chunks_exact(self.head_dim));
+        for (at, (out, query)) in heads.enumerate() {
+            let (token, head) = (at / self.attend.heads, at % self.attend.heads);
+            let (sequence, position) = if token < 20 { (0, 30 + token) } else { (1, token - 20) };
+            let expected = self.expected(sequence, position, head, query);
+            for (found, expected) in out.iter().zip(expected) {
+                assert!(
+                    (f64::from(*found) - expected).abs() < tolerance,
+                    "{dtype:?} sequence {sequence} position {position} head {head}: {found} for {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn tokens_attend_over_their_own_sequence() {
+    for (heads, kv_heads, head_dim) in [(4, 2, 32), (3, 3, 20), (8, 1, 64), (14, 2, 80)] {
+        let case = Case::new(heads, kv_heads, head_dim);
+        case.check(KvDtype::F32, 1e-6);
+        // Values within 1, rounded to 11 bits, and scores that move a little.
+        case.check(KvDtype::F16, 2e-3);
+        // Rounded to steps of 1/127.
+        case.check(KvDtype::Q8_0, 2e-2);
+    }
+}
+
+#[test]
+fn windows_caps_and_sinks_change_what_is_seen() {
+    let mut case = Case::new(4, 2, 32);
+    case.attend.window = Some(9);
+    case.check(KvDtype::F32, 1e-6);
+    case.attend.softcap = Some(0.5);
+    case.check(KvDtype::F32, 1e-6);
+    case.attend.sinks = Some(&[0.5, -1.0, 3.0, 0.0]);
+    case.check(KvDtype::F32, 1e-6);
+}
+
+#[test]
+fn a_token_gets_the_same_bits_alone_and_in_company() {
+    for dtype in [KvDtype::F32, KvDtype::F16, KvDtype::Q8_0] {
+        let case = Case::new(4, 2, 32);
+        let (layer, queries) = (case.layer(dtype), case.queries());
+        let mut together = vec![0.0; queries.len()];
+        layer.attend(&SPANS, case.attend, &queries, &mut together);
+        let tokens = SPANS.iter().flat_map(|span| {
+            (0..span.tokens).map(|token| Span { position: span.position + token, tokens: 1, ..*span })
+        });
+        for (token, span) in tokens.enumerate() {
+            let part = token * 128..(token + 1) * 128;
+            let mut alone = vec![0.0; 128];
+            layer.attend(&[span], case.attend, &queries[part.clone()], &mut alone);
+            let bits = |out: &[f32]| out.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&alone), bits(&together[part]), "{dtype:?} token {token}");
+        }
+    }
+}
+
+#[test]
+fn stored_sizes_are_those_that_are_reported() {
+    assert_eq!(KvDtype::F32.token_bytes(2, 64), 1024);
+    assert_eq!(KvDtype::F16.token_bytes(2, 64), 512);
+    assert_eq!(KvDtype::Q8_0.token_bytes(2, 64), 272);
+}

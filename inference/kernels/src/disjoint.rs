@@ -1,0 +1,50 @@
+//! One buffer written by many threads, each in places of its own.
+
+#![allow(
+    unsafe_code,
+    reason = "products of a tile are columns of the output, which no safe split of a slice gives"
+)]
+
+use std::marker::PhantomData;
+
+/// A buffer whose parts are handed out without a look at what else is out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Disjoint<'a> {
+    start: *mut f32,
+    length: usize,
+    buffer: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: a `Disjoint` is a borrowed `&mut [f32]`, which may be sent; what is written
+// through it from several threads does not overlap, by the contract of `part`.
+unsafe impl Send for Disjoint<'_> {}
+// SAFETY: as above; the only way to the values is `part`.
+unsafe impl Sync for Disjoint<'_> {}
+
+impl<'a> Disjoint<'a> {
+    pub(crate) fn new(buffer: &'a mut [f32]) -> Self {
+        Self {
+            start: buffer.as_mut_ptr(),
+            length: buffer.len(),
+            buffer: PhantomData,
+        }
+    }
+
+    /// The `length` values from `start` on.
+    ///
+    /// # Safety
+    /// No two parts that live at the same time may overlap.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the contract says that parts do not overlap"
+    )]
+    pub(crate) unsafe fn part(&self, start: usize, length: usize) -> &'a mut [f32] {
+        assert!(
+            start <= self.length && length <= self.length - start,
+            "a part lies inside the buffer"
+        );
+        // SAFETY: the part lies inside the buffer, which is borrowed mutably for `'a`;
+        // the caller sees to it that no other part overlaps.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(start), length) }
+    }
+}

@@ -1,0 +1,176 @@
+//! A weight matrix as it lies in the file, and products with it.
+//!
+//! Invariant: the bytes were found to be whole rows when the matrix was made.
+
+use std::cell::RefCell;
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use crate::bytes::Bytes;
+use crate::dtype::Dtype;
+use crate::error::KernelError;
+use crate::{exact, widen};
+
+/// Multiplications below this are not worth waking a thread for (about 20 µs of work).
+const PARALLEL_MIN: usize = 1 << 18;
+/// Multiplications a thread takes at a time, so that faster threads take more.
+const TASK: usize = 1 << 17;
+
+thread_local! {
+    /// Widened rows of the product being made on this thread.
+    static WIDENED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Memory that products reuse, one for each caller.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// `[rows, tokens]` before it is turned.
+    turned: Vec<f32>,
+}
+
+/// A weight matrix of `rows` outputs and `columns` inputs.
+#[derive(Clone, Debug)]
+pub struct Matrix {
+    bytes: Bytes,
+    dtype: Dtype,
+    rows: usize,
+    columns: usize,
+    arch: Arch,
+}
+
+impl Matrix {
+    /// The matrix stored row by row in `bytes`.
+    ///
+    /// # Errors
+    /// [`KernelError`] if the shape is empty, a row is no whole number of blocks, or `bytes` has another length.
+    pub fn new(
+        bytes: Bytes,
+        dtype: Dtype,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Self, KernelError> {
+        let weights = rows.checked_mul(columns).and_then(|n| n.checked_mul(4));
+        if rows == 0 || columns == 0 || weights.is_none() {
+            return Err(KernelError::Shape { rows, columns });
+        }
+        if !columns.is_multiple_of(dtype.block_weights()) {
+            return Err(KernelError::Blocks { columns, dtype });
+        }
+        let expected = rows * dtype.row_bytes(columns);
+        if bytes.len() != expected {
+            return Err(KernelError::Length {
+                rows,
+                columns,
+                dtype,
+                expected,
+                found: bytes.len(),
+            });
+        }
+        Ok(Self {
+            bytes,
+            dtype,
+            rows,
+            columns,
+            arch: Arch::new(),
+        })
+    }
+
+    /// Outputs.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Inputs.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// How the weights are stored.
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// Widens row `row` into `out`, which has `columns` places.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn widen_row(&self, row: usize, out: &mut [f32]) {
+        let row_bytes = self.dtype.row_bytes(self.columns);
+        let bytes = &self.bytes[row * row_bytes..][..row_bytes];
+        widen::widen(self.dtype, bytes, out);
+    }
+
+    /// The product with each token: `x` is `[tokens, columns]`, `out` becomes `[tokens, rows]`.
+    ///
+    /// # Panics
+    /// If the lengths of `x` and `out` do not fit.
+    pub fn multiply(&self, x: &[f32], out: &mut [f32], scratch: &mut Scratch) {
+        let tokens = x.len() / self.columns;
+        assert_eq!(x.len(), tokens * self.columns, "whole tokens");
+        assert_eq!(out.len(), tokens * self.rows, "a place for every product");
+        if tokens <= 1 {
+            return self.multiply_turned(x, out);
+        }
+        scratch.turned.resize(tokens * self.rows, 0.0);
+        self.multiply_turned(x, &mut scratch.turned);
+        turn(&scratch.turned, tokens, out);
+    }
+
+    /// As [`multiply`](Self::multiply), into `[rows, tokens]`.
+    fn multiply_turned(&self, x: &[f32], out: &mut [f32]) {
+        let tokens = x.len() / self.columns;
+        let work = tokens * self.rows * self.columns;
+        if work < PARALLEL_MIN {
+            return self.multiply_rows(0, x, out);
+        }
+        let rows = (TASK / (tokens * self.columns)).max(1).next_multiple_of(8);
+        out.par_chunks_mut(rows * tokens)
+            .enumerate()
+            .for_each(|(task, out)| {
+                self.multiply_rows(task * rows, x, out);
+            });
+    }
+
+    /// The rows from `first` on that fill `out`.
+    fn multiply_rows(&self, first: usize, x: &[f32], out: &mut [f32]) {
+        let tokens = x.len() / self.columns;
+        if tokens == 0 {
+            return;
+        }
+        let row_bytes = self.dtype.row_bytes(self.columns);
+        let rows = &self.bytes[first * row_bytes..][..out.len() / tokens * row_bytes];
+        WIDENED.with_borrow_mut(|widened| {
+            exact::multiply_rows(self.arch, self.dtype, rows, self.columns, x, out, widened);
+        });
+    }
+}
+
+/// The products of several matrices with the same tokens: `x` is `[tokens, columns]`, each of `outs` becomes `[tokens, rows]`.
+///
+/// # Panics
+/// If there are not as many outputs as matrices, or lengths do not fit.
+pub fn multiply_many(
+    matrices: &[&Matrix],
+    x: &[f32],
+    outs: &mut [&mut [f32]],
+    scratch: &mut Scratch,
+) {
+    assert_eq!(matrices.len(), outs.len(), "an output for every matrix");
+    for (matrix, out) in matrices.iter().zip(outs) {
+        matrix.multiply(x, out, scratch);
+    }
+}
+
+/// Turns `[rows, tokens]` into `[tokens, rows]`.
+fn turn(turned: &[f32], tokens: usize, out: &mut [f32]) {
+    let rows = turned.len() / tokens;
+    for (row, values) in turned.chunks_exact(tokens).enumerate() {
+        for (token, value) in values.iter().enumerate() {
+            out[token * rows + row] = *value;
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,72 @@
+//! Stored weights as 32-bit reals: what every other kernel is compared with.
+//!
+//! Each format's file says how its block lies in memory. Products are taken in the
+//! order ggml's own dequantization has, so results are equal to the last bit.
+//!
+//! Invariant: no value of the bytes panics; what is not finite in a file stays not finite here.
+
+mod legacy;
+mod super_block;
+
+use pulp::Arch;
+
+use crate::dtype::Dtype;
+use crate::half;
+
+pub(crate) use self::legacy::q8_0;
+
+/// Widens stored weights. `bytes` holds `out.len()` weights of `dtype`, in whole blocks.
+pub(crate) fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
+    Arch::new().dispatch(|| widen_inline(dtype, bytes, out));
+}
+
+/// As [`widen`], for the instructions of the function it is inlined into.
+#[inline(always)]
+pub(crate) fn widen_inline(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
+    match dtype {
+        Dtype::F32 => blocks(bytes, out, |&bytes, [out]: &mut [f32; 1]| {
+            *out = f32::from_le_bytes(bytes);
+        }),
+        Dtype::F16 => blocks(bytes, out, |&bytes, [out]: &mut [f32; 1]| {
+            *out = half::widen(u16::from_le_bytes(bytes));
+        }),
+        Dtype::Bf16 => blocks(bytes, out, |&bytes, [out]: &mut [f32; 1]| {
+            *out = half::widen_bf16(u16::from_le_bytes(bytes));
+        }),
+        Dtype::Q4_0 => blocks(bytes, out, legacy::q4_0),
+        Dtype::Q4_1 => blocks(bytes, out, legacy::q4_1),
+        Dtype::Q5_0 => blocks(bytes, out, legacy::q5_0),
+        Dtype::Q5_1 => blocks(bytes, out, legacy::q5_1),
+        Dtype::Q8_0 => blocks(bytes, out, legacy::q8_0),
+        Dtype::Iq4Nl => blocks(bytes, out, legacy::iq4_nl),
+        Dtype::Mxfp4 => blocks(bytes, out, legacy::mxfp4),
+        Dtype::Q2K => blocks(bytes, out, super_block::q2_k),
+        Dtype::Q3K => blocks(bytes, out, super_block::q3_k),
+        Dtype::Q4K => blocks(bytes, out, super_block::q4_k),
+        Dtype::Q5K => blocks(bytes, out, super_block::q5_k),
+        Dtype::Q6K => blocks(bytes, out, super_block::q6_k),
+        Dtype::Iq4Xs => blocks(bytes, out, super_block::iq4_xs),
+    }
+}
+
+/// Applies `widen` to each block of `B` bytes and its `W` weights.
+#[inline(always)]
+fn blocks<const B: usize, const W: usize>(
+    bytes: &[u8],
+    out: &mut [f32],
+    widen: impl Fn(&[u8; B], &mut [f32; W]),
+) {
+    let blocks = bytes.as_chunks::<B>().0;
+    for (block, out) in blocks.iter().zip(out.as_chunks_mut::<W>().0) {
+        widen(block, out);
+    }
+}
+
+/// The half-precision real at `at`.
+#[inline(always)]
+fn real(block: &[u8], at: usize) -> f32 {
+    half::widen(u16::from_le_bytes([block[at], block[at + 1]]))
+}
+
+#[cfg(test)]
+mod tests;
