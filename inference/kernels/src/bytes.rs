@@ -77,7 +77,10 @@ mod tests {
     #[test]
     fn a_range_outside_its_storage_is_refused() {
         let storage: Arc<dyn Storage> = Arc::new(vec![1, 2, 3]);
-        assert_eq!(*Bytes::new(Arc::clone(&storage), 1..3).expect("fits"), [2, 3]);
+        assert_eq!(
+            *Bytes::new(Arc::clone(&storage), 1..3).expect("fits"),
+            [2, 3]
+        );
         let error = Bytes::new(storage, 2..4).expect_err("lies outside");
         assert_eq!(
             error.to_string(),

@@ -100,7 +100,9 @@ pub fn softmax(scores: &mut [f32], sink: Option<f32>) {
 
 #[inline(always)]
 pub(crate) fn softmax_inline(scores: &mut [f32], sink: Option<f32>) {
-    let most = fold(scores, f32::NEG_INFINITY, |most, score| if score > most { score } else { most });
+    let most = fold(scores, f32::NEG_INFINITY, |most, score| {
+        if score > most { score } else { most }
+    });
     let most = sink.map_or(most, |sink| most.max(sink));
     if most == f32::NEG_INFINITY {
         return scores.fill(0.0);
@@ -193,7 +195,10 @@ mod tests {
     fn check(found: &[f32], expected: &[f64]) {
         for (found, expected) in found.iter().zip(expected) {
             let error = (f64::from(*found) - expected).abs();
-            assert!(error <= 1e-6 + 1e-6 * expected.abs(), "{found} for {expected}");
+            assert!(
+                error <= 1e-6 + 1e-6 * expected.abs(),
+                "{found} for {expected}"
+            );
         }
     }
 
@@ -202,7 +207,10 @@ mod tests {
         for step in -8730_i16..8830 {
             let x = f32::from(step) * 0.01;
             let (found, expected) = (f64::from(exp(x)), f64::from(x).exp());
-            assert!((found / expected - 1.0).abs() < 2.4e-7, "{x}: {found} for {expected}");
+            assert!(
+                (found / expected - 1.0).abs() < 2.4e-7,
+                "{x}: {found} for {expected}"
+            );
         }
         assert!(exp(f32::NEG_INFINITY) < 2e-38);
         assert!(exp(f32::NAN).is_nan());

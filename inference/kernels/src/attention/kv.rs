@@ -61,7 +61,11 @@ impl Store {
     /// `head_dim / step`-fold so: `step` is [`BLOCK_TOKENS`] for keys, 1 for values.
     fn store(&mut self, head: usize, slot: usize, keys: bool, row: &[f32]) {
         let width = row.len();
-        let (at, step) = if keys { (slot, BLOCK_TOKENS) } else { (slot * width, 1) };
+        let (at, step) = if keys {
+            (slot, BLOCK_TOKENS)
+        } else {
+            (slot * width, 1)
+        };
         let at = head * BLOCK_TOKENS * width + at;
         match self {
             Self::F32(numbers) => place(&mut numbers[at..], step, row, |x| x),
@@ -76,10 +80,7 @@ impl Store {
                     let inverse = 1.0 / half::widen(scale).max(f32::MIN_POSITIVE);
                     scales[group * step] = scale;
                     let codes = &mut codes[at + group * GROUP * step..];
-                    #[allow(
-                        clippy::cast_possible_truncation,
-                        reason = "casts of reals saturate"
-                    )]
+                    #[allow(clippy::cast_possible_truncation, reason = "casts of reals saturate")]
                     place(codes, step, row, |x| (x * inverse).round_ties_even() as i8);
                 }
             }
@@ -118,7 +119,9 @@ impl Store {
 #[inline(always)]
 fn widen_keys(codes: &[i8], scales: &[u16], out: &mut [f32]) {
     let scales = scales.as_chunks::<BLOCK_TOKENS>().0;
-    let groups = out.chunks_mut(GROUP * BLOCK_TOKENS).zip(codes.chunks(GROUP * BLOCK_TOKENS));
+    let groups = out
+        .chunks_mut(GROUP * BLOCK_TOKENS)
+        .zip(codes.chunks(GROUP * BLOCK_TOKENS));
     for ((out, codes), scales) in groups.zip(scales) {
         let scales = scales.map(half::widen);
         let rows = out.as_chunks_mut::<BLOCK_TOKENS>().0.iter_mut();
@@ -217,12 +220,14 @@ impl KvLayer {
     /// The keys of a block's head, `[head_dim, BLOCK_TOKENS]`.
     #[inline(always)]
     pub(super) fn widen_keys(&self, block: u32, head: usize, out: &mut [f32]) {
-        self.keys.widen(block as usize * self.kv_heads + head, true, out);
+        self.keys
+            .widen(block as usize * self.kv_heads + head, true, out);
     }
 
     /// The values of a block's head, `[BLOCK_TOKENS, head_dim]`.
     #[inline(always)]
     pub(super) fn widen_values(&self, block: u32, head: usize, out: &mut [f32]) {
-        self.values.widen(block as usize * self.kv_heads + head, false, out);
+        self.values
+            .widen(block as usize * self.kv_heads + head, false, out);
     }
 }

@@ -6,8 +6,16 @@ use crate::matrix::tests::numbers;
 /// Two sequences with blocks in no order; the first has some tokens in memory, the second starts.
 const BLOCKS: [&[u32]; 2] = [&[5, 0, 3, 6], &[2, 4]];
 const SPANS: [Span<'static>; 2] = [
-    Span { blocks: BLOCKS[0], position: 30, tokens: 20 },
-    Span { blocks: BLOCKS[1], position: 0, tokens: 17 },
+    Span {
+        blocks: BLOCKS[0],
+        position: 30,
+        tokens: 20,
+    },
+    Span {
+        blocks: BLOCKS[1],
+        position: 0,
+        tokens: 17,
+    },
 ];
 
 struct Case {
@@ -25,7 +33,11 @@ impl Case {
             softcap: None,
             sinks: None,
         };
-        Self { kv_heads, head_dim, attend }
+        Self {
+            kv_heads,
+            head_dim,
+            attend,
+        }
     }
 
     /// Keys or values of position `position` of sequence `sequence`.
@@ -38,8 +50,16 @@ impl Case {
         let mut layer = KvLayer::new(7, self.kv_heads, self.head_dim, dtype);
         for (sequence, span) in SPANS.iter().enumerate() {
             for position in 0..span.position + span.tokens {
-                let span = Span { blocks: span.blocks, position, tokens: 1 };
-                layer.store(&[span], &self.row(sequence, position, 1), &self.row(sequence, position, 2));
+                let span = Span {
+                    blocks: span.blocks,
+                    position,
+                    tokens: 1,
+                };
+                layer.store(
+                    &[span],
+                    &self.row(sequence, position, 1),
+                    &self.row(sequence, position, 2),
+                );
             }
         }
         layer
@@ -51,7 +71,13 @@ impl Case {
 
     /// One head of one token, in 64 bits.
     fn expected(&self, sequence: usize, position: usize, head: usize, query: &[f32]) -> Vec<f64> {
-        let Attend { heads, scale, window, softcap, sinks } = self.attend;
+        let Attend {
+            heads,
+            scale,
+            window,
+            softcap,
+            sinks,
+        } = self.attend;
         let group = head / (heads / self.kv_heads);
         let first = window.map_or(0, |window| (position + 1).saturating_sub(window));
         let head_of = |position, seed| {
@@ -63,7 +89,9 @@ impl Case {
                 let products = query.iter().zip(head_of(position, 1));
                 let sum: f64 = products.map(|(q, k)| f64::from(*q) * f64::from(k)).sum();
                 let score = sum * f64::from(scale);
-                softcap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
+                softcap.map_or(score, |cap| {
+                    f64::from(cap) * (score / f64::from(cap)).tanh()
+                })
             })
             .map(f64::exp)
             .collect();
@@ -84,10 +112,16 @@ impl Case {
         let queries = self.queries();
         let mut out = vec![f32::NAN; queries.len()];
         layer.attend(&SPANS, self.attend, &queries, &mut out);
-        let heads = out.chunks_exact(self.head_dim).zip(queries.chunks_exact(self.head_dim));
+        let heads = out
+            .chunks_exact(self.head_dim)
+            .zip(queries.chunks_exact(self.head_dim));
         for (at, (out, query)) in heads.enumerate() {
             let (token, head) = (at / self.attend.heads, at % self.attend.heads);
-            let (sequence, position) = if token < 20 { (0, 30 + token) } else { (1, token - 20) };
+            let (sequence, position) = if token < 20 {
+                (0, 30 + token)
+            } else {
+                (1, token - 20)
+            };
             let expected = self.expected(sequence, position, head, query);
             for (found, expected) in out.iter().zip(expected) {
                 assert!(
@@ -130,14 +164,22 @@ fn a_token_gets_the_same_bits_alone_and_in_company() {
         let mut together = vec![0.0; queries.len()];
         layer.attend(&SPANS, case.attend, &queries, &mut together);
         let tokens = SPANS.iter().flat_map(|span| {
-            (0..span.tokens).map(|token| Span { position: span.position + token, tokens: 1, ..*span })
+            (0..span.tokens).map(|token| Span {
+                position: span.position + token,
+                tokens: 1,
+                ..*span
+            })
         });
         for (token, span) in tokens.enumerate() {
             let part = token * 128..(token + 1) * 128;
             let mut alone = vec![0.0; 128];
             layer.attend(&[span], case.attend, &queries[part.clone()], &mut alone);
             let bits = |out: &[f32]| out.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-            assert_eq!(bits(&alone), bits(&together[part]), "{dtype:?} token {token}");
+            assert_eq!(
+                bits(&alone),
+                bits(&together[part]),
+                "{dtype:?} token {token}"
+            );
         }
     }
 }

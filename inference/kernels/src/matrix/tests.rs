@@ -47,7 +47,8 @@ fn check(dtype: Dtype, rows: usize, columns: usize, tokens: usize) {
         for token in 0..tokens {
             let products = weights.iter().zip(&x[token * columns..]);
             let products = products.map(|(weight, x)| f64::from(*weight) * f64::from(*x));
-            let (sum, size) = products.fold((0.0, 0.0), |(sum, size), p: f64| (sum + p, size + p.abs()));
+            let (sum, size) =
+                products.fold((0.0, 0.0), |(sum, size), p: f64| (sum + p, size + p.abs()));
             let found = f64::from(out[token * rows + row]);
             assert!(
                 (found - sum).abs() <= 1e-6 * size + 1e-30,
@@ -131,6 +132,9 @@ fn bytes_that_are_not_the_shapes_are_refused() {
     );
     assert_eq!(
         refused(35, Dtype::F32, usize::MAX, 2),
-        format!("a matrix of {} rows and 2 columns cannot be; both must be above 0", usize::MAX)
+        format!(
+            "a matrix of {} rows and 2 columns cannot be; both must be above 0",
+            usize::MAX
+        )
     );
 }

@@ -119,9 +119,7 @@ impl Attention {
         let scale = 1.0 / (self.head_dim as f32).sqrt();
         let keys = blocks.iter().flat_map(|&block| cache.keys(block, group));
         scores.clear();
-        scores.extend(
-            keys.take(visible).map(|key| scale * dot(query, key)),
-        );
+        scores.extend(keys.take(visible).map(|key| scale * dot(query, key)));
         softmax(scores, None);
         out.fill(0.0);
         let values = blocks.iter().flat_map(|&block| cache.values(block, group));
