@@ -42,7 +42,9 @@ export function count(number: number, noun: string): string {
 
 /** Who wrote the summary. */
 export function author(by: string): string {
-  return by.startsWith('model:') ? `model ${visible(by.slice('model:'.length))}` : 'rules';
+  const one = (who: string) =>
+    who.startsWith('model:') ? `model ${visible(who.slice('model:'.length))}` : 'rules';
+  return by.split(', ').map(one).join(' and ');
 }
 
 /** `Deployment/ads` in a namespace as its kind and its full name. */

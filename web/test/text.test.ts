@@ -69,4 +69,5 @@ test('names and counts read well', () => {
   expect(count(1240, 'alert')).toBe('1 240 alerts');
   expect(author('model:qwen')).toBe('model qwen');
   expect(author('rules')).toBe('rules');
+  expect(author('rules, model:qwen')).toBe('rules and model qwen');
 });

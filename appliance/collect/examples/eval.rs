@@ -19,7 +19,8 @@ use appliance_core::causes::{self, Case};
 use appliance_core::eval::{Evaluation, Expected, LabelMap, Scored, score};
 use appliance_core::facts::Facts;
 use appliance_core::graph;
-use appliance_core::resolver::{self, Aliases};
+use appliance_core::investigation::subjects_of;
+use appliance_core::resolver::Aliases;
 use appliance_core::snapshot::Snapshot;
 use appliance_simulator::scenarios::{self, Params};
 use jiff::Timestamp;
@@ -110,14 +111,7 @@ fn analyze(path: &Path) -> Result<(Analysis, Snapshot, Vec<String>), Box<dyn Err
         .map(|alert| alert.starts_at)
         .min()
         .unwrap_or(snapshot.captured_at);
-    let mut subjects = Vec::new();
-    for alert in &alerts {
-        for subject in resolver::resolve(alert, &Aliases::default(), &snapshot).subjects {
-            if !subjects.contains(&subject) {
-                subjects.push(subject);
-            }
-        }
-    }
+    let subjects = subjects_of(&alerts, &Aliases::default(), &snapshot);
     let facts = Facts::find(&snapshot, started_at);
     let case = Case {
         snapshot: &snapshot,

@@ -218,7 +218,8 @@ pub struct Evidence {
 pub struct Summary {
     /// Plain text, two to four sentences.
     pub text: String,
-    /// `rules` or `model:<name>`.
+    /// Who wrote its sentences, in their order: `rules`, `model:<name>`, or
+    /// `rules, model:<name>` where the rules lead and the model goes on.
     pub by: String,
     /// Evidence the text rests on.
     pub citations: Vec<EvidenceId>,

@@ -86,8 +86,8 @@ pub fn score(analysis: &Analysis, snapshot: &Snapshot, expected: &Expected) -> C
     CaseScore {
         label: expected.label.clone(),
         expected_object: expected
-            .object
-            .as_ref()
+            .objects
+            .first()
             .map(ToString::to_string)
             .unwrap_or_default(),
         family: expected.family(),

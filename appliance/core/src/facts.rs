@@ -11,8 +11,11 @@ pub mod metrics;
 mod shape;
 pub mod workloads;
 
+use std::sync::OnceLock;
+
 use jiff::{SignedDuration, Timestamp};
 
+use crate::causes::signs::Seen;
 use crate::object::ObjectRef;
 use crate::snapshot::{Gap, Snapshot};
 
@@ -133,6 +136,8 @@ pub struct Facts {
     pub metrics: Vec<MetricVerdict>,
     /// What the finding itself left out, for bounds on time and memory.
     pub gaps: Vec<Gap>,
+    /// Known troubles in the logs; found when the first analyzer asks.
+    pub(crate) signs: OnceLock<Vec<Seen>>,
 }
 
 impl Facts {
@@ -147,6 +152,7 @@ impl Facts {
             metrics: metrics::find(snapshot, started_at),
             changes,
             gaps,
+            signs: OnceLock::new(),
         }
     }
 

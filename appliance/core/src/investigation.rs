@@ -7,6 +7,7 @@ use crate::analysis::{Analysis, IncidentSummary};
 use crate::causes::{self, Case};
 use crate::facts::Facts;
 use crate::object::ObjectRef;
+use crate::resolver::{Aliases, resolve};
 use crate::snapshot::Snapshot;
 use crate::{card, graph};
 
@@ -31,6 +32,19 @@ pub struct Investigation<'a> {
     pub alerts: &'a [Alert],
     /// Where the alerts' labels led, best first.
     pub subjects: &'a [ObjectRef],
+}
+
+/// Where the labels of `alerts` lead, best first.
+pub fn subjects_of(alerts: &[Alert], aliases: &Aliases, snapshot: &Snapshot) -> Vec<ObjectRef> {
+    let mut subjects: Vec<ObjectRef> = Vec::new();
+    for alert in alerts {
+        for subject in resolve(alert, aliases, snapshot).subjects {
+            if !subjects.contains(&subject) {
+                subjects.push(subject);
+            }
+        }
+    }
+    subjects
 }
 
 impl Investigation<'_> {

@@ -21,7 +21,10 @@ pub use self::names::is_secret_name;
 pub use self::object::redact_object;
 
 /// Where a secret may stand in text. Each alternative ends where the secret
-/// begins, or is the secret itself (`whole`).
+/// begins, or is the secret itself (`whole`); before a `dsn` it has passed.
+///
+/// Nothing here repeats more than a few times but what begins with a rare
+/// word: long repetitions of large classes would make every search slow.
 static CANDIDATE: LazyLock<Regex> = LazyLock::new(|| {
     let whole = [
         r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?",
@@ -39,7 +42,7 @@ static CANDIDATE: LazyLock<Regex> = LazyLock::new(|| {
     .join("|");
     let name = names::PATTERN;
     Regex::new(&format!(
-        r#"(?P<pem>-----BEGIN [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----)|(?P<whole>{whole})|(?P<header>(?i:(?-u:\b)authorization["']{{0,2}}\s{{0,3}}[:=]\s{{0,3}}["']?(?P<scheme>(?:basic|bearer|digest|negotiate)\s{{1,3}})?))|(?P<cookie>(?i:(?-u:\b)(?:set-)?cookie:\s{{0,3}}))|(?P<bearer>(?i:(?-u:\b)bearer\s{{1,3}}))|(?P<url>://[^\s/:@"'<>]{{0,100}}:)|(?P<dsn>(?-u:\b)[A-Za-z0-9_.-]{{1,64}}:)(?P<dsnpass>[^\s:@/"'<>]{{1,128}})@(?:tcp|udp|unix)\(|(?P<name>(?i:{name}))(?P<sep>\\{{0,3}}["']?\s{{0,3}}(?:=|:|=>|:=)\s{{0,3}})(?P<quote>\\{{0,3}}["'])?"#
+        r#"(?P<pem>-----BEGIN [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----)|(?P<whole>{whole})|(?P<header>(?i:(?-u:\b)authorization["']{{0,2}}\s{{0,3}}[:=]\s{{0,3}}["']?(?P<scheme>(?:basic|bearer|digest|negotiate)\s{{1,3}})?))|(?P<cookie>(?i:(?-u:\b)(?:set-)?cookie:\s{{0,3}}))|(?P<bearer>(?i:(?-u:\b)bearer\s{{1,3}}))|(?P<url>://)|(?P<dsn>@(?:tcp|udp|unix)\()|(?P<name>(?i:{name}))(?P<sep>\\{{0,3}}["']?\s{{0,3}}(?:=|:|=>|:=)\s{{0,3}})(?P<quote>\\{{0,3}}["'])?"#
     ))
     .expect("the pattern is constant and tested")
 });
@@ -49,7 +52,7 @@ pub fn redact_text(text: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let (mut copied, mut at) = (0, 0);
     while let Some(candidate) = next_candidate(text, at) {
-        let Some(secret) = secret_of(text, &candidate) else {
+        let Some(secret) = secret_of(text, copied, &candidate) else {
             at = resume(text, &candidate);
             continue;
         };
@@ -85,16 +88,16 @@ fn next_candidate(text: &str, at: usize) -> Option<Captures<'_>> {
 /// that what looked like its value is looked at itself.
 fn resume(text: &str, candidate: &Captures<'_>) -> usize {
     let whole = candidate.get_match();
-    let end = candidate.name("dsn").map_or(whole.end(), |dsn| dsn.end());
     // Never stand still, and never inside a character.
-    let mut end = end.max(whole.start() + 1);
+    let mut end = whole.end().max(whole.start() + 1);
     while !text.is_char_boundary(end) {
         end += 1;
     }
     end
 }
 
-fn secret_of(text: &str, candidate: &Captures<'_>) -> Option<Secret> {
+/// The secret that `candidate` shows; it begins at or after `from`.
+fn secret_of(text: &str, from: usize, candidate: &Captures<'_>) -> Option<Secret> {
     let whole = candidate.get_match();
     let found = |start: usize, length: usize, rule| {
         (length > 0).then_some(Secret {
@@ -129,14 +132,16 @@ fn secret_of(text: &str, candidate: &Captures<'_>) -> Option<Secret> {
         return value::is_opaque(&rest[..length]).then(|| found(whole.end(), length, "bearer"))?;
     }
     if candidate.name("url").is_some() {
+        let user = value::url_user_length(rest)?;
         return found(
-            whole.end(),
-            value::url_password_length(rest),
+            whole.end() + user,
+            value::url_password_length(&rest[user..]),
             "url-password",
         );
     }
-    if let Some(password) = candidate.name("dsnpass") {
-        return found(password.start(), password.len(), "url-password");
+    if candidate.name("dsn").is_some() {
+        let length = value::dsn_password_length(&text[from..whole.start()])?;
+        return found(whole.start() - length, length, "url-password");
     }
     let name = candidate.name("name")?;
     let context = value::Context {

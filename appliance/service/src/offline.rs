@@ -6,10 +6,9 @@ use std::time::Instant;
 use appliance_collect::bundle::Bundle;
 use appliance_core::analysis::{AlertSummary, Analysis, IncidentSummary};
 use appliance_core::incident::{Event, Incident, Incidents, Policy, Received};
-use appliance_core::investigation::Investigation;
-use appliance_core::object::ObjectRef;
+use appliance_core::investigation::{Investigation, subjects_of};
 use appliance_core::question::{Answer, Question};
-use appliance_core::resolver::{Aliases, resolve};
+use appliance_core::resolver::Aliases;
 use inference_core::slot::EngineSlot;
 use inference_engine::Metrics;
 use jiff::Timestamp;
@@ -87,14 +86,7 @@ impl Offline {
 /// The card of a bundle, by rules alone.
 pub fn investigate(bundle: &Bundle) -> Analysis {
     let started = Instant::now();
-    let mut subjects: Vec<ObjectRef> = Vec::new();
-    for alert in alerts(bundle) {
-        for subject in resolve(alert, &Aliases::default(), &bundle.snapshot).subjects {
-            if !subjects.contains(&subject) {
-                subjects.push(subject);
-            }
-        }
-    }
+    let subjects = subjects_of(alerts(bundle), &Aliases::default(), &bundle.snapshot);
     let investigation = Investigation {
         snapshot: &bundle.snapshot,
         alerts: alerts(bundle),

@@ -88,8 +88,8 @@ pub struct ScenarioRun {
     pub after: World,
     /// The webhook body Alertmanager sends (version 4).
     pub alert: Value,
-    /// `{"cause": […], "object": {…}}`, the first cause the best, others
-    /// acceptable; or `{"healthy": true}`.
+    /// `{"cause": […], "object": {…}, "or_objects": […]}`, the first the best,
+    /// others acceptable; or `{"healthy": true}`.
     pub expected: Value,
     /// Cluster name.
     pub cluster: String,
@@ -120,10 +120,15 @@ pub fn find(id: &str) -> Option<&'static Recipe> {
     all().iter().find(|recipe| recipe.id == id)
 }
 
+/// Kind, namespace (empty for cluster-scoped kinds) and name of an object.
+type Place = (&'static str, String, String);
+
 /// What a recipe expects the analysis to find.
 enum Expected {
     /// Causes, best first, and the object to fix: kind, namespace, name.
-    Cause(&'static [&'static str], (&'static str, String, String)),
+    Cause(&'static [&'static str], Place),
+    /// As [`Expected::Cause`], with other objects a person might name as well.
+    Either(&'static [&'static str], Place, Vec<Place>),
     /// Nothing is wrong any more, or never was.
     Healthy,
 }
@@ -144,13 +149,10 @@ fn run(
     site.world.sort_logs();
     let expected = match expected {
         Expected::Healthy => json!({"healthy": true}),
-        Expected::Cause(causes, (kind, namespace, name)) => {
-            let mut object = json!({"kind": kind});
-            if !namespace.is_empty() {
-                object["namespace"] = json!(namespace);
-            }
-            object["name"] = json!(name);
-            json!({"cause": causes, "object": object})
+        Expected::Cause(causes, object) => json!({"cause": causes, "object": reference(object)}),
+        Expected::Either(causes, object, others) => {
+            let others: Vec<Value> = others.into_iter().map(reference).collect();
+            json!({"cause": causes, "object": reference(object), "or_objects": others})
         }
     };
     ScenarioRun {
@@ -161,6 +163,15 @@ fn run(
         source: format!("simulated: {id}, seed {}", params.seed),
         after: site.world,
     }
+}
+
+fn reference((kind, namespace, name): Place) -> Value {
+    let mut object = json!({"kind": kind});
+    if !namespace.is_empty() {
+        object["namespace"] = json!(namespace);
+    }
+    object["name"] = json!(name);
+    object
 }
 
 impl Site {

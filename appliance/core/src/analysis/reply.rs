@@ -7,6 +7,9 @@ use crate::analysis::check::Vocabulary;
 use crate::evidence::EvidenceId;
 use crate::prompt::Prompt;
 
+/// Who wrote what the model did not.
+const RULES: &str = "rules";
+
 /// The answer as it stands on the wire; everything in it is untrusted.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,7 +106,10 @@ pub fn apply_reply(
     let text: Vec<String> = prompt.lead.iter().cloned().chain(checked.kept).collect();
     worded.summary = Summary {
         text: text.join(" "),
-        by: format!("model:{model}"),
+        by: match &prompt.lead {
+            Some(_) => format!("{RULES}, model:{model}"),
+            None => format!("model:{model}"),
+        },
         citations,
     };
     let report = ReplyReport {

@@ -64,6 +64,17 @@ fn worded(first: &str, second: &str, text: &str) -> (Analysis, ReplyReport) {
 }
 
 #[test]
+fn a_summary_that_the_rules_open_names_both_authors() {
+    let card = card("high", "low");
+    let mut prompt = prompt(&card);
+    prompt.lead = Some("Workload cart ran out of memory [E1].".to_owned());
+    let text = reply("C1", "high", "It restarts.");
+    let (analysis, _) = apply_reply(&card, &prompt, &text, "test").expect("the reply is usable");
+    assert!(analysis.summary.text.ends_with("It restarts."));
+    assert_eq!(analysis.summary.by, "rules, model:test");
+}
+
+#[test]
 fn an_agreeing_reply_words_the_summary_and_orders_the_checks() {
     let text = reply(
         "C1",

@@ -50,12 +50,12 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
 
 /// Reads the logs once for all that live on them.
 fn crash_and_logs(case: &Case<'_>, findings: &mut Findings) {
-    let seen = signs::seen(case.snapshot);
-    dependency::analyze(case, &seen, findings);
-    database::analyze(case, &seen, findings);
-    broker::analyze(case, &seen, findings);
-    files::analyze(case, &seen, findings);
-    crash::analyze(case, &seen, findings);
+    let seen = signs::seen(case);
+    dependency::analyze(case, seen, findings);
+    database::analyze(case, seen, findings);
+    broker::analyze(case, seen, findings);
+    files::analyze(case, seen, findings);
+    crash::analyze(case, seen, findings);
 }
 
 /// How a container last ended: the instance before, or this one when it is over.

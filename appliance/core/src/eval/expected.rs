@@ -53,7 +53,7 @@ impl LabelMap {
 pub enum ExpectedObject {
     /// The workload of that name or `app` label, with its pods, Services and claims.
     App(String),
-    /// This object, or what it owns.
+    /// This object, what it owns, or another name of the same place.
     Object(ObjectRef),
 }
 
@@ -73,8 +73,8 @@ pub struct Expected {
     pub label: String,
     /// Causes that count as right.
     pub causes: Vec<Cause>,
-    /// Object that counts as right; absent means any.
-    pub object: Option<ExpectedObject>,
+    /// Objects that count as right, the best first; none means any.
+    pub objects: Vec<ExpectedObject>,
     /// Whether "no incident" is the right answer.
     pub healthy: bool,
 }
@@ -85,6 +85,9 @@ struct Raw {
     fault_object: Option<String>,
     cause: Option<OneOrMany>,
     object: Option<RawObject>,
+    /// Other objects that count as right.
+    #[serde(default)]
+    or_objects: Vec<RawObject>,
     #[serde(default)]
     healthy: bool,
 }
@@ -103,6 +106,15 @@ enum RawObject {
     Object(ObjectRef),
 }
 
+impl RawObject {
+    fn parse(self) -> Result<ExpectedObject, ExpectedError> {
+        match self {
+            Self::Object(object) => Ok(ExpectedObject::Object(object)),
+            Self::Text(text) => parse_object(&text),
+        }
+    }
+}
+
 impl Expected {
     /// Reads an `expected.json`, in the benchmark's form or our own.
     pub fn parse(json: &str, labels: &LabelMap) -> Result<Self, ExpectedError> {
@@ -117,15 +129,13 @@ impl Expected {
             (None, None) if raw.healthy => ("healthy".to_owned(), Vec::new()),
             (None, None) => return Err(ExpectedError::Empty),
         };
-        let object = match (raw.object, raw.fault_object) {
-            (Some(RawObject::Object(object)), _) => Some(ExpectedObject::Object(object)),
-            (Some(RawObject::Text(text)), _) | (None, Some(text)) => Some(parse_object(&text)?),
-            (None, None) => None,
-        };
+        let object = raw.object.or(raw.fault_object.map(RawObject::Text));
+        let objects = object.into_iter().chain(raw.or_objects);
+        let objects = objects.map(RawObject::parse).collect::<Result<_, _>>()?;
         Ok(Self {
             label,
             causes,
-            object,
+            objects,
             healthy: raw.healthy,
         })
     }
@@ -143,13 +153,15 @@ impl Expected {
 
     /// Whether `object` is the right thing.
     pub fn accepts_object(&self, object: &ObjectRef, snapshot: &Snapshot) -> bool {
-        match &self.object {
-            None => true,
-            Some(ExpectedObject::App(app)) => ownership::belongs_to_app(object, app, snapshot),
-            Some(ExpectedObject::Object(expected)) => {
-                object == expected || ownership::is_owned_by(object, expected, snapshot)
+        let accepts = |expected: &ExpectedObject| match expected {
+            ExpectedObject::App(app) => ownership::belongs_to_app(object, app, snapshot),
+            ExpectedObject::Object(expected) => {
+                object == expected
+                    || ownership::is_owned_by(object, expected, snapshot)
+                    || ownership::is_same_place(object, expected, snapshot)
             }
-        }
+        };
+        self.objects.is_empty() || self.objects.iter().any(accepts)
     }
 }
 

@@ -69,6 +69,26 @@ pub(super) fn belongs_to_app(object: &ObjectRef, app: &str, snapshot: &Snapshot)
     }
 }
 
+/// Whether `object` and `expected` are two names of one place: a workload and a
+/// claim that it mounts, a quota and its namespace.
+pub(super) fn is_same_place(object: &ObjectRef, expected: &ObjectRef, snapshot: &Snapshot) -> bool {
+    let mounts = |claim: &ObjectRef, workload: &ObjectRef| {
+        claim.kind == "PersistentVolumeClaim"
+            && workloads(snapshot)
+                .iter()
+                .any(|one| one.is(workload) && one.mounts(claim))
+    };
+    let is_quota_of = |quota: &ObjectRef, namespace: &ObjectRef| {
+        quota.kind == "ResourceQuota"
+            && namespace.kind == "Namespace"
+            && quota.namespace.as_deref() == Some(&namespace.name)
+    };
+    mounts(object, expected)
+        || mounts(expected, object)
+        || is_quota_of(object, expected)
+        || is_quota_of(expected, object)
+}
+
 /// Whether `object` is a pod, `ReplicaSet` or Job that `owner` controls.
 pub(super) fn is_owned_by(object: &ObjectRef, owner: &ObjectRef, snapshot: &Snapshot) -> bool {
     let mut current = object.clone();

@@ -112,6 +112,26 @@ fn own_form_names_cause_and_object() {
     check("OomOwnLimit", web(), text, true);
     let object = r#"{"cause": "OomOwnLimit", "object": {"kind": "Node", "name": "n1"}}"#;
     check("OomOwnLimit", web(), object, false);
+    let either =
+        r#"{"cause": "OomOwnLimit", "object": "Node/n1", "or_objects": ["Deployment/shop/web"]}"#;
+    check("OomOwnLimit", web(), either, true);
+}
+
+#[test]
+fn a_quota_is_its_namespace_and_a_claim_its_workload() {
+    let claim = ObjectRef::namespaced("PersistentVolumeClaim", "shop", "web-data");
+    let text = r#"{"cause": "VolumeFilling", "object": "Deployment/shop/web"}"#;
+    check("VolumeFilling", claim, text, true);
+    let quota = r#"{"cause": "QuotaExceeded", "object": "ResourceQuota/shop/compute"}"#;
+    check(
+        "QuotaExceeded",
+        ObjectRef::cluster("Namespace", "shop"),
+        quota,
+        true,
+    );
+    let elsewhere = r#"{"cause": "QuotaExceeded", "object": "ResourceQuota/bank/compute"}"#;
+    let shop = ObjectRef::cluster("Namespace", "shop");
+    check("QuotaExceeded", shop, elsewhere, false);
 }
 
 #[test]

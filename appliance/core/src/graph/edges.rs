@@ -164,7 +164,7 @@ impl Edges {
 
     fn add_logged_clients(&mut self, case: &Case<'_>) {
         let objects = &case.snapshot.objects;
-        for one in signs::seen(case.snapshot) {
+        for one in signs::seen(case) {
             let Some(address) = &one.address else {
                 continue;
             };

@@ -155,6 +155,29 @@ pub(super) fn line_length(rest: &str) -> usize {
     rest.find(['\r', '\n', '"']).unwrap_or(rest.len())
 }
 
+/// Bytes of a URL's user name and the colon behind it, where `rest` begins with them.
+pub(super) fn url_user_length(rest: &str) -> Option<usize> {
+    const USER_CHARS_MAX: usize = 100;
+    let ends = |c: char| c.is_whitespace() || "/:@\"'<>".contains(c);
+    let (end, found) = rest
+        .char_indices()
+        .take(USER_CHARS_MAX + 1)
+        .find(|(_, c)| ends(*c))?;
+    (found == ':').then_some(end + 1)
+}
+
+/// Bytes of the password at the end of `before`, which a data source name
+/// writes as `user:password` in front of its address.
+pub(super) fn dsn_password_length(before: &str) -> Option<usize> {
+    const PASSWORD_CHARS_MAX: usize = 128;
+    let ends = |c: char| c.is_whitespace() || ":@/\"'<>".contains(c);
+    let mut chars = before.char_indices().rev().take(PASSWORD_CHARS_MAX + 1);
+    let (colon, found) = chars.find(|(_, c)| ends(*c))?;
+    let user = before[..colon].chars().next_back();
+    let named = user.is_some_and(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    (found == ':' && named).then(|| before.len() - colon - 1)
+}
+
 /// Length of `password` in `password@host`, 0 where no `@` follows in the address.
 pub(super) fn url_password_length(rest: &str) -> usize {
     // The longest password an address can reasonably carry bounds the search.

@@ -47,9 +47,10 @@ pub(super) fn cordoned_node(params: &Params, id: &str) -> ScenarioRun {
         for pod in &pods {
             site.unschedulable(pod, &message);
         }
-        let expected = Expected::Cause(
+        let expected = Expected::Either(
             &["NodeCordoned", "CordonForgotten"],
             ("Node", String::new(), chosen),
+            vec![("Deployment", namespace.clone(), app.name.clone())],
         );
         (Alert::pod_not_ready(&namespace, &pods[0]), expected)
     })

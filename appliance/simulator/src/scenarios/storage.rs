@@ -98,9 +98,10 @@ pub(super) fn volume_elsewhere(params: &Params, id: &str) -> ScenarioRun {
             ),
         );
         database_gone(site);
-        let expected = Expected::Cause(
+        let expected = Expected::Either(
             &["NodeCordoned", "VolumeNodeAffinity"],
             ("Node", String::new(), home),
+            vec![("StatefulSet", namespace.clone(), database.name.clone())],
         );
         (
             Alert::stateful_set_mismatch(&namespace, &database.name),

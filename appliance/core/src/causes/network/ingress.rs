@@ -135,7 +135,7 @@ fn expired(case: &Case<'_>, object: &ObjectRef, findings: &mut Findings) {
         let name = view::reference("Secret", secret);
         let statement = format!("The certificate in {name} ended at {end}.");
         let draft = Draft::status(name.clone(), format!("not after {end}"), Vec::new());
-        let logs = signs::seen(case.snapshot);
+        let logs = signs::seen(case);
         let complaint = logs
             .iter()
             .find(|one| one.sign == Sign::CertificateTime)

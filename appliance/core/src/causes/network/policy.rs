@@ -28,7 +28,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     if objects.network_policies.is_empty() {
         return;
     }
-    for one in signs::seen(case.snapshot) {
+    for one in signs::seen(case) {
         let (Sign::TimedOut | Sign::Refused, Some(address)) = (one.sign, &one.address) else {
             continue;
         };

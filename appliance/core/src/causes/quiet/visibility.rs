@@ -38,7 +38,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
 /// Dependencies outside the cluster that the alert's workload complains of.
 fn outside(case: &Case<'_>, findings: &mut Findings) {
     let objects = &case.snapshot.objects;
-    let seen = signs::seen(case.snapshot);
+    let seen = signs::seen(case);
     let mut by_host: BTreeMap<(ObjectRef, String), Vec<&Seen>> = BTreeMap::new();
     for one in &seen {
         let Some(address) = one.address.as_ref().filter(|_| FAILS.contains(&one.sign)) else {

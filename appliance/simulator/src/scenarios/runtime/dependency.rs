@@ -8,7 +8,7 @@ use super::super::log_lines::Level;
 use super::super::names::Role;
 use super::super::site::Site;
 use super::super::workload::App;
-use super::super::{Params, ScenarioRun, run};
+use super::super::{Expected, Params, ScenarioRun, run};
 use super::{container, start_up};
 
 /// Changes where a caller thinks its dependency is, and lets it fail.
@@ -165,7 +165,12 @@ pub(crate) fn pool_exhausted(params: &Params, id: &str) -> ScenarioRun {
         });
         site.new_gauge("pg_settings_max_connections", &labels, |_| 100.0);
         site.slow_now(&app, 3.0, 0.4);
-        let expected = at_deployment(site, &app, &["ConnectionPoolExhausted"]);
+        // Scaling used up what the database gives: both ends can be changed.
+        let expected = Expected::Either(
+            &["ConnectionPoolExhausted"],
+            ("Deployment", namespace.clone(), app.name.clone()),
+            vec![("StatefulSet", namespace.clone(), database.name.clone())],
+        );
         (Alert::errors(&namespace, &app.name), expected)
     })
 }
