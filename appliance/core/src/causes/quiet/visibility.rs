@@ -40,7 +40,7 @@ fn outside(case: &Case<'_>, findings: &mut Findings) {
     let objects = &case.snapshot.objects;
     let seen = signs::seen(case);
     let mut by_host: BTreeMap<(ObjectRef, String), Vec<&Seen>> = BTreeMap::new();
-    for one in &seen {
+    for one in seen {
         let Some(address) = one.address.as_ref().filter(|_| FAILS.contains(&one.sign)) else {
             continue;
         };
