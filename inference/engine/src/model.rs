@@ -55,7 +55,10 @@ pub(crate) fn load(
 ) -> Result<(Box<dyn Decoder>, ModelText), LoadProblem> {
     let source = ModelSource::open(path)?;
     let decoder = inference_nn::load(&source, options.decoder)?;
-    let ModelSource::Gguf(gguf) = &source;
+    let ModelSource::Gguf(gguf) = &source else {
+        let what = "the engine reads tokens from GGUF files only; convert the folder to GGUF";
+        return Err(ModelError::Unsupported(what.to_owned()).into());
+    };
     let tokenizer = Arc::new(Tokenizer::try_new(&vocabulary(gguf)?)?);
     let architecture = &decoder.info().architecture;
     let template = match gguf.text("tokenizer.chat_template")? {

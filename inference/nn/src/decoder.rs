@@ -2,19 +2,21 @@
 
 use std::fmt;
 
-use crate::error::ModelError;
-use crate::llama::Llama;
-use crate::segment::Segment;
-use crate::source::ModelSource;
+use inference_kernels::KvDtype;
 
-/// How keys and values are stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KvDtype {
-    /// 32-bit reals.
-    #[default]
-    F32,
-}
+use crate::architectures;
+use crate::config::DecoderConfig;
+use crate::error::ModelError;
+use crate::facts::Facts;
+use crate::model::Model;
+use crate::names::Names;
+use crate::plan::MemoryPlan;
+use crate::segment::{BLOCK_TOKENS, Segment};
+use crate::source::ModelSource;
+use crate::weights::Weights;
+
+/// Most windows that keys and values are kept for, however much memory may be used.
+const WINDOWS_MAX: u64 = 64;
 
 /// How a decoder is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +82,44 @@ pub trait Decoder: Send + fmt::Debug {
 /// # Errors
 /// [`ModelError`] with the key or tensor that is missing, wrong or not supported.
 pub fn load(source: &ModelSource, options: DecoderOptions) -> Result<Box<dyn Decoder>, ModelError> {
-    let ModelSource::Gguf(gguf) = source;
-    match gguf.text("general.architecture")? {
-        Some("llama") => Ok(Box::new(Llama::bind(gguf, options)?)),
-        Some(other) => Err(ModelError::Unsupported(format!(
-            "the architecture `{other}` is not supported; use a model of the llama architecture"
-        ))),
-        None => Err(ModelError::MissingKey("general.architecture".to_owned())),
+    let weights = Weights::new(source);
+    let config = architectures::read(&Facts::new(source, &weights)?)?;
+    let info = info(source, &config, options)?;
+    let names = Names {
+        gguf: matches!(source, ModelSource::Gguf(_)),
+        placement: config.norm.placement,
+        gpt_oss: config.gpt_oss,
+    };
+    let model = Model::bind(&weights, names, config, info, options.kv_dtype)?;
+    Ok(Box::new(model))
+}
+
+/// What the model is and how many blocks it gets; refuses a window whose keys and
+/// values would not fit, before anything is allocated.
+fn info(
+    source: &ModelSource,
+    config: &DecoderConfig,
+    options: DecoderOptions,
+) -> Result<DecoderInfo, ModelError> {
+    let plan = MemoryPlan::of(config, source, options);
+    let window = plan.context_length;
+    let fitting = options.kv_bytes_max / plan.kv_bytes(1).max(1);
+    let needed = window.div_ceil(BLOCK_TOKENS) as u64;
+    if needed > fitting {
+        return Err(ModelError::Unsupported(format!(
+            "keys and values of {window} tokens do not fit {} bytes; use a window of at most {} tokens",
+            options.kv_bytes_max,
+            plan.largest_context(options.kv_bytes_max)
+        )));
     }
+    let blocks = fitting.min(needed * WINDOWS_MAX).min(u32::MAX.into());
+    Ok(DecoderInfo {
+        architecture: config.architecture.clone(),
+        vocab_size: config.vocab_size,
+        context_length: window,
+        blocks: usize::try_from(blocks).unwrap_or(usize::MAX),
+        kv_bytes_per_token: plan.kv_bytes_per_token,
+        weights_bytes: plan.weights_bytes,
+        parameters: source.parameters(),
+    })
 }

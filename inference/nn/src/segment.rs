@@ -6,12 +6,12 @@
 //! Invariant: every position of a [`Row`] has a block in its sequence's table, and no block is written by two segments.
 
 use inference_core::TokenId;
+use inference_kernels::Span;
+
+pub use inference_kernels::BLOCK_TOKENS;
 
 use crate::decoder::DecoderInfo;
 use crate::error::ModelError;
-
-/// Tokens whose keys and values lie together.
-pub const BLOCK_TOKENS: usize = 16;
 
 /// The place of [`BLOCK_TOKENS`] tokens' keys and values, in every layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +93,23 @@ pub(crate) fn rows(batch: &[Segment<'_>], info: &DecoderInfo) -> Result<Vec<Row>
         Some(pair) => Err(input(format!("block {} is written twice", pair[0].0))),
         None => Ok(rows),
     }
+}
+
+/// The block tables of `batch`, as the kernels take them.
+pub(crate) fn tables(batch: &[Segment<'_>]) -> Vec<Vec<u32>> {
+    let table = |segment: &Segment<'_>| segment.blocks.iter().map(|block| block.0).collect();
+    batch.iter().map(table).collect()
+}
+
+/// The pieces of sequences that `rows` are made of.
+pub(crate) fn spans<'a>(rows: &[Row], tables: &'a [Vec<u32>]) -> Vec<Span<'a>> {
+    let pieces = rows.chunk_by(|a, b| a.segment == b.segment);
+    let span = |piece: &[Row]| Span {
+        blocks: &tables[piece[0].segment],
+        position: piece[0].position,
+        tokens: piece.len(),
+    };
+    pieces.map(span).collect()
 }
 
 fn check(segment: &Segment<'_>, info: &DecoderInfo) -> Result<(), ModelError> {

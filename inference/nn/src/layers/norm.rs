@@ -1,6 +1,6 @@
 //! Root mean square normalization.
 
-use inference_kernels::elementwise::rms_norm;
+use inference_kernels::elementwise::{dot, rms_norm};
 
 /// Scales each row to a root mean square of one, then by the weights.
 ///
@@ -18,6 +18,17 @@ impl RmsNorm {
     /// Normalizes each row of `x` into `out`; both are `[tokens, hidden]`.
     pub(crate) fn apply(&self, x: &[f32], out: &mut [f32]) {
         rms_norm(x, &self.weight, self.eps, out);
+    }
+
+    /// Normalizes each row of `x`, `[rows, weight.len()]`: tokens, or heads of tokens.
+    pub(crate) fn apply_in_place(&self, x: &mut [f32]) {
+        let width = self.weight.len();
+        for row in x.chunks_exact_mut(width) {
+            let scale = 1.0 / (dot(row, row) / width as f32 + self.eps).sqrt();
+            for (x, weight) in row.iter_mut().zip(&self.weight) {
+                *x = *x * scale * weight;
+            }
+        }
     }
 }
 
@@ -38,6 +49,9 @@ mod tests {
             (out[0] - 3.0 * scale).abs() < 1e-6 && (out[1] - 8.0 * scale).abs() < 1e-6,
             "{out:?}"
         );
+        let mut x = [3.0, 4.0];
+        norm.apply_in_place(&mut x);
+        assert_eq!(x.map(f32::to_bits), out.map(f32::to_bits));
     }
 
     #[test]
