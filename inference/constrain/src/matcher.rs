@@ -39,6 +39,20 @@ impl TokenMatcher {
         self.matcher.consume_token(token).map_err(failed)
     }
 
+    /// How many of `tokens`, from the first on, the grammar allows in a row. Consumes none.
+    pub fn valid_prefix(&mut self, tokens: &[TokenId]) -> usize {
+        // A number outside the vocabulary would end the matcher.
+        let count = self
+            .matcher
+            .tok_env()
+            .map_or(0, |environment| environment.tok_trie().vocab_size());
+        let known = tokens
+            .iter()
+            .take_while(|&&token| (token as usize) < count)
+            .count();
+        self.matcher.validate_tokens(&tokens[..known]).unwrap_or(0)
+    }
+
     /// Whether the text is complete and nothing may follow.
     pub fn is_complete(&self) -> bool {
         matches!(

@@ -81,6 +81,19 @@ fn text_that_must_come_is_forced_in_the_models_own_tokens() {
 }
 
 #[test]
+fn guesses_are_judged_without_being_taken() {
+    let mut matcher = matcher(&Constraint::Lark(
+        r#"start: ("foo" | "x") "bar" "y""#.to_owned(),
+    ));
+    assert_eq!(matcher.valid_prefix(&[256, 257, b'y'.into(), 257]), 3);
+    assert_eq!(matcher.valid_prefix(&[b'x'.into(), 256]), 1);
+    assert_eq!(matcher.valid_prefix(&[257]), 0);
+    assert_eq!(matcher.valid_prefix(&[]), 0);
+    assert_eq!(matcher.valid_prefix(&[9999]), 0);
+    write(&mut matcher, b"x");
+}
+
+#[test]
 fn a_token_the_grammar_does_not_allow_is_an_error() {
     let mut matcher = matcher(&Constraint::Regex("a".to_owned()));
     assert!(matcher.consume(b'z'.into()).is_err());

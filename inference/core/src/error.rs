@@ -73,6 +73,14 @@ pub enum EngineError {
         /// The names there are.
         known: Vec<String>,
     },
+    /// The model is there and cannot be used.
+    #[error("the model `{name}` cannot be loaded: {reason}")]
+    CannotLoad {
+        /// Its name.
+        name: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
     /// The model is being loaded.
     #[error("the model is still loading; try again in a moment")]
     Loading,
@@ -98,7 +106,7 @@ impl EngineError {
             | Self::Template(_) => ErrorKind::Invalid,
             Self::UnknownModel { .. } => ErrorKind::NotFound,
             Self::QueueFull { .. } => ErrorKind::Overloaded,
-            Self::Loading | Self::NoModel | Self::Stopped => ErrorKind::Unavailable,
+            Self::CannotLoad { .. } | Self::Loading | Self::NoModel | Self::Stopped => ErrorKind::Unavailable,
             Self::Failed(_) => ErrorKind::Internal,
         }
     }

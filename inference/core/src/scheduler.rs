@@ -147,15 +147,6 @@ impl Scheduler {
         }
     }
 
-    /// Forgets all keys and values, as after a fault of the model: every sequence starts over.
-    pub fn forget(&mut self) {
-        for sequence in self.sequences.values_mut() {
-            self.pool.release(sequence.suspend());
-        }
-        let options = &self.options;
-        self.pool = BlockPool::new(options.blocks, options.block_tokens, options.hash_key);
-    }
-
     /// Sequences that run.
     pub fn running(&self) -> usize {
         self.count(State::Running)

@@ -40,7 +40,7 @@ async fn main() -> anyhow::Result<()> {
     let engine = LocalEngine::load(
         &path,
         &EngineOptions::default(),
-        Metrics::register(&mut Registry::default()),
+        &Metrics::register(&mut Registry::default()),
     )?;
     eprintln!("loaded {:?} in {:?}", engine.model(), start.elapsed());
     let request = GenerateRequest {

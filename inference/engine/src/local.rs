@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,17 +17,24 @@ use inference_core::{
     ChatMessage, ChatOptions, Constraint, Engine, EngineError, GenerateRequest, Generation,
     ModelInfo, Prompt, TokenId,
 };
-use inference_nn::{BLOCK_TOKENS, BlockId, Decoder, DecoderOptions};
+use inference_core::scheduler::{Scheduler, SchedulerOptions};
+use inference_nn::{BLOCK_TOKENS, Decoder, DecoderOptions};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::metrics::{Ending, Metrics};
 use crate::model::{self, LoadError, LoadProblem, ModelText};
+use crate::pace::Pace;
 use crate::shared::{Job, Shared};
 use crate::stream;
+use crate::warm_up;
 use crate::worker::Worker;
 
 /// Requests that may wait: some minutes of work for a small model.
 const QUEUE_CAPACITY: usize = 64;
+/// How long a submitter waits for a place in a full queue; clients wait a minute or more.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(20);
+/// Requests that run side by side: beyond, each gets slower and none is done sooner.
+const SEQUENCES_MAX: usize = 16;
 
 /// How an engine is set up.
 #[derive(Clone, Debug)]
@@ -36,6 +45,14 @@ pub struct EngineOptions {
     pub decoder: DecoderOptions,
     /// Requests that may wait.
     pub queue_capacity: usize,
+    /// How long [`submit`](Engine::submit) waits for a place in a full queue before it refuses.
+    pub queue_patience: Duration,
+    /// Requests that run side by side.
+    pub sequences_max: usize,
+    /// Whether answers are guessed ahead by prompt lookup; they are the same either way.
+    pub speculation: bool,
+    /// Tokens of a step; as many as the model reads in a fraction of a second where there is none.
+    pub step_tokens: Option<NonZero<usize>>,
     /// Threads that compute; the number of cores this process may use where there is none.
     pub threads: Option<NonZero<usize>>,
 }
@@ -46,6 +63,10 @@ impl Default for EngineOptions {
             name: None,
             decoder: DecoderOptions::default(),
             queue_capacity: QUEUE_CAPACITY,
+            queue_patience: QUEUE_PATIENCE,
+            sequences_max: SEQUENCES_MAX,
+            speculation: true,
+            step_tokens: None,
             threads: None,
         }
     }
@@ -54,12 +75,19 @@ impl Default for EngineOptions {
 /// Whether the engine gets on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EngineHealth {
-    /// Whether a request runs.
-    pub busy: bool,
-    /// How long ago a chunk or step was finished; while busy, minutes mean that it is wedged.
-    pub since_progress: Duration,
+    /// Requests that run.
+    pub running: usize,
     /// Requests that wait.
     pub waiting: usize,
+    /// How long ago a step was finished; while requests run, minutes mean that it is wedged.
+    pub since_progress: Duration,
+}
+
+impl EngineHealth {
+    /// Whether there is nothing to do.
+    pub fn is_idle(&self) -> bool {
+        self.running + self.waiting == 0
+    }
 }
 
 /// The engine of this process. Dropping it ends what runs and joins its thread.
@@ -67,15 +95,20 @@ pub struct EngineHealth {
 pub struct LocalEngine {
     text: ModelText,
     shared: Arc<Shared>,
+    memory_bytes: u64,
     thread: Option<JoinHandle<()>>,
 }
 
 impl LocalEngine {
-    /// Loads the model file at `path` and starts the thread that owns it.
+    /// Loads the model at `path`, lets it read a few tokens and starts the thread that owns it.
     ///
     /// # Errors
     /// [`LoadError`] with the file, what is wrong with it and what to do.
-    pub fn load(path: &Path, options: &EngineOptions, metrics: Metrics) -> Result<Self, LoadError> {
+    pub fn load(
+        path: &Path,
+        options: &EngineOptions,
+        metrics: &Metrics,
+    ) -> Result<Self, LoadError> {
         let start = Instant::now();
         let name = |problem| LoadError {
             path: path.to_owned(),
@@ -86,6 +119,7 @@ impl LocalEngine {
             model = text.info.name,
             parameters = text.info.parameters,
             context_length = text.info.context_length,
+            kv_tokens = decoder.info().blocks * BLOCK_TOKENS,
             load_ms = start.elapsed().as_millis(),
             "model loaded"
         );
@@ -93,22 +127,37 @@ impl LocalEngine {
     }
 
     fn start(
-        decoder: Box<dyn Decoder>,
+        mut decoder: Box<dyn Decoder>,
         text: ModelText,
         options: &EngineOptions,
-        metrics: Metrics,
+        metrics: &Metrics,
     ) -> Result<Self, LoadProblem> {
-        let shared = Arc::new(Shared::new(options.queue_capacity, metrics));
+        let shared = Arc::new(Shared::new(
+            options.queue_capacity,
+            options.queue_patience,
+            metrics.of(&text.info.name),
+        ));
         let pool = pool(options.threads)?;
-        let tokenizer = Arc::clone(&text.tokenizer);
-        let blocks = text.info.context_length.div_ceil(BLOCK_TOKENS);
+        let mut pace = Pace::new(options.step_tokens.map(NonZero::get));
+        pool.install(|| warm_up::run(&mut *decoder, &mut pace))?;
+        let info = decoder.info();
+        let memory_bytes = info.weights_bytes
+            + (info.blocks * BLOCK_TOKENS) as u64 * info.kv_bytes_per_token;
+        let scheduler = Scheduler::new(SchedulerOptions {
+            blocks: info.blocks,
+            block_tokens: BLOCK_TOKENS,
+            sequences_max: options.sequences_max,
+            hash_key: RandomState::new().build_hasher().finish(),
+            ..SchedulerOptions::default()
+        });
         let worker = Worker {
-            blocks: (0..).map(BlockId).take(blocks).collect(),
-            logits: Vec::new(),
             decoder,
-            tokenizer,
+            tokenizer: Arc::clone(&text.tokenizer),
             shared: Arc::clone(&shared),
-            held: Vec::new(),
+            scheduler,
+            answers: BTreeMap::new(),
+            pace,
+            speculation: options.speculation,
         };
         let thread = thread::Builder::new()
             .name("inference".to_owned())
@@ -117,17 +166,30 @@ impl LocalEngine {
         Ok(Self {
             text,
             shared,
+            memory_bytes,
             thread: Some(thread),
         })
     }
 
     /// Whether the engine gets on.
     pub fn health(&self) -> EngineHealth {
+        let (running, waiting) = self.shared.load();
         EngineHealth {
-            busy: self.shared.is_busy(),
+            running,
+            waiting,
             since_progress: self.shared.since_progress(),
-            waiting: self.shared.waiting(),
         }
+    }
+
+    /// Bytes of weights, keys and values when all of them are in use.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+
+    /// Refuses new requests and waits until those there are ended, at most for `patience`; says
+    /// whether they did. Those that did not end when the engine is dropped.
+    pub fn drain(&self, patience: Duration) -> bool {
+        self.shared.drain(Instant::now() + patience)
     }
 
     fn judge(&self, request: GenerateRequest) -> Result<(Job, stream::Stream), EngineError> {
@@ -136,6 +198,14 @@ impl LocalEngine {
         let prompt = self.tokenize(&request.prompt);
         if prompt.is_empty() {
             return Err(EngineError::EmptyPrompt);
+        }
+        let vocab_size = self.text.info.vocab_size;
+        if let Some(unknown) = prompt.iter().find(|&&token| token as usize >= vocab_size) {
+            return Err(EngineError::Parameter {
+                parameter: "prompt",
+                expected: format!("token ids below {vocab_size}"),
+                found: unknown.to_string(),
+            });
         }
         if prompt.len() >= context_length {
             return Err(EngineError::TooLong {
@@ -160,6 +230,7 @@ impl LocalEngine {
             matcher,
             logprobs: request.logprobs,
             control_text: request.control_text,
+            priority: request.priority,
             events,
             arrived: Instant::now(),
         };
@@ -204,10 +275,9 @@ impl Engine for LocalEngine {
     }
 
     fn submit(&self, request: GenerateRequest) -> Result<Generation, EngineError> {
-        let priority = request.priority;
         let queued = self.judge(request).and_then(|(job, stream)| {
             let prompt_tokens = job.prompt.len();
-            self.shared.push(priority, job)?;
+            self.shared.push(job)?;
             Ok(Generation::new(prompt_tokens, stream))
         });
         if queued.is_err() {

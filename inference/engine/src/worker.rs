@@ -1,82 +1,258 @@
-//! The thread that owns the model.
+//! The thread that owns the model: plans a step, lets it pass the model, goes on.
 //!
-//! Invariant: a panic in one request ends that request; what it left in the
-//! model's memory is never read by the next.
+//! Decides nothing about order or tokens; those are the scheduler's and the answers'. Sees to
+//! it that one request's fault ends that request alone.
+//!
+//! Invariant: every request taken ends with `Done` or `Failed`, unless its stream was dropped.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod fault;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use inference_core::{EngineError, Event, FinishReason, TokenId};
-use inference_nn::{BlockId, Decoder};
+use inference_core::scheduler::{Planned, Scheduler, SequenceId};
+use inference_core::{EngineError, TokenId};
+use inference_nn::{BlockId, Decoder, Logits, Segment};
 use inference_text::Tokenizer;
 use rayon::ThreadPool;
 
-use crate::metrics::Ending;
-use crate::run::{Ended, Run};
+use crate::answer::{Answer, Ended, Step};
+use crate::pace::Pace;
 use crate::shared::{Job, Shared};
 
-/// The model and what it holds in memory.
-#[derive(Debug)]
+/// The model and the requests that run or wait.
 pub(crate) struct Worker {
     pub(crate) decoder: Box<dyn Decoder>,
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) shared: Arc<Shared>,
-    /// Tokens whose keys and values the decoder holds, from position 0.
-    pub(crate) held: Vec<TokenId>,
-    /// The blocks of the one sequence, enough for the window.
-    pub(crate) blocks: Vec<BlockId>,
-    /// The logits after the last token read.
-    pub(crate) logits: Vec<f32>,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) answers: BTreeMap<SequenceId, Answer>,
+    pub(crate) pace: Pace,
+    /// Whether answers are guessed ahead.
+    pub(crate) speculation: bool,
 }
 
 impl Worker {
-    /// Runs jobs until the engine stops, on `pool`'s threads.
+    /// Runs requests until the engine stops, on `pool`'s threads.
     pub(crate) fn work(mut self, pool: &ThreadPool) {
         let shared = Arc::clone(&self.shared);
-        while let Some(job) = shared.next() {
-            let events = job.events.clone();
-            let ended = catch_unwind(AssertUnwindSafe(|| pool.install(|| self.run(job))));
-            let ended = ended.unwrap_or_else(|panic| {
-                self.held.clear();
-                let what = message(&*panic);
-                tracing::error!(
-                    panic = what,
-                    "a request broke the engine's step; it was ended and the next goes on"
-                );
-                Ended::Failed(EngineError::Failed(
-                    "an internal error ended this request".to_owned(),
-                ))
-            });
-            let ending = ending(&ended);
-            // The asker may have left; then there is nobody to tell.
-            let _ = match ended {
-                Ended::Done(outcome) => events.send(Event::Done(outcome)),
-                Ended::Failed(error) => events.send(Event::Failed(error)),
-                Ended::Cancelled => Ok(()),
+        while let Some(jobs) = shared.take(self.answers.is_empty()) {
+            for job in jobs {
+                self.add(job);
+            }
+            self.drop_cancelled();
+            if !self.answers.is_empty() {
+                pool.install(|| self.step());
+            }
+            self.report();
+        }
+        for job in shared.take_rest() {
+            self.add(job);
+        }
+        for id in self.ids() {
+            self.end(id, Ended::Failed(EngineError::Stopped));
+        }
+        self.report();
+    }
+
+    fn add(&mut self, job: Job) {
+        let priority = job.priority;
+        let most = job.prompt.len() + job.max_tokens;
+        let (prompt, answer) = Answer::new(job, self.speculation);
+        if let Some(id) = self.scheduler.add(prompt, most, priority) {
+            self.answers.insert(id, answer);
+        } else {
+            let reason = "the prompt does not fit the memory for keys and values".to_owned();
+            answer.end(
+                Ended::Failed(EngineError::Failed(reason)),
+                &self.shared.metrics,
+            );
+        }
+    }
+
+    fn ids(&self) -> Vec<SequenceId> {
+        self.answers.keys().copied().collect()
+    }
+
+    fn drop_cancelled(&mut self) {
+        let cancelled = |id: &SequenceId| self.answers[id].is_cancelled();
+        for id in self.ids().into_iter().filter(cancelled).collect::<Vec<_>>() {
+            self.end(id, Ended::Cancelled);
+        }
+    }
+
+    fn end(&mut self, id: SequenceId, ended: Ended) {
+        self.scheduler.remove(id);
+        if let Some(answer) = self.answers.remove(&id) {
+            answer.end(ended, &self.shared.metrics);
+        }
+    }
+
+    fn report(&self) {
+        let usage = self.scheduler.usage();
+        let all = usage.free + usage.idle + usage.used;
+        self.shared.report(
+            self.scheduler.running(),
+            self.scheduler.waiting(),
+            usage.used as f64 / all.max(1) as f64,
+        );
+    }
+
+    /// Lets the next batch pass the model.
+    fn step(&mut self) {
+        let plan = self.scheduler.plan(self.pace.budget());
+        self.shared.metrics.preempted(plan.preempted.len());
+        for admitted in &plan.admitted {
+            if let Some(answer) = self.answers.get_mut(&admitted.id) {
+                answer.admit(admitted.cached_tokens, &self.shared.metrics);
+            }
+        }
+        if plan.segments.is_empty() {
+            // Would spin for ever; the scheduler promises that it does not happen.
+            tracing::error!("a step was planned without work; all requests are ended");
+            for id in self.ids() {
+                self.end(id, Ended::Failed(internal()));
+            }
+            return;
+        }
+        let tokens = plan.tokens();
+        self.shared.metrics.batch(plan.segments.len(), tokens);
+        let started = Instant::now();
+        self.pass(&plan.segments);
+        self.pace.observe(tokens, started.elapsed());
+    }
+
+    /// Lets `batch` pass the model; one that breaks it is found by letting each pass alone.
+    fn pass(&mut self, batch: &[Planned]) {
+        match self.forward(batch) {
+            Ok(steps) => {
+                for (planned, step) in batch.iter().zip(steps) {
+                    self.follow(planned, step);
+                }
+            }
+            Err(error) => match batch {
+                [planned] => self.end(planned.id, Ended::Failed(error)),
+                _ => {
+                    for planned in batch {
+                        self.pass(std::slice::from_ref(planned));
+                    }
+                }
+            },
+        }
+    }
+
+    /// The model's part of a step, and what each answer writes then.
+    fn forward(
+        &mut self,
+        batch: &[Planned],
+    ) -> Result<Vec<Result<Step, EngineError>>, EngineError> {
+        let Self {
+            decoder,
+            scheduler,
+            answers,
+            tokenizer,
+            ..
+        } = self;
+        let vocab_size = decoder.info().vocab_size;
+        let tables: Vec<Vec<BlockId>> = batch
+            .iter()
+            .map(|planned| block_table(scheduler, planned))
+            .collect();
+        let segments: Vec<Segment<'_>> = batch
+            .iter()
+            .zip(&tables)
+            .map(|(planned, blocks)| Segment {
+                tokens: tokens(scheduler, planned),
+                position: planned.position,
+                blocks,
+                logits: wanted(planned),
+            })
+            .collect();
+        let passed = fault::contain(|| decoder.forward(&segments)).map_err(|panic| {
+            tracing::error!(panic, requests = batch.len(), "a step broke the model");
+            internal()
+        })?;
+        let mut logits = passed.map_err(|error| EngineError::Failed(error.to_string()))?;
+        let mut steps = Vec::with_capacity(batch.len());
+        for planned in batch {
+            let rows = wanted(planned).rows(planned.known + planned.drafts);
+            let own;
+            (own, logits) = logits.split_at_mut(rows * vocab_size);
+            // Of known tokens only the last one's logits say what follows.
+            let skipped = rows.saturating_sub(1 + planned.drafts) * vocab_size;
+            let step = match answers.get_mut(&planned.id) {
+                Some(answer) if planned.complete => {
+                    let drafts = scheduler
+                        .sequence(planned.id)
+                        .map_or(&[][..], |sequence| sequence.planned_drafts(planned));
+                    fault::contain(|| answer.write(&mut own[skipped..], drafts, tokenizer))
+                        .unwrap_or_else(|panic| {
+                            tracing::error!(panic, "a request broke its answer; it was ended");
+                            Err(internal())
+                        })
+                }
+                _ => Ok(Step::default()),
             };
-            shared.metrics.ended(ending);
+            steps.push(step);
         }
+        Ok(steps)
     }
 
-    fn run(&mut self, job: Job) -> Ended {
-        match Run::begin(self, job).and_then(Run::finish) {
-            Ok(ended) | Err(ended) => ended,
+    /// Takes what was written into the sequence, guesses what comes next, or ends it.
+    fn follow(&mut self, planned: &Planned, step: Result<Step, EngineError>) {
+        let id = planned.id;
+        let step = match step {
+            Ok(step) => step,
+            Err(error) => return self.end(id, Ended::Failed(error)),
+        };
+        self.scheduler.advance(planned, &step.tokens, step.accepted);
+        if !planned.complete {
+            return;
+        }
+        if let Some(answer) = self.answers.get_mut(&id) {
+            answer.measure(&step, planned.drafts, &self.shared.metrics);
+        }
+        if let Some(reason) = step.ended {
+            return self.end(id, Ended::Done(reason));
+        }
+        let (Some(answer), Some(sequence)) =
+            (self.answers.get_mut(&id), self.scheduler.sequence(id))
+        else {
+            return;
+        };
+        match fault::contain(|| answer.drafts(sequence.tokens())) {
+            Ok(drafts) => self.scheduler.set_drafts(id, &drafts),
+            Err(panic) => {
+                tracing::error!(panic, "a request broke its answer; it was ended");
+                self.end(id, Ended::Failed(internal()));
+            }
         }
     }
 }
 
-fn ending(ended: &Ended) -> Ending {
-    match ended {
-        Ended::Done(outcome) if outcome.finish_reason == FinishReason::Length => Ending::Length,
-        Ended::Done(_) => Ending::Stop,
-        Ended::Failed(_) => Ending::Failed,
-        Ended::Cancelled => Ending::Cancelled,
+fn internal() -> EngineError {
+    EngineError::Failed("an internal error ended this request".to_owned())
+}
+
+/// Which logits `planned` needs.
+fn wanted(planned: &Planned) -> Logits {
+    match (planned.complete, planned.drafts) {
+        (false, _) => Logits::None,
+        (true, 0) => Logits::Last,
+        (true, _) => Logits::All,
     }
 }
 
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("unknown")
+fn tokens<'a>(scheduler: &'a Scheduler, planned: &Planned) -> &'a [TokenId] {
+    scheduler
+        .sequence(planned.id)
+        .map_or(&[], |sequence| sequence.planned_tokens(planned))
+}
+
+fn block_table(scheduler: &Scheduler, planned: &Planned) -> Vec<BlockId> {
+    let blocks = scheduler
+        .sequence(planned.id)
+        .map_or(&[][..], |sequence| sequence.blocks());
+    blocks.iter().map(|block| BlockId(block.0)).collect()
 }

@@ -1,14 +1,14 @@
 //! Facts about the engine, on a tiny random model: what it writes is noise, how it behaves is not.
 
+mod consistency;
+mod lifecycle;
+
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use inference_core::engine::TokenLogprobs;
 use inference_core::{
-    ChatOptions, Constraint, Event, FinishReason, Outcome, Priority, PromptPart, Role,
-    SamplingParams,
+    ChatOptions, Constraint, Event, FinishReason, Outcome, PromptPart, Role, SamplingParams,
 };
-use inference_nn::{DecoderInfo, ModelError, Segment};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -20,8 +20,11 @@ fn model_path() -> PathBuf {
 }
 
 fn engine() -> LocalEngine {
-    let metrics = Metrics::register(&mut Registry::default());
-    LocalEngine::load(&model_path(), &EngineOptions::default(), metrics).expect("is usable")
+    engine_with(&EngineOptions::default(), &mut Registry::default())
+}
+
+fn engine_with(options: &EngineOptions, registry: &mut Registry) -> LocalEngine {
+    LocalEngine::load(&model_path(), options, &Metrics::register(registry)).expect("is usable")
 }
 
 fn request(text: &str, sampling: SamplingParams) -> GenerateRequest {
@@ -60,9 +63,8 @@ fn the_same_seed_gives_the_same_text_whatever_ran_before() {
     let again = answer(&engine, request("the pod is", seeded(7, 40)));
     let cached = answer(&engine, request("the pod is", seeded(7, 40)));
     assert_ne!(first.0, other.0);
-    assert_eq!(first, again);
+    assert_eq!(first.0, again.0);
     assert_eq!(first.0, cached.0);
-    assert!(cached.1.usage.cached_tokens > 0, "{:?}", cached.1);
 }
 
 #[test]
@@ -282,126 +284,42 @@ fn control_tokens_in_messages_stay_text() {
     );
 }
 
-#[test]
-fn a_dropped_stream_frees_the_engine_at_once() {
-    let engine = slow_engine(200);
-    let mut stream = engine
-        .submit(request("the", seeded(1, 200)))
-        .expect("is taken");
-    let first = block_on(stream.next());
-    assert!(matches!(first, Some(Event::Text { .. })), "{first:?}");
-    drop(stream);
-    let queued = engine
-        .submit(request("the", seeded(1, 200)))
-        .expect("is taken");
-    drop(queued);
-    let start = Instant::now();
-    answer(&engine, request("the", seeded(1, 1)));
-    // All of the first answer would have taken 200 steps of 5 ms.
-    assert!(
-        start.elapsed() < Duration::from_millis(500),
-        "{:?}",
-        start.elapsed()
-    );
-}
-
-#[test]
-fn incidents_overtake_chats_that_wait() {
-    let engine = slow_engine(200);
-    let running = engine
-        .submit(request("x", seeded(1, 20)))
-        .expect("is taken");
-    let order = Arc::new(AtomicUsize::new(0));
-    let place = |stream: Generation| {
-        let order = Arc::clone(&order);
-        thread::spawn(move || {
-            block_on(stream.collect(|_| ())).expect("is answered");
-            order.fetch_add(1, Ordering::SeqCst)
-        })
-    };
-    let chat = place(
-        engine
-            .submit(request("y", seeded(1, 20)))
-            .expect("is taken"),
-    );
-    let urgent = GenerateRequest {
-        priority: Priority::Incident,
-        ..request("z", seeded(1, 20))
-    };
-    let incident = place(engine.submit(urgent).expect("is taken"));
-    block_on(running.collect(|_| ())).expect("is answered");
-    assert!(incident.join().expect("ends") < chat.join().expect("ends"));
-}
-
-#[test]
-fn a_full_queue_refuses() {
-    let engine = slow_engine(8);
-    let taken: Vec<_> = (0..30)
-        .map(|_| engine.submit(request("x", seeded(1, 100))))
-        .collect();
-    let refused = taken
-        .iter()
-        .find_map(|taken| taken.as_ref().err())
-        .expect("is full at last");
-    assert!(
-        matches!(refused, EngineError::QueueFull { waiting: 7 }),
-        "{refused:?}"
-    );
-    assert!(engine.health().busy || engine.health().waiting > 0);
-}
-
-#[test]
-fn a_panic_ends_its_request_alone() {
-    let engine = slow_engine(8);
-    let failed = block_on(
-        engine
-            .submit(request("!", seeded(1, 5)))
-            .expect("is taken")
-            .collect(|_| ()),
-    );
-    assert!(matches!(failed, Err(EngineError::Failed(_))), "{failed:?}");
-    let (_, outcome) = answer(&engine, request("x", seeded(1, 5)));
-    assert_eq!(outcome.usage.completion_tokens, 5);
-}
-
-#[test]
-fn dropping_the_engine_ends_what_runs_and_what_waits() {
-    let engine = slow_engine(8);
-    let running = engine
-        .submit(request("x", seeded(1, 200)))
-        .expect("is taken");
-    let waiting = engine
-        .submit(request("y", seeded(1, 200)))
-        .expect("is taken");
-    drop(engine);
-    for stream in [running, waiting] {
-        assert_eq!(
-            block_on(stream.collect(|_| ())).expect_err("is stopped"),
-            EngineError::Stopped
-        );
-    }
+/// The metrics as they are scraped.
+fn scraped(registry: &Registry) -> String {
+    let mut text = String::new();
+    encode(&mut text, registry).expect("is written");
+    text
 }
 
 #[test]
 fn requests_are_counted_by_outcome() {
     let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry);
-    let engine =
-        LocalEngine::load(&model_path(), &EngineOptions::default(), metrics).expect("is usable");
+    let engine = engine_with(&EngineOptions::default(), &mut registry);
+    let name = engine.model().name.clone();
     answer(&engine, request("the", seeded(1, 4)));
     drop(engine);
-    let mut text = String::new();
-    encode(&mut text, &registry).expect("is written");
-    for line in [
-        "anchorite_inference_requests_total{outcome=\"length\"} 1",
-        "anchorite_inference_prompt_tokens_total 1",
-        "anchorite_inference_generation_tokens_total 4",
-        "anchorite_inference_time_to_first_token_seconds_count 1",
-        "anchorite_inference_time_per_output_token_seconds_count 4",
-        "anchorite_inference_queue_length 0",
+    let text = scraped(&registry);
+    for (metric, labels, value) in [
+        ("vllm:request_success_total", ",finished_reason=\"length\"", 1),
+        ("anchorite_inference_requests_total", ",outcome=\"length\"", 1),
+        ("vllm:prompt_tokens_total", "", 1),
+        ("vllm:generation_tokens_total", "", 4),
+        ("vllm:prefix_cache_queries_total", "", 1),
+        ("vllm:prefix_cache_hits_total", "", 0),
+        ("vllm:time_to_first_token_seconds_count", "", 1),
+        ("vllm:e2e_request_latency_seconds_count", "", 1),
+        ("vllm:request_queue_time_seconds_count", "", 1),
+        ("vllm:request_prefill_time_seconds_count", "", 1),
+        ("vllm:request_decode_time_seconds_count", "", 1),
+        ("vllm:num_requests_running", "", 0),
+        ("vllm:num_requests_waiting", "", 0),
+        ("anchorite_inference_drafted_tokens_total", "", 0),
     ] {
-        assert!(text.contains(line), "{line} in {text}");
+        let line = format!("{metric}{{model_name=\"{name}\"{labels}}} {value}");
+        assert!(text.contains(&line), "{line} in {text}");
     }
+    assert!(text.contains("vllm:inter_token_latency_seconds_bucket"));
+    assert!(text.contains("anchorite_inference_batch_tokens_bucket"));
 }
 
 #[test]
@@ -409,8 +327,8 @@ fn a_file_that_is_no_model_is_refused_by_name() {
     let directory = tempfile::tempdir().expect("can be made");
     let path = directory.path().join("broken.gguf");
     std::fs::write(&path, b"not a model").expect("can be written");
-    let metrics = || Metrics::register(&mut Registry::default());
-    let error = LocalEngine::load(&path, &EngineOptions::default(), metrics())
+    let metrics = Metrics::register(&mut Registry::default());
+    let error = LocalEngine::load(&path, &EngineOptions::default(), &metrics)
         .expect_err("is broken")
         .to_string();
     assert!(
@@ -420,7 +338,7 @@ fn a_file_that_is_no_model_is_refused_by_name() {
     let missing = LocalEngine::load(
         &directory.path().join("none.gguf"),
         &EngineOptions::default(),
-        metrics(),
+        &metrics,
     );
     assert!(
         missing
@@ -430,49 +348,3 @@ fn a_file_that_is_no_model_is_refused_by_name() {
     );
 }
 
-/// A decoder that takes 5 ms a token and panics at `!`, over the tiny model.
-#[derive(Debug)]
-struct Slow(Box<dyn Decoder>);
-
-impl Decoder for Slow {
-    fn info(&self) -> &DecoderInfo {
-        self.0.info()
-    }
-
-    fn forward(&mut self, batch: &[Segment<'_>]) -> Result<&mut [f32], ModelError> {
-        // `!` is the first printable byte, so token 33 of the byte alphabet.
-        assert!(
-            batch[0].position > 0 || batch[0].tokens[0] != 33,
-            "asked to panic"
-        );
-        thread::sleep(Duration::from_millis(5));
-        self.0.forward(batch)
-    }
-}
-
-fn slow_engine(queue_capacity: usize) -> LocalEngine {
-    let options = EngineOptions {
-        queue_capacity,
-        ..EngineOptions::default()
-    };
-    let (decoder, text) = model::load(&model_path(), &options).expect("is usable");
-    let metrics = Metrics::register(&mut Registry::default());
-    LocalEngine::start(Box::new(Slow(decoder)), text, &options, metrics).expect("starts")
-}
-
-#[test]
-fn control_tokens_are_written_out_for_those_who_ask() {
-    let engine = engine();
-    let mark = engine.control_token("<|im_start|>").expect("is there");
-    let text = |control_text| {
-        let request = GenerateRequest {
-            constraint: Some(Constraint::Lark(format!(r#"start: "a" <[{mark}]> "b""#))),
-            control_text,
-            ..request("why", seeded(1, 20))
-        };
-        answer(&engine, request).0
-    };
-    assert_eq!(text(true), "a<|im_start|>b");
-    assert_eq!(text(false), "ab");
-    assert_eq!(engine.control_token("<|im_start"), None);
-}

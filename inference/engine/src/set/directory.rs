@@ -1,0 +1,67 @@
+//! Which models lie in a directory.
+//!
+//! Looked at for each request that names one, so that a model that was carried in is there
+//! without a restart. Files are not opened; one that is broken is found out when it is loaded.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Most models that are listed.
+const MODELS_MAX: usize = 256;
+
+/// A model in the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Its file's or directory's name.
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    /// Bytes of its weights.
+    pub(super) bytes: u64,
+}
+
+/// The models in `directory`, by name; none if it cannot be read.
+pub(super) fn scan(directory: &Path) -> Vec<Found> {
+    let mut found: Vec<Found> = paths(directory).iter().filter_map(|path| model(path)).collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found.dedup_by(|a, b| a.name == b.name);
+    found.truncate(MODELS_MAX);
+    found
+}
+
+/// The model at `path`: a GGUF file, a directory with one, or one of safetensors.
+fn model(path: &Path) -> Option<Found> {
+    if is_weights(path, "gguf") {
+        return Some(Found {
+            name: path.file_stem()?.to_str()?.to_owned(),
+            path: path.to_owned(),
+            bytes: size(path),
+        });
+    }
+    let name = path.file_name()?.to_str()?.to_owned();
+    let inside = paths(path);
+    let of = |extension| inside.iter().filter(move |path| is_weights(path, extension));
+    if let (Some(only), 1) = (of("gguf").next(), of("gguf").count()) {
+        let (path, bytes) = (only.clone(), size(only));
+        return Some(Found { name, path, bytes });
+    }
+    let bytes = of("safetensors").map(|path| size(path)).sum();
+    let whole = bytes > 0 && path.join("config.json").is_file();
+    whole.then(|| Found {
+        name,
+        path: path.to_owned(),
+        bytes,
+    })
+}
+
+fn paths(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+fn is_weights(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension) && path.is_file()
+}
+
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |found| found.len())
+}
