@@ -16,7 +16,7 @@ use appliance_http::receiver::Receiver;
 use appliance_sinks::{Dispatcher, DispatcherOptions};
 use appliance_store::{Ledger, LedgerOptions};
 use inference_core::slot::EngineSlot;
-use inference_engine::Metrics as EngineMetrics;
+use inference_engine::{Metrics as EngineMetrics, ModelSet};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -51,6 +51,7 @@ pub struct App {
     workers: JoinSet<()>,
     ledger: Ledger,
     backend: Backend,
+    models: Arc<ModelSet>,
 }
 
 impl App {
@@ -104,6 +105,7 @@ impl App {
         };
         let (pipeline, mut workers) = Pipeline::start(parts);
         let engine_metrics = EngineMetrics::register(&mut registry);
+        let models = Arc::new(model::set(config, slot.clone(), engine_metrics.clone()));
         let intake = routes::Intake::new(config, ledger.clone(), &mut registry)?;
         let status = Arc::new(StatusBoard::new(
             config.cluster.clone(),
@@ -117,8 +119,11 @@ impl App {
             workers.spawn(load_model(
                 config.clone(),
                 file,
-                slot.clone(),
-                engine_metrics,
+                Loading {
+                    slot: slot.clone(),
+                    models: Arc::clone(&models),
+                    metrics: engine_metrics,
+                },
                 Arc::clone(&status),
             ));
         }
@@ -153,6 +158,7 @@ impl App {
             workers,
             ledger,
             backend,
+            models,
         })
     }
 
@@ -183,10 +189,15 @@ impl App {
         // Alertmanager tries again with the successor.
         self.receiver.drain();
         self.stop.cancel();
+        let models = self.models;
+        let drained = tokio::task::spawn_blocking(move || models.drain(GRACE));
         // Streams to open consoles end with the token; slow requests have this long.
         if tokio::time::timeout(GRACE, &mut self.server).await.is_err() {
             self.server.abort();
             let _ = self.server.await;
+        }
+        if !drained.await.unwrap_or(false) {
+            warn!("answers of the model were broken off");
         }
         // The last holder of the ledger closes it; the workers are holders.
         self.workers.shutdown().await;
@@ -222,17 +233,23 @@ fn prepare_model(config: &Config) -> anyhow::Result<Option<ModelFile>> {
     Ok(Some(model::file(&config.model, folder)?))
 }
 
-async fn load_model(
-    config: Config,
-    file: ModelFile,
+/// Where the default model goes once it is loaded.
+struct Loading {
     slot: EngineSlot,
+    models: Arc<ModelSet>,
     metrics: EngineMetrics,
-    status: Arc<StatusBoard>,
-) {
-    match model::load(&config.model, &file, metrics).await {
+}
+
+async fn load_model(config: Config, file: ModelFile, loading: Loading, status: Arc<StatusBoard>) {
+    let Loading {
+        slot,
+        models,
+        metrics,
+    } = loading;
+    match model::load(&config.model, &config.inference, &file, metrics).await {
         Ok(engine) => {
             info!(file = %file.path.display(), "the model is loaded");
-            slot.set_ready(engine);
+            models.set_default(engine, file.path);
         }
         Err(failure) => {
             error!(error = %format!("{failure:#}"), "the model cannot be loaded; cards stand as the rules write them");

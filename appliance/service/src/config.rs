@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use appliance_core::resolver::Aliases;
+use inference_engine::EngineOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::options::{ModelOptions, ServeOptions};
@@ -32,6 +33,8 @@ pub struct Config {
     pub prometheus: Prometheus,
     /// Which model words analyses and answers under `/v1/`.
     pub model: Model,
+    /// How models run, and which others can be asked for.
+    pub inference: Inference,
     /// Where analyses are sent.
     pub sinks: Vec<Sink>,
     /// Labels that name objects on this site.
@@ -87,6 +90,27 @@ pub struct Model {
     pub context_tokens_max: usize,
 }
 
+/// How models run, and which others can be asked for under `/v1/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Inference {
+    /// Directory of models that can be asked for by name; `models` in the data directory otherwise.
+    pub models_dir: Option<PathBuf>,
+    /// Bytes of weights, keys and values of all models together; three quarters of the
+    /// memory this process may use otherwise.
+    pub memory_bytes_max: Option<u64>,
+    /// Bytes of keys and values of one model; an eighth of that memory, at most 8 GiB, otherwise.
+    pub kv_bytes_max: Option<u64>,
+    /// Requests that one model answers side by side.
+    pub sequences_max: usize,
+    /// Requests that may wait for one model.
+    pub queue_capacity: usize,
+    /// How long a request waits for a place in a full queue before it is refused, seconds.
+    pub queue_patience_seconds: u64,
+    /// Whether answers are guessed ahead by prompt lookup; they are the same either way.
+    pub speculation: bool,
+}
+
 /// A channel analyses are sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
@@ -127,6 +151,7 @@ impl Default for Config {
             kubernetes: Kubernetes::default(),
             prometheus: Prometheus::default(),
             model: Model::default(),
+            inference: Inference::default(),
             sinks: Vec::new(),
             labels: Aliases::default(),
             console_url: String::new(),
@@ -142,6 +167,21 @@ impl Default for Model {
             threads: None,
             // Evidence of 2k to 8k tokens is the product's work; more costs KV memory.
             context_tokens_max: 8192,
+        }
+    }
+}
+
+impl Default for Inference {
+    fn default() -> Self {
+        let engine = EngineOptions::default();
+        Self {
+            models_dir: None,
+            memory_bytes_max: None,
+            kv_bytes_max: None,
+            sequences_max: engine.sequences_max,
+            queue_capacity: engine.queue_capacity,
+            queue_patience_seconds: engine.queue_patience.as_secs(),
+            speculation: engine.speculation,
         }
     }
 }
@@ -195,6 +235,11 @@ impl Config {
             if !matches!(scheme, "http" | "https") || url.len() < "http://x".len() {
                 return Err(ConfigError::Url(url.to_owned()));
             }
+        }
+        if self.inference.sequences_max == 0 || self.inference.queue_capacity == 0 {
+            return Err(ConfigError::Zero(
+                "inference.sequences_max and inference.queue_capacity",
+            ));
         }
         let files = [
             &self.auth.credentials_file,

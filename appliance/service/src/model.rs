@@ -5,11 +5,22 @@ use std::io::Write;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use inference_engine::{DecoderOptions, EngineOptions, LoadError, LocalEngine, Metrics};
+use inference_core::slot::EngineSlot;
+use inference_engine::{
+    DecoderOptions, EngineOptions, LoadError, LocalEngine, Metrics, ModelSet, ModelSetOptions,
+};
 use models::{Embedded, Manifest};
 
-use crate::config::Model;
+use crate::config::{Config, Inference, Model};
+use crate::memory;
+
+/// Keys and values of one model where the configuration does not say: an eighth of the memory,
+/// within these bounds.
+const KV_BYTES: std::ops::RangeInclusive<u64> = 256 << 20..=8 << 30;
+/// Memory that is assumed where the system does not say: that of a small site's machine.
+const MEMORY_BYTES: u64 = 8 << 30;
 
 /// A GGUF file that is ready to be mapped.
 #[derive(Clone, Debug)]
@@ -59,23 +70,53 @@ pub fn file(config: &Model, folder: &Path) -> Result<ModelFile, ModelFileError> 
 /// Why the file cannot be used, and what to do.
 pub async fn load(
     config: &Model,
+    inference: &Inference,
     file: &ModelFile,
     metrics: Metrics,
 ) -> anyhow::Result<Arc<LocalEngine>> {
-    let options = EngineOptions {
-        name: None,
-        decoder: DecoderOptions {
-            context_length_max: config.context_tokens_max,
-            ..DecoderOptions::default()
-        },
-        threads: config.threads.and_then(NonZero::new),
-        ..EngineOptions::default()
-    };
+    let options = engine_options(config, inference);
     let path = file.path.clone();
     let loading = tokio::task::spawn_blocking(move || -> Result<LocalEngine, LoadError> {
-        LocalEngine::load(&path, &options, metrics)
+        LocalEngine::load(&path, &options, &metrics)
     });
     Ok(Arc::new(loading.await??))
+}
+
+/// The default model, in `slot`, and those that lie in the models directory.
+pub fn set(config: &Config, slot: EngineSlot, metrics: Metrics) -> ModelSet {
+    let inference = &config.inference;
+    let directory = inference.models_dir.clone();
+    let options = ModelSetOptions {
+        directory: directory.unwrap_or_else(|| config.data_dir.join("models")),
+        memory_bytes_max: inference
+            .memory_bytes_max
+            .unwrap_or_else(|| memory_bytes() / 4 * 3),
+        engine: engine_options(&config.model, inference),
+    };
+    ModelSet::new(slot, options, metrics)
+}
+
+fn engine_options(model: &Model, inference: &Inference) -> EngineOptions {
+    let kv_bytes = memory_bytes() / 8;
+    EngineOptions {
+        decoder: DecoderOptions {
+            context_length_max: model.context_tokens_max,
+            kv_bytes_max: inference
+                .kv_bytes_max
+                .unwrap_or(kv_bytes.clamp(*KV_BYTES.start(), *KV_BYTES.end())),
+            ..DecoderOptions::default()
+        },
+        queue_capacity: inference.queue_capacity,
+        queue_patience: Duration::from_secs(inference.queue_patience_seconds),
+        sequences_max: inference.sequences_max,
+        speculation: inference.speculation,
+        threads: model.threads.and_then(NonZero::new),
+        ..EngineOptions::default()
+    }
+}
+
+fn memory_bytes() -> u64 {
+    memory::limit().unwrap_or(MEMORY_BYTES)
 }
 
 fn manifest_beside(path: &Path) -> Option<Manifest> {

@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 use crate::analyst::{Analyst, WordingError, millis};
 use crate::commands::analyze::alerts;
 use crate::completer::ModelCompleter;
-use crate::config::Model;
+use crate::config::{Inference, Model};
 use crate::model;
 use crate::options::ModelOptions;
 
@@ -46,7 +46,7 @@ impl Offline {
         let folder = tempfile::tempdir()?;
         let file = model::file(&config, folder.path())?;
         let metrics = Metrics::register(&mut Registry::default());
-        let engine = model::load(&config, &file, metrics).await?;
+        let engine = model::load(&config, &Inference::default(), &file, metrics).await?;
         let completer = ModelCompleter::new(EngineSlot::ready(engine), file.aliases);
         Ok(Self {
             analyst: Some(Analyst::new(Arc::new(completer))),

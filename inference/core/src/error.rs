@@ -106,7 +106,9 @@ impl EngineError {
             | Self::Template(_) => ErrorKind::Invalid,
             Self::UnknownModel { .. } => ErrorKind::NotFound,
             Self::QueueFull { .. } => ErrorKind::Overloaded,
-            Self::CannotLoad { .. } | Self::Loading | Self::NoModel | Self::Stopped => ErrorKind::Unavailable,
+            Self::CannotLoad { .. } | Self::Loading | Self::NoModel | Self::Stopped => {
+                ErrorKind::Unavailable
+            }
             Self::Failed(_) => ErrorKind::Internal,
         }
     }

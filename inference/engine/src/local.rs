@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use inference_core::scheduler::{Scheduler, SchedulerOptions};
 use inference_core::{
     ChatMessage, ChatOptions, Constraint, Engine, EngineError, GenerateRequest, Generation,
     ModelInfo, Prompt, TokenId,
 };
-use inference_core::scheduler::{Scheduler, SchedulerOptions};
 use inference_nn::{BLOCK_TOKENS, Decoder, DecoderOptions};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -141,8 +141,8 @@ impl LocalEngine {
         let mut pace = Pace::new(options.step_tokens.map(NonZero::get));
         pool.install(|| warm_up::run(&mut *decoder, &mut pace))?;
         let info = decoder.info();
-        let memory_bytes = info.weights_bytes
-            + (info.blocks * BLOCK_TOKENS) as u64 * info.kv_bytes_per_token;
+        let memory_bytes =
+            info.weights_bytes + (info.blocks * BLOCK_TOKENS) as u64 * info.kv_bytes_per_token;
         let scheduler = Scheduler::new(SchedulerOptions {
             blocks: info.blocks,
             block_tokens: BLOCK_TOKENS,

@@ -147,7 +147,11 @@ impl Metrics {
             "Times a request gave its keys and values up to a more urgent one",
             &self.preemptions,
         );
-        vllm("request_success", "Requests by how they ended", &self.success);
+        vllm(
+            "request_success",
+            "Requests by how they ended",
+            &self.success,
+        );
     }
 
     fn name_tokens(&self, registry: &mut Registry) {
@@ -168,7 +172,11 @@ impl Metrics {
             &self.cache_hits,
         );
         vllm("prompt_tokens", "Tokens of prompts", &self.prompt_tokens);
-        vllm("generation_tokens", "Tokens written", &self.generation_tokens);
+        vllm(
+            "generation_tokens",
+            "Tokens written",
+            &self.generation_tokens,
+        );
     }
 
     fn name_times(&self, registry: &mut Registry) {

@@ -155,10 +155,12 @@ impl ModelSet {
         engines.extend(state.default.iter().map(|(engine, _)| Arc::clone(engine)));
         drop(state);
         let left = || deadline.saturating_duration_since(Instant::now());
-        // All of them, so that none takes new requests.
-        engines
-            .iter()
-            .fold(true, |ended, engine| engine.drain(left()) && ended)
+        let mut ended = true;
+        for engine in engines {
+            // Even when time is up: it takes no new requests from then on.
+            ended &= engine.drain(left());
+        }
+        ended
     }
 
     /// The models of the directory, without the default one.

@@ -23,7 +23,11 @@ pub(crate) fn run(decoder: &mut dyn Decoder, pace: &mut Pace) -> Result<(), Mode
     let prompt = PROMPT_TOKENS.min(room.saturating_sub(ANSWER_TOKENS)).max(1);
     let blocks: Vec<BlockId> = (0..)
         .map(BlockId)
-        .take((prompt + ANSWER_TOKENS).div_ceil(BLOCK_TOKENS).min(info.blocks))
+        .take(
+            (prompt + ANSWER_TOKENS)
+                .div_ceil(BLOCK_TOKENS)
+                .min(info.blocks),
+        )
         .collect();
     let tokens: Vec<TokenId> = vec![0; prompt];
     // Once for the pages of the file, once for the clock.

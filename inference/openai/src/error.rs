@@ -152,7 +152,7 @@ impl ApiError {
             EngineError::Constraint { .. } => Some("invalid_json_schema"),
             EngineError::QueueFull { .. } => Some("rate_limit_exceeded"),
             EngineError::Loading => Some("model_loading"),
-            EngineError::NoModel => Some("model_not_loaded"),
+            EngineError::NoModel | EngineError::CannotLoad { .. } => Some("model_not_loaded"),
             EngineError::UnknownModel { .. } => Some("model_not_found"),
             EngineError::Parameter { .. } => Some("invalid_value"),
             EngineError::EmptyPrompt
@@ -190,7 +190,7 @@ impl From<EngineError> for ApiError {
                 Some("messages")
             }
             EngineError::EmptyPrompt | EngineError::Template(_) => Some("messages"),
-            EngineError::UnknownModel { .. } => Some("model"),
+            EngineError::UnknownModel { .. } | EngineError::CannotLoad { .. } => Some("model"),
             EngineError::Constraint { .. } => Some("response_format"),
             EngineError::QueueFull { .. }
             | EngineError::Loading

@@ -30,6 +30,9 @@ pub enum ConfigError {
     /// Not a URL we can use.
     #[error("{0:?} is no http:// or https:// URL")]
     Url(String),
+    /// A number that must not be zero.
+    #[error("{0} must be at least 1")]
+    Zero(&'static str),
     /// A file that is named is not there.
     #[error("{} is named in the configuration but is no file", .0.display())]
     NoSuchFile(PathBuf),

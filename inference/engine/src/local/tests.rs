@@ -300,8 +300,16 @@ fn requests_are_counted_by_outcome() {
     drop(engine);
     let text = scraped(&registry);
     for (metric, labels, value) in [
-        ("vllm:request_success_total", ",finished_reason=\"length\"", 1),
-        ("anchorite_inference_requests_total", ",outcome=\"length\"", 1),
+        (
+            "vllm:request_success_total",
+            ",finished_reason=\"length\"",
+            1,
+        ),
+        (
+            "anchorite_inference_requests_total",
+            ",outcome=\"length\"",
+            1,
+        ),
         ("vllm:prompt_tokens_total", "", 1),
         ("vllm:generation_tokens_total", "", 4),
         ("vllm:prefix_cache_queries_total", "", 1),
@@ -347,4 +355,3 @@ fn a_file_that_is_no_model_is_refused_by_name() {
             .contains("cannot be read")
     );
 }
-

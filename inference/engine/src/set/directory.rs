@@ -21,7 +21,10 @@ pub(super) struct Found {
 
 /// The models in `directory`, by name; none if it cannot be read.
 pub(super) fn scan(directory: &Path) -> Vec<Found> {
-    let mut found: Vec<Found> = paths(directory).iter().filter_map(|path| model(path)).collect();
+    let mut found: Vec<Found> = paths(directory)
+        .iter()
+        .filter_map(|path| model(path))
+        .collect();
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found.dedup_by(|a, b| a.name == b.name);
     found.truncate(MODELS_MAX);
@@ -39,7 +42,11 @@ fn model(path: &Path) -> Option<Found> {
     }
     let name = path.file_name()?.to_str()?.to_owned();
     let inside = paths(path);
-    let of = |extension| inside.iter().filter(move |path| is_weights(path, extension));
+    let of = |extension| {
+        inside
+            .iter()
+            .filter(move |path| is_weights(path, extension))
+    };
     if let (Some(only), 1) = (of("gguf").next(), of("gguf").count()) {
         let (path, bytes) = (only.clone(), size(only));
         return Some(Found { name, path, bytes });

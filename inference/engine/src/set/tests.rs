@@ -95,7 +95,7 @@ fn the_default_model_is_first_and_not_listed_twice() {
     check_states(&set, &[("house", "ready"), ("a", "unloaded")]);
     assert_eq!(set.engine(None).expect("is there").model().name, "house");
     assert_eq!(engine(&set, "house").model().name, "house");
-    assert!(set.drain(Duration::from_secs(600)));
+    assert!(set.drain(Duration::from_mins(10)));
 }
 
 #[test]
@@ -121,7 +121,11 @@ fn the_least_recently_used_gives_way_to_another() {
 fn a_model_that_is_used_is_not_unloaded() {
     let (_directory, set) = set(&["a.gguf", "b.gguf"], 17 * MIB);
     let used = engine(&set, "a");
-    let refused = set.engine(Some("b")).err().expect("has no room").to_string();
+    let refused = set
+        .engine(Some("b"))
+        .err()
+        .expect("has no room")
+        .to_string();
     assert!(
         refused.contains("`b`") && refused.contains("inference.memory_bytes_max"),
         "{refused}"

@@ -107,9 +107,8 @@ fn some_request(random: &mut Random) -> GenerateRequest {
 fn options_with(blocks: u64) -> EngineOptions {
     let (decoder, _) = model::load(&model_path(), &EngineOptions::default()).expect("is usable");
     let mut options = EngineOptions::default();
-    options.decoder.kv_bytes_max =
-        decoder.info().kv_bytes_per_token * BLOCK_TOKENS as u64 * blocks;
-    options.queue_patience = Duration::from_secs(600);
+    options.decoder.kv_bytes_max = decoder.info().kv_bytes_per_token * BLOCK_TOKENS as u64 * blocks;
+    options.queue_patience = Duration::from_mins(10);
     options
 }
 

@@ -29,10 +29,7 @@ fn slow_engine(change: impl FnOnce(&mut EngineOptions)) -> LocalEngine {
     slow_engine_in(change, &mut Registry::default())
 }
 
-fn slow_engine_in(
-    change: impl FnOnce(&mut EngineOptions),
-    registry: &mut Registry,
-) -> LocalEngine {
+fn slow_engine_in(change: impl FnOnce(&mut EngineOptions), registry: &mut Registry) -> LocalEngine {
     let mut options = EngineOptions::default();
     change(&mut options);
     let (decoder, text) = model::load(&model_path(), &options).expect("is usable");
@@ -145,7 +142,7 @@ fn a_full_queue_waits_before_it_refuses() {
     let engine = slow_engine(|options| {
         options.sequences_max = 1;
         options.queue_capacity = 2;
-        options.queue_patience = Duration::from_secs(600);
+        options.queue_patience = Duration::from_mins(10);
     });
     let streams: Vec<_> = (0..6)
         .map(|_| engine.submit(request("x", seeded(1, 3))).expect("waits"))
@@ -179,7 +176,7 @@ fn draining_ends_what_is_there_and_takes_nothing_new() {
                 .expect("is taken")
         })
         .collect();
-    assert!(engine.drain(Duration::from_secs(600)));
+    assert!(engine.drain(Duration::from_mins(10)));
     let refused = engine.submit(request("x", seeded(1, 1)));
     assert_eq!(refused.err(), Some(EngineError::Stopped));
     for stream in streams {
