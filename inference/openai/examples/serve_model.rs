@@ -21,7 +21,11 @@ async fn main() -> anyhow::Result<()> {
         name: arguments.next(),
         ..EngineOptions::default()
     };
-    let engine = LocalEngine::load(&path, &options, Metrics::register(&mut Registry::default()))?;
+    let engine = LocalEngine::load(
+        &path,
+        &options,
+        &Metrics::register(&mut Registry::default()),
+    )?;
     let models: Arc<dyn Models> = Arc::new(EngineSlot::ready(Arc::new(engine)));
     let app = inference_openai::router(Arc::clone(&models))
         .merge(inference_openai::health_router(models));
