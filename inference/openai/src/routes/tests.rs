@@ -21,7 +21,11 @@ fn slot() -> EngineSlot {
         name: Some("tiny".to_owned()),
         ..EngineOptions::default()
     };
-    let engine = LocalEngine::load(&path, &options, &Metrics::register(&mut Registry::default()));
+    let engine = LocalEngine::load(
+        &path,
+        &options,
+        &Metrics::register(&mut Registry::default()),
+    );
     EngineSlot::ready(Arc::new(engine.expect("is usable")))
 }
 
