@@ -17,5 +17,5 @@ pub use self::detokenizer::Detokenizer;
 pub use self::error::TextError;
 pub use self::stop::{StopMatcher, Stopped};
 pub use self::template::ChatTemplate;
-pub use self::tokenizer::Tokenizer;
+pub use self::tokenizer::{Tokenizer, TokenizerFiles};
 pub use self::vocabulary::{TokenKind, Vocabulary};

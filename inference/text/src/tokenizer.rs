@@ -7,34 +7,24 @@
 
 mod added;
 mod bpe;
+mod ends;
 pub(crate) mod pre;
+mod published;
 mod spm;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 use inference_core::{Prompt, PromptPart, TokenId};
 
-use self::added::Spellings;
+use self::added::{Added, Spellings};
 use self::bpe::ByteLevel;
+use self::published::Published;
+pub use self::published::TokenizerFiles;
 use self::spm::SentencePieces;
 use crate::error::TextError;
 use crate::vocabulary::{TokenKind, Vocabulary};
-
-/// Spellings of control tokens that end a turn, whatever `eos_token_id` says.
-const END_SPELLINGS: [&str; 12] = [
-    "<|eot_id|>",
-    "<|im_end|>",
-    "<|end|>",
-    "<end_of_turn>",
-    "<|endoftext|>",
-    "<|end_of_text|>",
-    "<|eom_id|>",
-    "<|return|>",
-    "<|call|>",
-    "<|end_of_turn|>",
-    "<EOT>",
-    "</s>",
-];
 
 /// Text into tokens, tokens into bytes.
 #[derive(Debug)]
@@ -58,6 +48,18 @@ pub struct Tokenizer {
 enum Encoder {
     ByteLevel(Box<ByteLevel>),
     SentencePieces(SentencePieces),
+    Published(Box<Published>),
+}
+
+/// Where a text stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In front of everything.
+    Start,
+    /// Behind a token placed by us.
+    BehindToken,
+    /// Behind other text.
+    Continued,
 }
 
 impl Tokenizer {
@@ -67,37 +69,33 @@ impl Tokenizer {
     /// [`TextError`] if the vocabulary contradicts itself or is of an unknown kind.
     pub fn try_new(vocabulary: &Vocabulary) -> Result<Self, TextError> {
         vocabulary.check()?;
-        let (encoder, bytes) = match vocabulary.model.as_str() {
-            "gpt2" => {
-                let bytes = bpe::token_bytes(vocabulary)?;
-                (
-                    Encoder::ByteLevel(Box::new(ByteLevel::try_new(vocabulary)?)),
-                    bytes,
-                )
-            }
-            "llama" => {
-                let bytes = spm::token_bytes(vocabulary)?;
-                (
-                    Encoder::SentencePieces(SentencePieces::try_new(vocabulary)?),
-                    bytes,
-                )
-            }
-            other => return Err(TextError::UnknownModel(other.to_owned())),
+        let (ends, kinds) = ends::settle(vocabulary);
+        let (encoder, bytes, add_bos) = encoder(vocabulary, &kinds)?;
+        let of = |wanted: &[TokenKind], takes_right| {
+            let tokens = (0..).zip(&vocabulary.tokens);
+            let tokens =
+                tokens.filter(|&(token, _): &(TokenId, _)| wanted.contains(&kinds[token as usize]));
+            Spellings::new(tokens.map(|(token, spelling)| Added {
+                spelling: spelling.clone(),
+                token,
+                takes_left: false,
+                takes_right: takes_right && Some(token) != vocabulary.bos,
+            }))
         };
-        let of = |kind| Spellings::new(vocabulary, kind);
         Ok(Self {
             encoder,
             bytes,
-            kinds: (0..vocabulary.tokens.len())
-                .map(|token| vocabulary.kind(token))
-                .collect(),
             spellings: vocabulary.tokens.clone(),
-            user_defined: of(TokenKind::UserDefined),
-            control: of(TokenKind::Control),
-            ends: ends(vocabulary),
+            user_defined: of(&[TokenKind::UserDefined], false),
+            control: of(
+                &[TokenKind::Control, TokenKind::Unknown],
+                vocabulary.control_takes_space,
+            ),
+            kinds,
+            ends,
             bos: vocabulary.bos,
             eos: vocabulary.eos,
-            add_bos: vocabulary.add_bos.unwrap_or(vocabulary.model == "llama"),
+            add_bos: vocabulary.add_bos.unwrap_or(add_bos),
         })
     }
 
@@ -108,21 +106,32 @@ impl Tokenizer {
 
     /// The tokens of `text`; spellings of control tokens in it stay text.
     pub fn encode(&self, text: &str) -> Vec<TokenId> {
-        self.encode_part(text, true)
+        let mut tokens = Vec::new();
+        self.encode_part(text, Place::Start, &mut tokens);
+        tokens
     }
 
     /// As [`encode`](Self::encode), for text that continues other text (no space is put in front).
     pub fn encode_continuation(&self, text: &str) -> Vec<TokenId> {
-        self.encode_part(text, false)
+        let mut tokens = Vec::new();
+        self.encode_part(text, Place::Continued, &mut tokens);
+        tokens
     }
 
     /// The tokens of `prompt`, with the token in front that the model wants there.
     pub fn encode_prompt(&self, prompt: &Prompt) -> Vec<TokenId> {
         let mut tokens = Vec::new();
+        let mut place = Place::Start;
         for part in &prompt.parts {
             match part {
-                PromptPart::Tokens(ids) => tokens.extend(ids),
-                PromptPart::Text(text) => tokens.extend(self.encode(text)),
+                PromptPart::Tokens(ids) => {
+                    tokens.extend(ids);
+                    place = Place::BehindToken;
+                }
+                PromptPart::Text(text) => {
+                    self.encode_part(text, place, &mut tokens);
+                    place = Place::Continued;
+                }
             }
         }
         if let (true, Some(bos)) = (self.add_bos, self.bos)
@@ -188,8 +197,8 @@ impl Tokenizer {
     /// The control token or added word spelled `spelling`.
     pub fn special(&self, spelling: &str) -> Option<TokenId> {
         self.control
-            .token(spelling)
-            .or_else(|| self.user_defined.token(spelling))
+            .whole(spelling)
+            .or_else(|| self.user_defined.whole(spelling))
     }
 
     /// Tokens that end a turn, the declared one first; may be empty.
@@ -216,37 +225,50 @@ impl Tokenizer {
             .unwrap_or_default()
     }
 
-    fn encode_part(&self, text: &str, first: bool) -> Vec<TokenId> {
-        let mut tokens = Vec::new();
-        let mut first = first;
+    fn encode_part(&self, text: &str, place: Place, tokens: &mut Vec<TokenId>) {
+        let mut place = place;
         for (before, token) in self.user_defined.split(text) {
-            match &self.encoder {
-                Encoder::ByteLevel(encoder) => encoder.encode(before, &mut tokens),
-                Encoder::SentencePieces(encoder) => encoder.encode(before, first, &mut tokens),
+            if !before.is_empty() {
+                match &self.encoder {
+                    Encoder::ByteLevel(encoder) => encoder.encode(before, tokens),
+                    Encoder::SentencePieces(encoder) => encoder.encode(before, place, tokens),
+                    Encoder::Published(encoder) => encoder.encode(before, place, tokens),
+                }
             }
             tokens.extend(token);
-            first = false;
+            place = Place::BehindToken;
         }
-        tokens
     }
 }
 
-fn ends(vocabulary: &Vocabulary) -> Vec<TokenId> {
-    let declared = [vocabulary.eos, vocabulary.eot, vocabulary.eom];
-    let mut ends: Vec<TokenId> = declared.into_iter().flatten().collect();
-    let spelled = (0..)
-        .zip(&vocabulary.tokens)
-        .filter(|&(token, spelling): &(TokenId, _)| {
-            vocabulary.kind(token as usize) == TokenKind::Control
-                && END_SPELLINGS.contains(&spelling.as_str())
-        });
-    ends.extend(spelled.map(|(token, _)| token));
-    let mut seen = Vec::new();
-    ends.retain(|token| {
-        !seen.contains(token) && {
-            seen.push(*token);
-            true
+/// What encodes, the bytes of each token, and whether `bos` is wanted where the file does not say.
+fn encoder(
+    vocabulary: &Vocabulary,
+    kinds: &[TokenKind],
+) -> Result<(Encoder, Vec<Vec<u8>>, bool), TextError> {
+    let pre = match vocabulary.model.as_str() {
+        "llama" => {
+            let encoder = SentencePieces::try_new(vocabulary, kinds)?;
+            return Ok((
+                Encoder::SentencePieces(encoder),
+                spm::token_bytes(vocabulary, kinds)?,
+                true,
+            ));
         }
-    });
-    ends
+        "gpt2" => vocabulary.pre.as_deref().unwrap_or("default"),
+        "gemma4" => "gemma4",
+        other => return Err(TextError::UnknownModel(other.to_owned())),
+    };
+    let profile = pre::profile(pre).ok_or_else(|| TextError::UnknownPre(pre.to_owned()))?;
+    let bytes = if profile.plain {
+        spm::token_bytes(vocabulary, kinds)?
+    } else {
+        bpe::token_bytes(vocabulary, kinds)?
+    };
+    let encoder = ByteLevel::try_new(vocabulary, kinds, profile)?;
+    Ok((
+        Encoder::ByteLevel(Box::new(encoder)),
+        bytes,
+        profile.add_bos,
+    ))
 }

@@ -42,7 +42,7 @@ impl TokenKind {
 /// The tokenizer metadata of a model file, under `tokenizer.ggml`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Vocabulary {
-    /// `model`: `gpt2` (byte-level BPE) or `llama` (sentence pieces merged by score).
+    /// `model`: `gpt2` (byte-level BPE), `llama` (sentence pieces merged by score) or `gemma4` (BPE over plain text).
     pub model: String,
     /// `pre`: how text is split before byte-level BPE.
     pub pre: Option<String>,
@@ -68,6 +68,8 @@ pub struct Vocabulary {
     pub add_bos: Option<bool>,
     /// `add_space_prefix`: whether text gets a space in front (sentence pieces only).
     pub add_space_prefix: Option<bool>,
+    /// Whether white space behind a control token belongs to it, as in the first Phi 3 models; no key says so.
+    pub control_takes_space: bool,
 }
 
 impl Vocabulary {

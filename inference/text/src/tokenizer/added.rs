@@ -5,13 +5,22 @@ use std::ops::Bound;
 
 use inference_core::TokenId;
 
-use crate::vocabulary::{TokenKind, Vocabulary};
+/// A token found whole.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Added {
+    pub(super) spelling: String,
+    pub(super) token: TokenId,
+    /// Whether white space before it belongs to it.
+    pub(super) takes_left: bool,
+    /// Whether white space behind it belongs to it.
+    pub(super) takes_right: bool,
+}
 
 /// Spellings of some tokens.
 #[derive(Debug)]
 pub(super) struct Spellings {
     /// By first byte, longest first.
-    by_first: Vec<Vec<(String, TokenId)>>,
+    by_first: Vec<Vec<Added>>,
     /// Every ending of a spelling, whole spellings left out.
     endings: BTreeSet<String>,
     /// Bytes of the longest spelling.
@@ -22,21 +31,18 @@ pub(super) struct Spellings {
 const EDGE_BYTES_MIN: usize = 2;
 
 impl Spellings {
-    /// The spellings of the tokens of `kind`.
-    pub(super) fn new(vocabulary: &Vocabulary, kind: TokenKind) -> Self {
+    /// The spellings of `tokens`.
+    pub(super) fn new(tokens: impl IntoIterator<Item = Added>) -> Self {
         let mut by_first = vec![Vec::new(); 256];
-        for (token, spelling) in (0..).zip(&vocabulary.tokens) {
-            if let (true, Some(&first)) = (
-                vocabulary.kind(token as usize) == kind,
-                spelling.as_bytes().first(),
-            ) {
-                by_first[usize::from(first)].push((spelling.clone(), token));
+        for added in tokens {
+            if let Some(&first) = added.spelling.as_bytes().first() {
+                by_first[usize::from(first)].push(added);
             }
         }
         for spellings in &mut by_first {
-            spellings.sort_by_key(|(spelling, _)| std::cmp::Reverse(spelling.len()));
+            spellings.sort_by_key(|added: &Added| std::cmp::Reverse(added.spelling.len()));
         }
-        let spellings = || by_first.iter().flatten().map(|(spelling, _)| spelling);
+        let spellings = || by_first.iter().flatten().map(|added| &added.spelling);
         let endings = spellings()
             .flat_map(|spelling| {
                 let starts = spelling.char_indices().skip(1);
@@ -51,21 +57,12 @@ impl Spellings {
         }
     }
 
-    /// The token spelled `spelling`.
-    pub(super) fn token(&self, spelling: &str) -> Option<TokenId> {
-        let spellings = &self.by_first[usize::from(*spelling.as_bytes().first()?)];
-        spellings
-            .iter()
-            .find(|(known, _)| known == spelling)
-            .map(|(_, token)| *token)
-    }
-
     /// The token whose spelling is exactly `text`.
     pub(super) fn whole(&self, text: &str) -> Option<TokenId> {
         let first = text.as_bytes().first()?;
         let spellings = &self.by_first[usize::from(*first)];
-        let found = spellings.iter().find(|(spelling, _)| spelling == text);
-        found.map(|(_, token)| *token)
+        let found = spellings.iter().find(|added| added.spelling == text);
+        found.map(|added| added.token)
     }
 
     /// Pieces of text, each with the token behind it; the last has none.
@@ -74,13 +71,22 @@ impl Spellings {
         let mut start = 0;
         let mut at = 0;
         while at < text.len() {
-            if let Some((length, token)) = self.at(text, at) {
-                pieces.push((&text[start..at], Some(token)));
-                at += length;
-                start = at;
-            } else {
+            let Some(added) = self.at(text, at) else {
                 at += 1;
+                continue;
+            };
+            let before = &text[start..at];
+            let before = if added.takes_left {
+                before.trim_end()
+            } else {
+                before
+            };
+            pieces.push((before, Some(added.token)));
+            at += added.spelling.len();
+            if added.takes_right {
+                at = text.len() - text[at..].trim_start().len();
             }
+            start = at;
         }
         pieces.push((&text[start..], None));
         pieces
@@ -119,16 +125,14 @@ impl Spellings {
         (EDGE_BYTES_MIN..self.longest).contains(&rest.len())
             && self.by_first[usize::from(rest.as_bytes()[0])]
                 .iter()
-                .any(|(spelling, _)| spelling.starts_with(rest))
+                .any(|added| added.spelling.starts_with(rest))
     }
 
     /// The longest spelling that begins at byte `at`.
-    fn at(&self, text: &str, at: usize) -> Option<(usize, TokenId)> {
+    fn at(&self, text: &str, at: usize) -> Option<&Added> {
         let rest = &text.as_bytes()[at..];
         let spellings = &self.by_first[usize::from(rest[0])];
-        let found = spellings
-            .iter()
-            .find(|(spelling, _)| rest.starts_with(spelling.as_bytes()));
-        found.map(|(spelling, token)| (spelling.len(), *token))
+        let begins = |added: &&Added| rest.starts_with(added.spelling.as_bytes());
+        spellings.iter().find(begins)
     }
 }

@@ -1,19 +1,21 @@
-//! Byte-level BPE (`tokenizer.ggml.model` = `gpt2`) on the `tokenizers` crate.
+//! Byte-level BPE (`tokenizer.ggml.model` = `gpt2`) and BPE over plain text (`gemma4`) on the `tokenizers` crate.
 //!
-//! Invariant: all 256 bytes have a token, so that any text can be encoded.
+//! Invariant: printable ASCII has tokens; a file without them is refused.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use inference_core::TokenId;
 use tokenizers::models::bpe::BPE;
+use tokenizers::normalizers::{NFC, NormalizerWrapper};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel as Bytes;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{SplitDelimiterBehavior, Tokenizer};
 
-use super::pre;
+use super::pre::Profile;
+use super::spm::SPACE;
 use crate::error::TextError;
 use crate::vocabulary::{TokenKind, Vocabulary};
 
@@ -21,74 +23,103 @@ use crate::vocabulary::{TokenKind, Vocabulary};
 /// space, which bounds the work of its expressions on hostile text.
 const PIECE_BYTES_MAX: usize = 1 << 16;
 
-/// Encodes text by merging bytes.
+/// Encodes text by merging bytes, or characters.
 pub(super) struct ByteLevel {
     tokenizer: Tokenizer,
     /// The token of each byte, for text the expressions give up on.
-    byte_tokens: Vec<TokenId>,
+    byte_tokens: Vec<Option<TokenId>>,
+    /// Whether tokens spell text as it is.
+    plain: bool,
 }
 
 impl ByteLevel {
-    pub(super) fn try_new(vocabulary: &Vocabulary) -> Result<Self, TextError> {
-        let name = vocabulary.pre.as_deref().unwrap_or("default");
-        let profile = pre::profile(name).ok_or_else(|| TextError::UnknownPre(name.to_owned()))?;
-        let ids: HashMap<&str, TokenId> = vocabulary
-            .tokens
-            .iter()
-            .map(String::as_str)
-            .zip(0..)
+    pub(super) fn try_new(
+        vocabulary: &Vocabulary,
+        kinds: &[TokenKind],
+        profile: Profile,
+    ) -> Result<Self, TextError> {
+        // Control tokens stay out, so that no merge and no whole piece can give one.
+        let text = || {
+            let tokens = vocabulary.tokens.iter().zip(0..);
+            tokens.filter(|&(_, token): &(_, TokenId)| kinds[token as usize] != TokenKind::Control)
+        };
+        let ids: HashMap<&str, TokenId> = text()
+            .map(|(spelling, token)| (spelling.as_str(), token))
             .collect();
         let model = BPE::builder()
             .vocab_and_merges(
-                vocabulary
-                    .tokens
-                    .iter()
-                    .cloned()
-                    .zip(0..)
+                text()
+                    .map(|(spelling, token)| (spelling.clone(), token))
                     .collect::<tokenizers::models::bpe::Vocab>(),
                 merges(vocabulary)?,
             )
             .ignore_merges(profile.ignore_merges)
+            .byte_fallback(profile.plain)
             .build()
             .map_err(wrong)?;
-        let mut splits = Vec::new();
-        for expression in profile.expressions {
-            let pattern = SplitPattern::Regex((*expression).to_owned());
-            let split =
-                Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(wrong)?;
-            splits.push(PreTokenizerWrapper::Split(split));
-        }
-        splits.push(PreTokenizerWrapper::ByteLevel(Bytes::new(
-            false, false, false,
-        )));
         let mut tokenizer = Tokenizer::new(model);
-        tokenizer.with_pre_tokenizer(Some(PreTokenizerWrapper::Sequence(Sequence::new(splits))));
+        tokenizer.with_pre_tokenizer(Some(PreTokenizerWrapper::Sequence(splits(profile)?)));
+        if profile.compose {
+            tokenizer
+                .with_normalizer(Some(NormalizerWrapper::NFC(NFC)))
+                .map_err(wrong)?;
+        }
         let byte_token = |byte: u8| {
-            let spelling = byte_character(byte).to_string();
-            ids.get(spelling.as_str())
-                .copied()
-                .ok_or_else(|| wrong(format!("the byte {byte:#04x} has no token")))
+            let spelling = if profile.plain {
+                format!("<0x{byte:02X}>")
+            } else {
+                byte_character(byte).to_string()
+            };
+            match ids.get(spelling.as_str()) {
+                // Rare bytes are left out by some; such text is lost to them, as it was in training.
+                None if matches!(byte, b' '..=b'~') => {
+                    Err(wrong(format!("the byte {byte:#04x} has no token")))
+                }
+                token => Ok(token.copied()),
+            }
         };
         let byte_tokens = (0..=u8::MAX).map(byte_token).collect::<Result<_, _>>()?;
         Ok(Self {
             tokenizer,
             byte_tokens,
+            plain: profile.plain,
         })
     }
 
     /// Appends the tokens of `text`.
     pub(super) fn encode(&self, text: &str, tokens: &mut Vec<TokenId>) {
         for piece in pieces(text) {
-            match self.tokenizer.encode_fast(piece, false) {
+            let spaced = self
+                .plain
+                .then(|| piece.replace(' ', SPACE.encode_utf8(&mut [0; 4])));
+            match self
+                .tokenizer
+                .encode_fast(spaced.as_deref().unwrap_or(piece), false)
+            {
                 Ok(encoding) => tokens.extend(encoding.get_ids()),
                 Err(_) => tokens.extend(
                     piece
                         .bytes()
-                        .map(|byte| self.byte_tokens[usize::from(byte)]),
+                        .filter_map(|byte| self.byte_tokens[usize::from(byte)]),
                 ),
             }
         }
     }
+}
+
+fn splits(profile: Profile) -> Result<Sequence, TextError> {
+    let mut splits = Vec::new();
+    for expression in profile.expressions {
+        let pattern = SplitPattern::Regex((*expression).to_owned());
+        let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(wrong)?;
+        splits.push(PreTokenizerWrapper::Split(split));
+    }
+    if !profile.plain {
+        splits.push(PreTokenizerWrapper::ByteLevel(Bytes::new(
+            false, false, false,
+        )));
+    }
+    Ok(Sequence::new(splits))
 }
 
 impl fmt::Debug for ByteLevel {
@@ -98,7 +129,7 @@ impl fmt::Debug for ByteLevel {
 }
 
 /// Cuts `text` before white space, or anywhere if there is none, into pieces of bounded length.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -120,32 +151,48 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
 
 fn merges(vocabulary: &Vocabulary) -> Result<Vec<(String, String)>, TextError> {
     let split = |merge: &String| {
-        // A spelling may itself be a space-like character, but never a plain space.
-        let pair = merge
-            .split_once(' ')
-            .map(|(left, right)| (left.to_owned(), right.to_owned()));
+        // The left spelling is never empty, so a space in front is part of it.
+        let behind = merge
+            .char_indices()
+            .nth(1)
+            .map_or(merge.len(), |(at, _)| at);
+        let pair = merge[behind..]
+            .find(' ')
+            .map(|at| merge.split_at(behind + at))
+            .map(|(left, right)| (left.to_owned(), right[1..].to_owned()));
         pair.ok_or_else(|| wrong(format!("the merge `{merge}` is not two spellings")))
     };
     vocabulary.merges.iter().map(split).collect()
 }
 
 /// The bytes of each token's text.
-pub(super) fn token_bytes(vocabulary: &Vocabulary) -> Result<Vec<Vec<u8>>, TextError> {
-    let bytes: HashMap<char, u8> = (0..=u8::MAX)
-        .map(|byte| (byte_character(byte), byte))
-        .collect();
-    let of = |(number, spelling): (usize, &String)| match vocabulary.kind(number) {
+pub(super) fn token_bytes(
+    vocabulary: &Vocabulary,
+    kinds: &[TokenKind],
+) -> Result<Vec<Vec<u8>>, TextError> {
+    let bytes = byte_characters();
+    let of = |(number, spelling): (usize, &String)| match kinds[number] {
         TokenKind::Control | TokenKind::Unknown | TokenKind::Unused => Ok(Vec::new()),
         TokenKind::UserDefined => Ok(spelling.clone().into_bytes()),
-        TokenKind::Normal | TokenKind::Byte => {
-            let spelled: Option<Vec<u8>> = spelling
-                .chars()
-                .map(|character| bytes.get(&character).copied())
-                .collect();
-            spelled.ok_or_else(|| wrong(format!("the token `{spelling}` is not spelled in bytes")))
-        }
+        TokenKind::Normal | TokenKind::Byte => spelled_bytes(spelling, &bytes)
+            .ok_or_else(|| wrong(format!("the token `{spelling}` is not spelled in bytes"))),
     };
     vocabulary.tokens.iter().enumerate().map(of).collect()
+}
+
+/// The bytes a spelling stands for, if it is made of stand-ins alone.
+pub(super) fn spelled_bytes(spelling: &str, bytes: &HashMap<char, u8>) -> Option<Vec<u8>> {
+    spelling
+        .chars()
+        .map(|character| bytes.get(&character).copied())
+        .collect()
+}
+
+/// The byte each stand-in stands for.
+pub(super) fn byte_characters() -> HashMap<char, u8> {
+    (0..=u8::MAX)
+        .map(|byte| (byte_character(byte), byte))
+        .collect()
 }
 
 /// GPT-2's printable stand-in for a byte: itself where printable, else counted up from U+0100.

@@ -9,11 +9,12 @@ use std::collections::{BinaryHeap, HashMap};
 
 use inference_core::TokenId;
 
+use super::Place;
 use crate::error::TextError;
 use crate::vocabulary::{TokenKind, Vocabulary};
 
 /// Stands for a space in spellings.
-const SPACE: char = '\u{2581}';
+pub(super) const SPACE: char = '\u{2581}';
 
 /// Encodes text by merging characters by score.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl PartialEq for Pair {
 impl Eq for Pair {}
 
 impl SentencePieces {
-    pub(super) fn try_new(vocabulary: &Vocabulary) -> Result<Self, TextError> {
+    pub(super) fn try_new(vocabulary: &Vocabulary, kinds: &[TokenKind]) -> Result<Self, TextError> {
         if vocabulary.scores.is_empty() {
             return Err(TextError::Vocabulary(
                 "its tokens have no scores".to_owned(),
@@ -76,8 +77,8 @@ impl SentencePieces {
         }
         let mut tokens = HashMap::new();
         let mut bytes = vec![None; 256];
-        for (token, spelling) in (0..).zip(&vocabulary.tokens) {
-            match vocabulary.kind(token as usize) {
+        for (token, spelling) in (0_u32..).zip(&vocabulary.tokens) {
+            match kinds[token as usize] {
                 TokenKind::Byte => bytes[usize::from(byte(spelling)?)] = Some(token),
                 TokenKind::Normal => {
                     tokens.insert(spelling.clone(), token);
@@ -97,13 +98,13 @@ impl SentencePieces {
         })
     }
 
-    /// Appends the tokens of `text`; `first` text gets a space in front where the vocabulary wants one.
-    pub(super) fn encode(&self, text: &str, first: bool, tokens: &mut Vec<TokenId>) {
+    /// Appends the tokens of `text`; a space is put in front where the vocabulary wants one and the text does not continue other text.
+    pub(super) fn encode(&self, text: &str, place: Place, tokens: &mut Vec<TokenId>) {
         if text.is_empty() {
             return;
         }
         let mut spelled = String::with_capacity(text.len() + 2);
-        if first && self.add_space_prefix {
+        if place != Place::Continued && self.add_space_prefix {
             spelled.push(SPACE);
         }
         spelled.extend(
@@ -182,8 +183,11 @@ impl SentencePieces {
 }
 
 /// The bytes of each token's text.
-pub(super) fn token_bytes(vocabulary: &Vocabulary) -> Result<Vec<Vec<u8>>, TextError> {
-    let of = |(number, spelling): (usize, &String)| match vocabulary.kind(number) {
+pub(super) fn token_bytes(
+    vocabulary: &Vocabulary,
+    kinds: &[TokenKind],
+) -> Result<Vec<Vec<u8>>, TextError> {
+    let of = |(number, spelling): (usize, &String)| match kinds[number] {
         TokenKind::Control | TokenKind::Unknown | TokenKind::Unused => Ok(Vec::new()),
         TokenKind::Byte => byte(spelling).map(|byte| vec![byte]),
         TokenKind::Normal | TokenKind::UserDefined => Ok(spelling.replace(SPACE, " ").into_bytes()),
@@ -192,7 +196,7 @@ pub(super) fn token_bytes(vocabulary: &Vocabulary) -> Result<Vec<Vec<u8>>, TextE
 }
 
 /// The byte a spelling like `<0x0A>` stands for.
-fn byte(spelling: &str) -> Result<u8, TextError> {
+pub(super) fn byte(spelling: &str) -> Result<u8, TextError> {
     let digits = spelling
         .strip_prefix("<0x")
         .and_then(|rest| rest.strip_suffix('>'))

@@ -91,6 +91,45 @@ fn digits_are_split_as_the_model_was_trained() {
 }
 
 #[test]
+fn text_is_composed_where_the_model_was_trained_so() {
+    let composed = ["Ã", "©"];
+    check(&byte_level("qwen2"), "e\u{301}", &composed);
+    check(&byte_level("llama-bpe"), "\u{e9}", &composed);
+    check(&byte_level("llama-bpe"), "e\u{301}", &["e", "Ì", "\u{123}"]);
+}
+
+#[test]
+fn ends_of_turns_are_known_by_their_spelling_and_are_control_tokens() {
+    let mut vocabulary = byte_level("gpt-2");
+    let first = u32::try_from(vocabulary.tokens.len()).expect("is small");
+    for spelling in ["<|end|>", "<|return|>", "<|call|>", "<|eot_id|>"] {
+        vocabulary.tokens.push(spelling.to_owned());
+        vocabulary.kinds.push(TokenKind::UserDefined);
+    }
+    let tokenizer = Tokenizer::try_new(&vocabulary).expect("is usable");
+    // `<|end|>` ends a message, not the turn, where `<|return|>` and `<|call|>` end turns.
+    assert_eq!(tokenizer.ends(), [260, first + 1, first + 2, first + 3]);
+    assert!(!tokenizer.encode("<|eot_id|>").contains(&(first + 3)));
+    assert!(tokenizer.encode("<|end|>").contains(&first));
+}
+
+#[test]
+fn white_space_behind_a_token_that_takes_it_is_dropped() {
+    for (control_takes_space, expected) in [(false, [2, 3, 7].as_slice()), (true, &[2, 7])] {
+        let vocabulary = Vocabulary {
+            control_takes_space,
+            ..sentence_pieces()
+        };
+        let tokenizer = Tokenizer::try_new(&vocabulary).expect("is usable");
+        let parts = tokenizer.split_control("</s> a", '\u{FDD0}');
+        assert_eq!(
+            tokenizer.encode_prompt(&Prompt { parts }),
+            [&[1], expected].concat()
+        );
+    }
+}
+
+#[test]
 fn added_words_are_whole_and_control_tokens_stay_text() {
     check(&byte_level("gpt-2"), "<think>the", &["<think>", "the"]);
     let tokenizer = Tokenizer::try_new(&byte_level("gpt-2")).expect("is usable");
@@ -188,7 +227,7 @@ fn text_of_a_megabyte_is_encoded_in_bounded_time() {
 
 /// Tokenizers of every kind that may spell any text, built once.
 static ANY_TEXT: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
-    let mut vocabularies = ["gpt-2", "default", "qwen2", "llama-bpe"]
+    let mut vocabularies = ["gpt-2", "default", "deepseek-r1-qwen", "llama-bpe"]
         .map(byte_level)
         .to_vec();
     vocabularies.push(Vocabulary {
