@@ -1,13 +1,14 @@
 //! What a model file gives: a decoder, a tokenizer, a template, a constraint compiler.
 
+mod words;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use inference_constrain::{ConstraintCompiler, ConstraintVocabulary};
 use inference_core::{EngineError, ModelInfo};
-use inference_nn::gguf::Value;
-use inference_nn::{Decoder, Gguf, ModelError, ModelSource};
-use inference_text::{ChatTemplate, TextError, TokenKind, Tokenizer, Vocabulary};
+use inference_nn::{Decoder, ModelError, ModelSource};
+use inference_text::{ChatTemplate, TextError, TokenKind, Tokenizer};
 
 use crate::local::EngineOptions;
 
@@ -55,13 +56,13 @@ pub(crate) fn load(
 ) -> Result<(Box<dyn Decoder>, ModelText), LoadProblem> {
     let source = ModelSource::open(path)?;
     let decoder = inference_nn::load(&source, options.decoder)?;
-    let ModelSource::Gguf(gguf) = &source else {
-        let what = "the engine reads tokens from GGUF files only; convert the folder to GGUF";
-        return Err(ModelError::Unsupported(what.to_owned()).into());
-    };
-    let tokenizer = Arc::new(Tokenizer::try_new(&vocabulary(gguf)?)?);
     let architecture = &decoder.info().architecture;
-    let template = match gguf.text("tokenizer.chat_template")? {
+    let words = match &source {
+        ModelSource::Gguf(gguf) => words::from_gguf(gguf, architecture)?,
+        ModelSource::Safetensors(_) => words::from_folder(path)?,
+    };
+    let tokenizer = Arc::new(words.tokenizer);
+    let template = match &words.template {
         Some(source) => ChatTemplate::compile(Some(source))?,
         None => ChatTemplate::built_in(architecture, &tokenizer)?,
     };
@@ -69,9 +70,14 @@ pub(crate) fn load(
     let name = options
         .name
         .as_deref()
-        .or(gguf.text("general.name")?.filter(|name| !name.is_empty()));
-    let stem = path
-        .file_stem()
+        .or(words.name.as_deref().filter(|name| !name.is_empty()));
+    // A folder's name may hold dots.
+    let last = if path.is_dir() {
+        path.file_name()
+    } else {
+        path.file_stem()
+    };
+    let stem = last
         .and_then(|stem| stem.to_str())
         .unwrap_or("model");
     let info = ModelInfo {
@@ -91,45 +97,6 @@ pub(crate) fn load(
             compiler,
         },
     ))
-}
-
-/// The tokenizer metadata of a model file.
-fn vocabulary(gguf: &Gguf) -> Result<Vocabulary, LoadProblem> {
-    let key = |name: &str| format!("tokenizer.ggml.{name}");
-    let missing = |name: &str| ModelError::MissingKey(key(name));
-    // Some converters write -1 or the largest number for "none".
-    let token = |name: &str| {
-        gguf.get(&key(name))
-            .and_then(Value::as_u64)
-            .and_then(|id| u32::try_from(id).ok())
-            .filter(|&id| id != u32::MAX)
-    };
-    Ok(Vocabulary {
-        model: gguf
-            .text(&key("model"))?
-            .ok_or_else(|| missing("model"))?
-            .to_owned(),
-        pre: gguf.text(&key("pre"))?.map(ToOwned::to_owned),
-        tokens: gguf
-            .texts(&key("tokens"))?
-            .ok_or_else(|| missing("tokens"))?
-            .to_vec(),
-        kinds: gguf
-            .integers(&key("token_type"))?
-            .unwrap_or_default()
-            .iter()
-            .map(|&kind| TokenKind::from_number(kind))
-            .collect(),
-        scores: gguf.reals(&key("scores"))?.unwrap_or_default().to_vec(),
-        merges: gguf.texts(&key("merges"))?.unwrap_or_default().to_vec(),
-        bos: token("bos_token_id"),
-        eos: token("eos_token_id"),
-        eot: token("eot_token_id"),
-        eom: token("eom_token_id"),
-        unknown: token("unknown_token_id"),
-        add_bos: gguf.flag(&key("add_bos_token"))?,
-        add_space_prefix: gguf.flag(&key("add_space_prefix"))?,
-    })
 }
 
 fn constraint_vocabulary(tokenizer: &Arc<Tokenizer>) -> ConstraintVocabulary {

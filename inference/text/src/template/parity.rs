@@ -118,7 +118,7 @@ fn templates_give_what_jinja2_gives() {
                 (Ok(text), Expected::Text(expected)) if text == *expected => identical += 1,
                 (Err(_), Expected::Error(_)) => refused += 1,
                 (rendered, expected) => {
-                    different.push(describe(template, conversation, &rendered, expected))
+                    different.push(describe(template, conversation, &rendered, expected));
                 }
             }
         }

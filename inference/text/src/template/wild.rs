@@ -323,9 +323,11 @@ fn the_last_message_is_continued_where_it_ends() {
                     spell(&prompt, &WILD).ends_with(expected),
                     "{}",
                     spell(&prompt, &WILD)
-                )
+                );
             }
-            (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
+            (Err(error), Err(expected)) => {
+                assert!(error.contains(expected), "{error}");
+            }
             (got, _) => panic!("{name}: {got:?}"),
         }
     }

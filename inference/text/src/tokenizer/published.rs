@@ -243,7 +243,9 @@ fn forget_prefix(json: &mut Map<String, Json>) -> bool {
                 let before = steps.len();
                 steps.retain(|step| step["type"] != "Prepend");
                 found |= steps.len() < before;
-                steps.iter_mut().for_each(|step| found |= forget_step(step));
+                for step in steps {
+                    found |= forget_step(step);
+                }
             }
         }
         found |= forget_step(part);

@@ -249,4 +249,24 @@ proptest! {
             prop_assert_eq!(&bytes, text.as_bytes());
         }
     }
+
+    #[test]
+    fn damaged_vocabularies_are_refused_or_usable_and_never_break(
+        byte_level_one in any::<bool>(), at in any::<prop::sample::Index>(), spelling in ".{0,4}", kind in 0_i64..8,
+        merge in ".{0,3} ?.{0,3}", score in any::<f32>(), special in any::<u32>(), text in ".{0,20}",
+    ) {
+        let mut vocabulary = if byte_level_one { byte_level("gpt-2") } else { sentence_pieces() };
+        let at = at.index(vocabulary.tokens.len());
+        vocabulary.tokens[at] = spelling;
+        vocabulary.kinds[at] = TokenKind::from_number(kind);
+        if let Some(place) = vocabulary.scores.get_mut(at) {
+            *place = score;
+        }
+        vocabulary.merges.push(merge);
+        vocabulary.eot = special.is_multiple_of(2).then_some(special % 600);
+        if let Ok(tokenizer) = Tokenizer::try_new(&vocabulary) {
+            let tokens = tokenizer.encode(&text);
+            prop_assert!(tokens.iter().all(|&token| tokenizer.kind(token) != TokenKind::Control));
+        }
+    }
 }

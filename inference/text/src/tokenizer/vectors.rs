@@ -75,7 +75,6 @@ fn texts_give_the_tokens_llama_cpp_gives() {
         let tokenizer = Tokenizer::try_new(&golden.vocabulary.vocabulary()).expect("is usable");
         own += golden.own;
         drawn += golden.cases.len() - golden.own;
-        let before = wrong.len();
         for (number, (text, expected)) in golden.cases.iter().enumerate() {
             let tokens = tokenizer.encode(text);
             let known = |(name, sign): &(&str, char)| golden.name == *name && text.contains(*sign);
@@ -97,17 +96,8 @@ fn texts_give_the_tokens_llama_cpp_gives() {
                 ));
             }
         }
-        println!(
-            "{}: {} of {} wrong",
-            golden.name,
-            wrong.len() - before,
-            golden.cases.len()
-        );
     }
-    println!(
-        "{own} vectors of llama.cpp and {drawn} texts at random, {} wrong",
-        wrong.len()
-    );
+    println!("{own} vectors of llama.cpp and {drawn} texts at random: {excused} excused");
     assert!(
         wrong.is_empty(),
         "{} wrong: {:#?}",
