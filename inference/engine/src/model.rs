@@ -77,9 +77,7 @@ pub(crate) fn load(
     } else {
         path.file_stem()
     };
-    let stem = last
-        .and_then(|stem| stem.to_str())
-        .unwrap_or("model");
+    let stem = last.and_then(|stem| stem.to_str()).unwrap_or("model");
     let info = ModelInfo {
         name: name.unwrap_or(stem).to_owned(),
         architecture: architecture.clone(),
