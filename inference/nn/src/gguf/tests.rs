@@ -165,6 +165,23 @@ fn tensors_that_lie_are_refused() {
     check(two("a", "b", 32), "`a` and `b` overlap");
 }
 
+#[test]
+fn every_storage_type_takes_the_bytes_of_its_blocks() {
+    for dtype in inference_kernels::Dtype::ALL {
+        let (weights, bytes) = (2 * dtype.block_weights(), 2 * dtype.block_bytes());
+        let file = |weights: usize, bytes: usize| {
+            Writer::new(3, 1, 0)
+                .tensor("t", &[weights as u64], dtype.gguf_number(), 0)
+                .data(bytes)
+        };
+        check(file(weights, bytes), "ok");
+        check(file(weights, bytes - 1), "outside the file");
+        if dtype.block_weights() > 1 {
+            check(file(weights - 1, bytes), "no whole number of blocks");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_change_of_a_sound_file_gives_a_model_or_an_error(

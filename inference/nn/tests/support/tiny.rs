@@ -1,15 +1,17 @@
 //! Tiny models whose weights come from names, as `recipes/weights.py` makes them.
 
+#![allow(dead_code, reason = "each test uses what it needs")]
+
 use std::path::PathBuf;
 
 use inference_kernels::Dtype;
 use inference_nn::{Gguf, ModelSource, Safetensors};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 #[path = "writer.rs"]
 pub(crate) mod writer;
 
-use writer::{GgufWriter, encode};
+use writer::{GgufWriter, StoredTensor, encode};
 
 /// A tiny model of the folder `models`.
 pub(crate) struct Tiny {
@@ -61,22 +63,34 @@ impl Tiny {
 
     /// The checkpoint with the settings in `config` and weights stored as `dtype`.
     pub(crate) fn checkpoint(&self, config: &str, dtype: Dtype) -> ModelSource {
-        let config = std::fs::read(models().join(&self.name).join(config)).expect("is there");
-        let (mut header, mut data) = (Map::new(), Vec::new());
-        for (name, shape) in self.shapes() {
-            let start = data.len();
-            data.extend(encode(&self.weights(&name, &shape), dtype));
-            let entry = serde_json::json!({
-                "dtype": match dtype { Dtype::Bf16 => "BF16", Dtype::F16 => "F16", _ => "F32" },
-                "shape": shape, "data_offsets": [start, data.len()],
-            });
-            header.insert(name, entry);
-        }
-        let header = Value::Object(header).to_string();
-        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-        bytes.extend(header.as_bytes());
-        bytes.extend(data);
+        let (config, bytes) = self.checkpoint_bytes(config, dtype);
         ModelSource::Safetensors(Safetensors::from_bytes(&config, bytes).expect("is sound"))
+    }
+
+    /// The settings in `config`, and the file of weights.
+    pub(crate) fn checkpoint_bytes(&self, config: &str, dtype: Dtype) -> (Vec<u8>, Vec<u8>) {
+        let tensors = self.tensors(dtype);
+        (self.config(config), writer::checkpoint(&tensors))
+    }
+
+    /// The settings in `config`.
+    pub(crate) fn config(&self, config: &str) -> Vec<u8> {
+        std::fs::read(models().join(&self.name).join(config)).expect("is there")
+    }
+
+    /// The checkpoint's tensors, stored as `dtype`.
+    pub(crate) fn tensors(&self, dtype: Dtype) -> Vec<StoredTensor> {
+        let stored = |(name, shape): (String, Vec<usize>)| StoredTensor {
+            bytes: encode(&self.weights(&name, &shape), dtype),
+            dtype: match dtype {
+                Dtype::Bf16 => "BF16",
+                Dtype::F16 => "F16",
+                _ => "F32",
+            },
+            name,
+            shape,
+        };
+        self.shapes().into_iter().map(stored).collect()
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
@@ -94,6 +108,12 @@ impl Tiny {
     /// # Panics
     /// If the weights are not those the converter was seen to write.
     pub(crate) fn gguf(&self, dtype: Dtype) -> Option<ModelSource> {
+        let gguf = Gguf::from_bytes(self.gguf_bytes(dtype)?);
+        Some(ModelSource::Gguf(gguf.expect("is sound")))
+    }
+
+    /// As [`gguf`](Self::gguf), the file itself.
+    pub(crate) fn gguf_bytes(&self, dtype: Dtype) -> Option<Vec<u8>> {
         let described = self.json["gguf"].as_object()?;
         let tokens = (0..331).map(|token| format!("<{token}>")).collect();
         let mut writer = GgufWriter::new(described["metadata"].as_object()?, tokens);
@@ -113,9 +133,7 @@ impl Tiny {
                 if plain { Dtype::F32 } else { dtype },
             );
         }
-        Some(ModelSource::Gguf(
-            Gguf::from_bytes(writer.finish()).expect("is sound"),
-        ))
+        Some(writer.finish())
     }
 
     /// A tensor as the converter makes it out of the checkpoint's.
@@ -211,7 +229,7 @@ fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// The upper bytes of splitmix64's numbers, which begin at the hash of `name`.
-fn upper_bytes(name: &str, count: usize) -> Vec<u8> {
+pub(crate) fn upper_bytes(name: &str, count: usize) -> Vec<u8> {
     let mut state = hash(name.as_bytes());
     let next = || {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -1,4 +1,6 @@
-//! Writes GGUF files and the storage types that need no search for scales.
+//! Writes GGUF and safetensors files, and the storage types that need no search for scales.
+
+#![allow(dead_code, reason = "each test uses what it needs")]
 
 use inference_kernels::Dtype;
 use serde_json::{Map, Value};
@@ -96,6 +98,32 @@ impl GgufWriter {
 fn text(out: &mut Vec<u8>, text: &str) {
     out.extend((text.len() as u64).to_le_bytes());
     out.extend(text.as_bytes());
+}
+
+/// A tensor of a safetensors file.
+pub(crate) struct StoredTensor {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) dtype: &'static str,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A safetensors file of `tensors`.
+pub(crate) fn checkpoint(tensors: &[StoredTensor]) -> Vec<u8> {
+    let (mut header, mut data): (_, Vec<u8>) = (Map::new(), Vec::new());
+    for tensor in tensors {
+        let start = data.len();
+        data.extend(&tensor.bytes);
+        let entry = serde_json::json!({
+            "dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [start, data.len()],
+        });
+        header.insert(tensor.name.clone(), entry);
+    }
+    let header = Value::Object(header).to_string();
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    bytes
 }
 
 /// Stores `values` as `dtype`: a plain one, or `Q8_0`.
