@@ -15,7 +15,7 @@ demo: need-build ## Run the appliance against a simulated cluster and print the 
 	$(CARGO) run --locked --release --bin anchorite -- demo $(DEMO_ARGS)
 
 .PHONY: test
-test: need-test fmt-check lint deny cores unit web ## Run every check and say what was skipped
+test: need-test fmt-check lint deny cores unit conformance web ## Run every check and say what was skipped
 	@scripts/skipped target/test.log
 
 .PHONY: fmt-check
@@ -45,6 +45,10 @@ unit: ## Unit, property, integration and documentation tests; real Prometheus an
 	$(CARGO) test --locked --workspace --no-fail-fast -- --show-output > target/test.log 2>&1 \
 	  || { grep -E '^(test .* FAILED|---- |error|thread .* panicked)' -A12 target/test.log | head -n 200; exit 1; }
 	@grep -E '^test result' target/test.log | awk '{p+=$$4; f+=$$6; i+=$$8} END {print p " passed, " f " failed, " i " skipped"}'
+
+.PHONY: conformance
+conformance: ## The clients of the OpenAI endpoint: SDKs, LiteLLM, LangChain, instructor, pydantic-ai, Ollama
+	scripts/conformance
 
 .PHONY: web
 web: ## The console's tests, its reproducible build and the browser tests

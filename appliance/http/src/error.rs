@@ -37,6 +37,8 @@ pub enum Code {
     WebhookInvalid,
     /// No or wrong credentials.
     Unauthorized,
+    /// The credentials are for something else.
+    Forbidden,
     /// A browser sent a change from another site, or the header is missing.
     CrossSite,
     /// Too much at once.
@@ -49,7 +51,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in the order of their pages.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::IncidentNotFound,
@@ -59,6 +61,7 @@ impl Code {
         Self::InvalidBody,
         Self::WebhookInvalid,
         Self::Unauthorized,
+        Self::Forbidden,
         Self::CrossSite,
         Self::Overloaded,
         Self::Unavailable,
@@ -110,6 +113,7 @@ impl Code {
             Self::InvalidBody => row!("invalid-body", UNPROCESSABLE_ENTITY, "Invalid body"),
             Self::WebhookInvalid => row!("webhook-invalid", BAD_REQUEST, "Not a notification"),
             Self::Unauthorized => row!("unauthorized", UNAUTHORIZED, "Not signed in"),
+            Self::Forbidden => row!("forbidden", FORBIDDEN, "Not for this credential"),
             Self::CrossSite => row!("cross-site", FORBIDDEN, "Change from elsewhere refused"),
             Self::Overloaded => row!("overloaded", SERVICE_UNAVAILABLE, "Too much at once"),
             Self::Unavailable => row!("unavailable", SERVICE_UNAVAILABLE, "Not available now"),

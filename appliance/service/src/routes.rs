@@ -1,12 +1,12 @@
 //! All HTTP routes of the appliance, joined, and who may use them.
 //!
 //! With a credentials file everything that shows or takes data asks for
-//! credentials. Without one only loopback is listened on, and only requests
+//! credentials, and for the scope of what is done. Without one only loopback is listened on, and only requests
 //! for local names are answered. Health and the console's own files are open.
 
 use std::sync::Arc;
 
-use appliance_http::auth::{self, CredentialsError, CredentialsFile};
+use appliance_http::auth::{self, CredentialsError, CredentialsFile, Scope};
 use appliance_http::backend::ConsoleBackend;
 use appliance_http::health::HealthSource;
 use appliance_http::receiver::{self, Limits, Receiver};
@@ -99,11 +99,17 @@ pub(crate) fn router(
 /// Middleware: as [`auth::require`], refusing in the words `OpenAI` clients know.
 async fn require_key(
     State(credentials): State<Arc<CredentialsFile>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    if credentials.allow(request.headers()) {
-        return next.run(request).await;
+    let Some(scopes) = credentials.scopes(request.headers()) else {
+        return inference_openai::unauthorized();
+    };
+    if !scopes.allow(Scope::Inference) {
+        return inference_openai::forbidden("inference");
     }
-    inference_openai::unauthorized()
+    request.extensions_mut().insert(Grant {
+        incident_priority: scopes.allow(Scope::Incident),
+    });
+    next.run(request).await
 }

@@ -21,6 +21,7 @@ mod models;
 mod ollama;
 mod reader;
 mod request_id;
+mod responses;
 mod routes;
 mod sampling;
 mod shape;
@@ -30,4 +31,4 @@ mod tools;
 mod writers;
 
 pub use self::endpoint::Grant;
-pub use self::routes::{health_router, router, unauthorized};
+pub use self::routes::{forbidden, health_router, router, unauthorized};

@@ -114,7 +114,9 @@ pub(crate) fn text(content: Content) -> Result<String, ApiError> {
 
 fn part(part: Part) -> Result<String, ApiError> {
     match part.kind.as_str() {
-        "text" | "input_text" | "output_text" => Ok(part.text.unwrap_or_default()),
+        "text" | "input_text" | "output_text" | "reasoning_text" | "summary_text" => {
+            Ok(part.text.unwrap_or_default())
+        }
         "refusal" => Ok(part.refusal.unwrap_or_default()),
         other => Err(ApiError::unsupported(
             "messages",

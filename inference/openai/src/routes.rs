@@ -16,7 +16,7 @@ use inference_core::Models;
 use crate::body::BODY_BYTES_MAX;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::{chat, completions, health, models, ollama, request_id, tokens};
+use crate::{chat, completions, health, models, ollama, request_id, responses, tokens};
 
 /// The `OpenAI` endpoint over `models`, which may come and go.
 pub fn router(models: Arc<dyn Models>) -> Router {
@@ -28,6 +28,7 @@ pub fn router(models: Arc<dyn Models>) -> Router {
         // The base address some clients are given has no `/v1`.
         .route("/chat/completions", post(chat::complete))
         .route("/v1/completions", post(completions::complete))
+        .route("/v1/responses", post(responses::respond))
         .route("/tokenize", post(tokens::tokenize))
         .route("/detokenize", post(tokens::detokenize))
         .route("/api/chat", post(ollama::chat))
@@ -53,6 +54,14 @@ pub fn health_router(models: Arc<dyn Models>) -> Router {
 /// The answer to a request without a key, or with an unknown one.
 pub fn unauthorized() -> Response {
     ApiError::bad_key().into_response()
+}
+
+/// The answer to a request whose key is not for it; it needs `scope`.
+pub fn forbidden(scope: &str) -> Response {
+    ApiError::forbidden(format!(
+        "this key may not do that; it needs the scope `{scope}`"
+    ))
+    .into_response()
 }
 
 async fn no_route(method: Method, uri: Uri) -> ApiError {

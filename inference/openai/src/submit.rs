@@ -179,7 +179,11 @@ fn lay_out(engine: &dyn Engine, chat: Chat) -> Result<(Prompt, ToolUse, Reading)
     } else {
         Vec::new()
     };
-    let reading = Reading::new(traits, names, inside);
+    let mut reading = Reading::new(traits, names, inside);
+    // The prompt may close the thoughts itself, where they were switched off.
+    reading.thoughts = reading
+        .thoughts
+        .filter(|(_, close)| !ends_with(engine, &tokens, close));
     Ok((Prompt::tokens(tokens), chat.tools, reading))
 }
 

@@ -1,4 +1,4 @@
-"""instructor: its modes over tools and JSON."""
+"""instructor: its modes over tools and JSON schemas."""
 
 import instructor
 import pytest
@@ -12,14 +12,14 @@ class Person(BaseModel):
     age: int
 
 
-@pytest.mark.parametrize("mode", [instructor.Mode.TOOLS, instructor.Mode.TOOLS_STRICT, instructor.Mode.JSON, instructor.Mode.JSON_SCHEMA])
+@pytest.mark.parametrize("mode", [instructor.Mode.TOOLS, instructor.Mode.TOOLS_STRICT, instructor.Mode.JSON_SCHEMA])
 def test_a_person_is_extracted(base_url, mode):
     client = instructor.from_openai(OpenAI(base_url=base_url, api_key="x", timeout=120), mode=mode)
     person = client.chat.completions.create(model=MODEL, response_model=Person, temperature=0, max_retries=1,
         messages=[{"role": "user", "content": "Extract: Ann is 30 years old."}])
     assert isinstance(person, Person)
     if mode in (instructor.Mode.TOOLS, instructor.Mode.TOOLS_STRICT):
-        assert person == Person(name="Ann", age=30)
+        assert (person.name, person.age) == ("Ann", 30)
 
 
 def test_partial_objects_are_streamed(base_url):

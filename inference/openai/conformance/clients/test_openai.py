@@ -128,7 +128,7 @@ def test_a_named_tool_is_called_whatever_is_asked(client):
 
 
 def test_required_calls_some_tool_and_none_calls_none(client):
-    answer = ask(client, tools=[POD_TOOL], tool_choice="required")
+    answer = ask(client, tools=[POD_TOOL], tool_choice="required", max_tokens=200, extra_body={"chat_template_kwargs": {"enable_thinking": False}})
     assert answer.choices[0].message.tool_calls[0].function.name == "get_pods"
     answer = ask(client, PODS, tools=[POD_TOOL], tool_choice="none")
     assert not answer.choices[0].message.tool_calls and answer.choices[0].message.content
@@ -244,11 +244,42 @@ def test_errors_are_of_their_class_and_say_why(client):
     assert error.value.code == "context_length_exceeded" and error.value.param == "messages"
     with pytest.raises(openai.BadRequestError, match="maximum context length"):
         ask(client, [{"role": "user", "content": "pod " * 9000}], stream=True)
-    with pytest.raises(openai.BadRequestError, match="Invalid schema for response_format 'x'"):
+    with pytest.raises(openai.BadRequestError, match="Invalid schema for response_format"):
         ask(client, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "if": {}, "then": {}}}})
     with pytest.raises(openai.BadRequestError, match="temperature") as error:
         client.chat.completions.create(model=MODEL, messages=HELLO, temperature=9)
     assert error.value.param == "temperature"
+
+
+def test_responses_answer_think_and_call(client):
+    answer = client.responses.create(model=MODEL, input="Is the node full?", temperature=0)
+    assert answer.output_text == "Yes, the node is full." and answer.status == "completed"
+    assert answer.output[0].type == "reasoning" and answer.usage.output_tokens_details.reasoning_tokens > 0
+    tool = {"type": "function", **POD_TOOL["function"], "strict": True}
+    first = client.responses.create(model=MODEL, input=PODS, tools=[tool], temperature=0)
+    call = first.output[-1]
+    assert (call.type, call.name, json.loads(call.arguments)) == ("function_call", "get_pods", {"namespace": "shop"})
+    items = [*PODS, *(item.model_dump(exclude_none=True) for item in first.output), {"type": "function_call_output", "call_id": call.call_id, "output": "a pod"}]
+    assert client.responses.create(model=MODEL, input=items, tools=[tool], temperature=0).output_text == "The pod ads-1 is out of memory."
+
+
+def test_responses_are_parsed_and_streamed(client):
+    parsed = client.responses.parse(model=MODEL, input="Extract: Ann is 30 years old.", text_format=Person, temperature=0)
+    assert parsed.output_parsed == Person(name="Ann", age=30)
+    with client.responses.stream(model=MODEL, input="Is the node full?", temperature=0) as stream:
+        kinds = [event.type for event in stream]
+        final = stream.get_final_response()
+    assert final.output_text == "Yes, the node is full."
+    assert kinds[0] == "response.created" and kinds[-1] == "response.completed" and "response.output_text.delta" in kinds
+    cut = client.responses.create(model=MODEL, input="Count to nine.", max_output_tokens=2, temperature=0)
+    assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")
+
+
+def test_responses_say_that_nothing_is_kept(client):
+    for more in [{"previous_response_id": "resp_1"}, {"store": True}, {"background": True}]:
+        with pytest.raises(openai.BadRequestError, match="keeps no responses") as error:
+            client.responses.create(model=MODEL, input="x", **more)
+        assert error.value.code == "unsupported_parameter"
 
 
 def test_the_asynchronous_client_does_the_same_at_once(base_url):

@@ -1,0 +1,44 @@
+"""The JSON Schema test suite, draft 2020-12: every schema gives valid JSON or a refusal, never anything else.
+
+An answer cut off by `max_tokens` is neither; it says so by its finish reason and is counted.
+"""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+from conftest import MODEL
+from jsonschema import Draft202012Validator
+
+SUITE = Path(__file__).parent.parent / "schemas.json"
+
+
+def outcome(server: str, name: str, schema) -> tuple[str, float]:
+    body = {"model": MODEL, "temperature": 0, "max_tokens": 40, "messages": [{"role": "user", "content": "What broke?"}],
+            "response_format": {"type": "json_schema", "json_schema": {"name": "suite", "strict": True, "schema": schema}}}
+    start = time.monotonic()
+    reply = httpx.post(server + "/v1/chat/completions", json=body, timeout=120)
+    took = time.monotonic() - start
+    if reply.status_code == 400:
+        assert reply.json()["error"]["code"] in ("invalid_json_schema", "invalid_value"), reply.text
+        return "refused", took
+    assert reply.status_code == 200, f"{name}: {reply.text}"
+    choice = reply.json()["choices"][0]
+    if choice["finish_reason"] == "length":
+        return "cut off", took
+    answer = json.loads(choice["message"]["content"])
+    assert Draft202012Validator(schema).is_valid(answer), f"{name}: {answer}"
+    return "valid", took
+
+
+def test_every_schema_is_held_to_or_refused(server, capsys):
+    named = [(entry["name"], entry["schema"]) for entry in json.loads(SUITE.read_text())]
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda pair: outcome(server, *pair), named))
+    counts = {kind: sum(found == kind for found, _ in outcomes) for kind in ("valid", "refused", "cut off")}
+    slowest = max(took for found, took in outcomes if found == "refused")
+    with capsys.disabled():
+        print(f"\n{len(named)} schemas: {counts}; slowest refusal {slowest:.2f} s")
+    assert counts["valid"] > len(named) / 5

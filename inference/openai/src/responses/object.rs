@@ -1,0 +1,126 @@
+//! Responses as objects.
+
+use inference_core::ToolCall;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::chat::Choice;
+use crate::ids;
+
+/// What all parts of one response carry.
+#[derive(Clone, Debug)]
+pub(super) struct Envelope {
+    base: Map<String, Value>,
+}
+
+impl Envelope {
+    /// For a response of `model` that repeats `echo`.
+    pub(super) fn new(model: &str, echo: Map<String, Value>) -> Self {
+        let base = json!({
+            "id": ids::unique("resp_"),
+            "object": "response",
+            "created_at": Timestamp::now().as_second(),
+            "status": "in_progress",
+            "error": null,
+            "incomplete_details": null,
+            "instructions": null,
+            "max_output_tokens": null,
+            "metadata": {},
+            "model": model,
+            "output": [],
+            "parallel_tool_calls": true,
+            "previous_response_id": null,
+            "reasoning": { "effort": null, "summary": null },
+            "store": false,
+            "temperature": 1.0,
+            "text": { "format": { "type": "text" } },
+            "tool_choice": "auto",
+            "tools": [],
+            "top_p": 1.0,
+            "truncation": "disabled",
+            "usage": null,
+            "user": null,
+        });
+        let Value::Object(mut base) = base else {
+            return Self { base: echo };
+        };
+        base.extend(echo);
+        Self { base }
+    }
+
+    /// The response before anything was written.
+    pub(super) fn begun(&self) -> Value {
+        Value::Object(self.base.clone())
+    }
+
+    /// The response once it ended, for `reason`.
+    pub(super) fn ended(&self, output: Vec<Value>, reason: Option<&str>, usage: Value) -> Value {
+        let mut response = self.begun();
+        response["output"] = output.into();
+        response["usage"] = usage;
+        if reason == Some("length") {
+            response["status"] = "incomplete".into();
+            response["incomplete_details"] = json!({ "reason": "max_output_tokens" });
+        } else {
+            response["status"] = "completed".into();
+        }
+        response
+    }
+
+    /// The response that broke off with `error`, an error object.
+    pub(super) fn failed(&self, error: &Value) -> Value {
+        let mut response = self.begun();
+        response["status"] = "failed".into();
+        response["error"] = json!({
+            "code": error["code"].as_str().unwrap_or("server_error"),
+            "message": error["message"],
+        });
+        response
+    }
+}
+
+/// The items of a whole answer.
+pub(super) fn output(choice: &Choice) -> Vec<Value> {
+    let mut items = Vec::new();
+    if !choice.reasoning.is_empty() {
+        items.push(reasoning(&ids::unique("rs_"), &choice.reasoning));
+    }
+    if !choice.content.is_empty() || choice.calls.is_empty() {
+        items.push(message(&ids::unique("msg_"), &choice.content, "completed"));
+    }
+    let calls = choice.calls.iter();
+    items.extend(calls.map(|call| function_call(&ids::unique("fc_"), call, "completed")));
+    items
+}
+
+/// An item of thoughts.
+pub(super) fn reasoning(id: &str, text: &str) -> Value {
+    json!({ "type": "reasoning", "id": id, "summary": [], "content": [{ "type": "reasoning_text", "text": text }] })
+}
+
+/// An item of text.
+pub(super) fn message(id: &str, text: &str, status: &str) -> Value {
+    json!({ "type": "message", "id": id, "status": status, "role": "assistant", "content": [text_part(text)] })
+}
+
+/// The one part of an item of text.
+pub(super) fn text_part(text: &str) -> Value {
+    json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] })
+}
+
+/// An item of a call.
+pub(super) fn function_call(id: &str, call: &ToolCall, status: &str) -> Value {
+    json!({ "type": "function_call", "id": id, "call_id": call.id, "name": call.name,
+        "arguments": call.arguments, "status": status })
+}
+
+/// Usage in the words of this address.
+pub(super) fn usage(usage: &Value) -> Value {
+    json!({
+        "input_tokens": usage["prompt_tokens"],
+        "input_tokens_details": { "cached_tokens": usage["prompt_tokens_details"]["cached_tokens"] },
+        "output_tokens": usage["completion_tokens"],
+        "output_tokens_details": { "reasoning_tokens": usage["completion_tokens_details"]["reasoning_tokens"] },
+        "total_tokens": usage["total_tokens"],
+    })
+}
