@@ -20,8 +20,10 @@ mod dtype;
 mod error;
 mod exact;
 mod half;
+mod isa;
 mod mapping;
 mod matrix;
+mod packed;
 mod widen;
 
 pub use self::attention::{Attend, BLOCK_TOKENS, KvDtype, KvLayer, Span};
@@ -29,4 +31,5 @@ pub use self::bytes::{Bytes, Storage};
 pub use self::dtype::Dtype;
 pub use self::error::KernelError;
 pub use self::mapping::Mapping;
-pub use self::matrix::{Matrix, Scratch, multiply_many};
+pub use self::matrix::{Activations, Matrix, Scratch, multiply_many};
+pub use self::packed::instruction_set;

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use crate::bytes::Bytes;
 use crate::dtype::Dtype;
 use crate::error::KernelError;
+use crate::packed::{self, Input, Packed, Path};
 use crate::{exact, widen};
 
 /// Multiplications below this are not worth waking a thread for (about 20 µs of work).
@@ -22,11 +23,38 @@ thread_local! {
     static WIDENED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
+/// What activations are multiplied as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activations {
+    /// 32-bit reals: results differ from a reference by the order of additions only.
+    #[default]
+    Exact,
+    /// Signed bytes with a scale for each 32 (or 256, for the `K` types and `IQ4_XS`) of them, times packed weights in whole numbers,
+    /// where weights are quantized; much faster. Every activation moves by at most 1/254 of the
+    /// largest near it, so a product of `n` columns by about `0.002 / sqrt(n)` of the sum of the products' magnitudes, 1/254 at worst.
+    Int8,
+}
+
 /// Memory that products reuse, one for each caller.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// `[rows, tokens]` before it is turned.
     turned: Vec<f32>,
+    /// Activations with a scale for each 32.
+    blocks: Input,
+    /// Activations with a scale for each 256.
+    super_blocks: Input,
+}
+
+impl Scratch {
+    /// The activations with a scale for each `unit`.
+    fn input(&mut self, unit: usize) -> &mut Input {
+        if unit == 256 {
+            &mut self.super_blocks
+        } else {
+            &mut self.blocks
+        }
+    }
 }
 
 /// A weight matrix of `rows` outputs and `columns` inputs.
@@ -37,6 +65,8 @@ pub struct Matrix {
     rows: usize,
     columns: usize,
     arch: Arch,
+    /// The weights once more, where activations are bytes.
+    packed: Option<Packed>,
 }
 
 impl Matrix {
@@ -73,7 +103,29 @@ impl Matrix {
             rows,
             columns,
             arch: Arch::new(),
+            packed: None,
         })
+    }
+
+    /// The same matrix, made ready for `activations`.
+    ///
+    /// For [`Activations::Int8`] quantized weights are packed into memory of their own, and what they were packed from is
+    /// [released](crate::Storage::release). Types without packed form stay as they are.
+    #[must_use]
+    pub fn with_activations(mut self, activations: Activations) -> Self {
+        self.packed = match activations {
+            Activations::Exact => None,
+            Activations::Int8 => Packed::new(self.dtype, &self.bytes, self.rows, self.columns),
+        };
+        if self.packed.is_some() {
+            self.bytes.release();
+        }
+        self
+    }
+
+    /// Bytes of memory of its own, besides those it was made from.
+    pub fn packed_bytes(&self) -> usize {
+        self.packed.as_ref().map_or(0, Packed::bytes)
     }
 
     /// Outputs.
@@ -109,6 +161,11 @@ impl Matrix {
         let tokens = x.len() / self.columns;
         assert_eq!(x.len(), tokens * self.columns, "whole tokens");
         assert_eq!(out.len(), tokens * self.rows, "a place for every product");
+        if let Some(packed) = &self.packed {
+            let input = scratch.input(packed.unit());
+            input.quantize(x, self.columns, packed.unit());
+            return packed::multiply(Path::best(), packed, input, out);
+        }
         if tokens <= 1 {
             return self.multiply_turned(x, out);
         }
@@ -157,8 +214,21 @@ pub fn multiply_many(
     scratch: &mut Scratch,
 ) {
     assert_eq!(matrices.len(), outs.len(), "an output for every matrix");
+    let mut quantized = [None; 2];
     for (matrix, out) in matrices.iter().zip(outs) {
-        matrix.multiply(x, out, scratch);
+        let Some(packed) = &matrix.packed else {
+            matrix.multiply(x, out, scratch);
+            continue;
+        };
+        let (unit, shape) = (packed.unit(), Some(matrix.columns));
+        let input = scratch.input(unit);
+        let known = &mut quantized[usize::from(unit == 256)];
+        if *known != shape {
+            assert_eq!(x.len() % matrix.columns, 0, "whole tokens");
+            input.quantize(x, matrix.columns, unit);
+            *known = shape;
+        }
+        packed::multiply(Path::best(), packed, input, out);
     }
 }
 

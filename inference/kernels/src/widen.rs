@@ -13,7 +13,8 @@ use pulp::Arch;
 use crate::dtype::Dtype;
 use crate::half;
 
-pub(crate) use self::legacy::q8_0;
+pub(crate) use self::legacy::{IQ4_VALUES, MXFP4_VALUES, q8_0};
+pub(crate) use self::super_block::{scale_min, scales_q3, scales_xs};
 
 /// Widens stored weights. `bytes` holds `out.len()` weights of `dtype`, in whole blocks.
 pub(crate) fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {

@@ -138,3 +138,42 @@ fn bytes_that_are_not_the_shapes_are_refused() {
         )
     );
 }
+
+#[test]
+fn products_with_bytes_stay_within_the_rounding_of_activations() {
+    for dtype in Dtype::ALL {
+        let exact = matrix(dtype, 37, 512);
+        let fast = exact.clone().with_activations(Activations::Int8);
+        let x = numbers(3 * 512, 7);
+        let (mut expected, mut found) = (vec![0.0; 3 * 37], vec![0.0; 3 * 37]);
+        let scratch = &mut Scratch::default();
+        exact.multiply(&x, &mut expected, scratch);
+        fast.multiply(&x, &mut found, scratch);
+        let mut weights = vec![0.0; 512];
+        for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            exact.widen_row(at % 37, &mut weights);
+            // Activations are within 1, so each moves by at most 1/254.
+            let most = weights.iter().map(|weight| weight.abs()).sum::<f32>() / 254.0;
+            let error = (found - expected).abs();
+            assert!(error <= most, "{dtype:?}: {found} for {expected}");
+            // Roundings are independent, so they hardly ever add up to a fifth of that.
+            assert!(error <= most / 5.0, "{dtype:?}: {error} of {most}");
+        }
+    }
+}
+
+#[test]
+fn packed_matrices_of_many_types_share_their_activations() {
+    let dtypes = [Dtype::Q4K, Dtype::Q8_0, Dtype::Q6K, Dtype::F16, Dtype::Q4_0];
+    let matrices = dtypes.map(|dtype| matrix(dtype, 40, 512).with_activations(Activations::Int8));
+    let x = numbers(5 * 512, 8);
+    let mut many = vec![vec![0.0; 5 * 40]; 5];
+    let mut outs: Vec<&mut [f32]> = many.iter_mut().map(Vec::as_mut_slice).collect();
+    let scratch = &mut Scratch::default();
+    multiply_many(&matrices.each_ref(), &x, &mut outs, scratch);
+    for (matrix, many) in matrices.iter().zip(&many) {
+        let mut one = vec![0.0; 5 * 40];
+        matrix.multiply(&x, &mut one, scratch);
+        assert_eq!(&one, many);
+    }
+}
