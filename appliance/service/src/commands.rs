@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod analyze;
+pub mod bench;
 pub mod capture;
 pub mod config;
 pub mod demo;
@@ -44,6 +45,7 @@ pub async fn run(options: Options) -> anyhow::Result<Outcome> {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Analyze(analyze) => analyze::run(analyze).await,
         Command::Eval(eval) => eval::run(eval).await,
+        Command::Bench(bench) => bench::run(&bench),
         Command::Capture(capture) => capture::run(capture).await,
         Command::Config(config) => config::run(config),
         Command::Version => {

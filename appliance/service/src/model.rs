@@ -11,6 +11,7 @@ use inference_core::slot::EngineSlot;
 use inference_engine::{
     DecoderOptions, EngineOptions, LoadError, LocalEngine, Metrics, ModelSet, ModelSetOptions,
 };
+use inference_nn::Activations;
 use models::{Embedded, Manifest};
 
 use crate::config::{Config, Inference, Model};
@@ -74,7 +75,13 @@ pub async fn load(
     file: &ModelFile,
     metrics: Metrics,
 ) -> anyhow::Result<Arc<LocalEngine>> {
-    let options = engine_options(config, inference);
+    // A site's own model is large, and fast with bytes; the starter is small, and was judged with reals.
+    let activations = if config.file.is_some() {
+        Activations::Int8
+    } else {
+        Activations::Exact
+    };
+    let options = engine_options(config, inference, activations);
     let path = file.path.clone();
     let loading = tokio::task::spawn_blocking(move || -> Result<LocalEngine, LoadError> {
         LocalEngine::load(&path, &options, &metrics)
@@ -91,12 +98,16 @@ pub fn set(config: &Config, slot: EngineSlot, metrics: Metrics) -> ModelSet {
         memory_bytes_max: inference
             .memory_bytes_max
             .unwrap_or_else(|| memory_bytes() / 4 * 3),
-        engine: engine_options(&config.model, inference),
+        engine: engine_options(&config.model, inference, Activations::Int8),
     };
     ModelSet::new(slot, options, metrics)
 }
 
-fn engine_options(model: &Model, inference: &Inference) -> EngineOptions {
+fn engine_options(
+    model: &Model,
+    inference: &Inference,
+    activations: Activations,
+) -> EngineOptions {
     let kv_bytes = memory_bytes() / 8;
     EngineOptions {
         decoder: DecoderOptions {
@@ -104,6 +115,7 @@ fn engine_options(model: &Model, inference: &Inference) -> EngineOptions {
             kv_bytes_max: inference
                 .kv_bytes_max
                 .unwrap_or(kv_bytes.clamp(*KV_BYTES.start(), *KV_BYTES.end())),
+            activations,
             ..DecoderOptions::default()
         },
         queue_capacity: inference.queue_capacity,

@@ -47,6 +47,11 @@ pub enum Command {
     /// Capture an incident bundle from the live cluster.
     #[command(after_help = "Example:\n  anchorite capture --namespace shop --out incident.tar.zst")]
     Capture(CaptureOptions),
+    /// Measure a model on this machine, beside the machine's own limits.
+    #[command(
+        after_help = "Example:\n  anchorite bench --model model.gguf --prefill 512 --decode 64 --format json"
+    )]
+    Bench(BenchOptions),
     /// Look at the configuration.
     #[command(
         subcommand,
@@ -124,6 +129,29 @@ pub enum TableFormat {
     Text,
     /// One JSON object.
     Json,
+}
+
+/// Options of `bench`.
+#[derive(Clone, Debug, Args)]
+pub struct BenchOptions {
+    /// GGUF file, or a folder with safetensors files.
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// Tokens of the prompt.
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub prefill: u32,
+    /// Tokens to generate.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub decode: u32,
+    /// Threads; as many as the process may use where none are given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+    /// How often each figure is taken; the median is printed.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub runs: u32,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = TableFormat::Text)]
+    pub format: TableFormat,
 }
 
 /// Options of `analyze`.

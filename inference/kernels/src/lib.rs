@@ -13,6 +13,7 @@
 
 pub mod attention;
 pub mod elementwise;
+pub mod limits;
 
 mod bytes;
 mod disjoint;

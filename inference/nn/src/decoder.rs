@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use inference_kernels::KvDtype;
+use inference_kernels::{Activations, KvDtype};
 
 use crate::architectures;
 use crate::config::DecoderConfig;
@@ -27,6 +27,9 @@ pub struct DecoderOptions {
     pub kv_bytes_max: u64,
     /// How keys and values are stored.
     pub kv_dtype: KvDtype,
+    /// What quantized weights are multiplied with. Bytes are several times as fast as reals and
+    /// move logits a little (`inference_kernels::Activations`).
+    pub activations: Activations,
 }
 
 impl Default for DecoderOptions {
@@ -36,6 +39,7 @@ impl Default for DecoderOptions {
             context_length_max: 8192,
             kv_bytes_max: 8 << 30,
             kv_dtype: KvDtype::default(),
+            activations: Activations::default(),
         }
     }
 }
@@ -82,7 +86,7 @@ pub trait Decoder: Send + fmt::Debug {
 /// # Errors
 /// [`ModelError`] with the key or tensor that is missing, wrong or not supported.
 pub fn load(source: &ModelSource, options: DecoderOptions) -> Result<Box<dyn Decoder>, ModelError> {
-    let weights = Weights::new(source);
+    let weights = Weights::new(source).with_activations(options.activations);
     let config = architectures::read(&Facts::new(source, &weights)?)?;
     let info = info(source, &config, options)?;
     let names = Names {

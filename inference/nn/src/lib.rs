@@ -23,7 +23,7 @@ mod segment;
 mod source;
 mod weights;
 
-pub use inference_kernels::KvDtype;
+pub use inference_kernels::{Activations, KvDtype};
 
 pub use self::decoder::{Decoder, DecoderInfo, DecoderOptions, load};
 pub use self::error::ModelError;

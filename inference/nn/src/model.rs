@@ -64,12 +64,12 @@ impl Model {
         kv_dtype: KvDtype,
     ) -> Result<Self, ModelError> {
         let (vocab, hidden) = (config.vocab_size, config.hidden_size);
-        let embedding = weights.matrix(names.embedding(), vocab, hidden)?;
+        let embedding = weights.table(names.embedding(), vocab, hidden)?;
         // A head beside a tied embedding is the embedding once more.
         let stored = weights.find(names.head()).is_some();
         let tied = config.tie_word_embeddings.unwrap_or(!stored);
         let head = if tied && !(names.gguf && stored) {
-            embedding.clone()
+            weights.ready(embedding.clone())
         } else {
             weights.matrix(names.head(), vocab, hidden)?
         };

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use inference_kernels::{Bytes, Dtype, Mapping, Matrix};
+use inference_kernels::{Activations, Bytes, Dtype, Mapping, Matrix};
 
 use crate::error::ModelError;
 use crate::source::ModelSource;
@@ -59,6 +59,7 @@ impl Tensor<'_> {
 pub(crate) struct Weights<'a> {
     source: &'a ModelSource,
     bound: RefCell<BTreeSet<String>>,
+    activations: Activations,
 }
 
 impl<'a> Weights<'a> {
@@ -66,6 +67,15 @@ impl<'a> Weights<'a> {
         Self {
             source,
             bound: RefCell::default(),
+            activations: Activations::Exact,
+        }
+    }
+
+    /// The same, with matrices made ready for `activations`.
+    pub(crate) fn with_activations(self, activations: Activations) -> Self {
+        Self {
+            activations,
+            ..self
         }
     }
 
@@ -108,8 +118,23 @@ impl<'a> Weights<'a> {
         })
     }
 
+    /// `matrix`, ready to be multiplied.
+    pub(crate) fn ready(&self, matrix: Matrix) -> Matrix {
+        matrix.with_activations(self.activations)
+    }
+
     /// The matrix `name`, which must be `[rows, columns]`.
     pub(crate) fn matrix(
+        &self,
+        name: &str,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Matrix, ModelError> {
+        Ok(self.ready(self.table(name, rows, columns)?))
+    }
+
+    /// The matrix `name`, which must be `[rows, columns]`, of which single rows are read.
+    pub(crate) fn table(
         &self,
         name: &str,
         rows: usize,
@@ -129,7 +154,7 @@ impl<'a> Weights<'a> {
         let mut parts = Vec::with_capacity(N);
         let mut first = 0;
         for rows in rows {
-            parts.push(tensor.rows(first, rows, columns)?);
+            parts.push(self.ready(tensor.rows(first, rows, columns)?));
             first += rows;
         }
         let count = parts.len();
@@ -148,7 +173,7 @@ impl<'a> Weights<'a> {
     ) -> Result<Vec<Matrix>, ModelError> {
         let tensor = self.shaped(name, &[count, rows, columns])?;
         (0..count)
-            .map(|number| tensor.rows(number * rows, rows, columns))
+            .map(|number| Ok(self.ready(tensor.rows(number * rows, rows, columns)?)))
             .collect()
     }
 
@@ -179,7 +204,7 @@ impl<'a> Weights<'a> {
         rows: usize,
         columns: usize,
     ) -> Result<Vec<Vec<f32>>, ModelError> {
-        let matrix = self.matrix(name, rows, columns)?;
+        let matrix = self.table(name, rows, columns)?;
         let row = |row| {
             let mut values = vec![0.0; columns];
             matrix.widen_row(row, &mut values);
