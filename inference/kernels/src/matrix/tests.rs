@@ -156,8 +156,8 @@ fn products_with_bytes_stay_within_the_rounding_of_activations() {
             let most = weights.iter().map(|weight| weight.abs()).sum::<f32>() / 254.0;
             let error = (found - expected).abs();
             assert!(error <= most, "{dtype:?}: {found} for {expected}");
-            // Roundings are independent, so they hardly ever add up to a fifth of that.
-            assert!(error <= most / 5.0, "{dtype:?}: {error} of {most}");
+            // Roundings are independent, so they hardly ever add up to a third of that.
+            assert!(error <= most / 3.0, "{dtype:?}: {error} of {most}");
         }
     }
 }

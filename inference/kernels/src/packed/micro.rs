@@ -297,14 +297,19 @@ unsafe fn four<S: Isa, F: Format, const M: usize, const FOUR: usize>(
     stride: usize,
     ints: &mut Ints<S, M>,
 ) {
-    for v in 0..2 {
-        let weights = weights::<S, F, FOUR>(slab.add(4 * (first + v * S::LANES)));
-        for (m, ints) in ints.iter_mut().enumerate() {
-            let x = S::splat4(codes.add(m * stride + 4 * FOUR));
-            ints[v] = if F::WIDE {
-                S::dot_wide(ints[v], weights, x)
+    let rows = slab.add(4 * first);
+    let weights = [
+        weights::<S, F, FOUR>(rows),
+        weights::<S, F, FOUR>(rows.add(4 * S::LANES)),
+    ];
+    // Tokens outside, so that one activation at a time takes a register.
+    for (m, ints) in ints.iter_mut().enumerate() {
+        let x = S::splat4(codes.add(m * stride + 4 * FOUR));
+        for (sum, weights) in ints.iter_mut().zip(weights) {
+            *sum = if F::WIDE {
+                S::dot_wide(*sum, weights, x)
             } else {
-                S::dot(ints[v], weights, x)
+                S::dot(*sum, weights, x)
             };
         }
     }

@@ -51,9 +51,10 @@ pub(super) fn measure(options: &BenchOptions, threads: usize) -> anyhow::Result<
         .collect::<anyhow::Result<Vec<_>>>()?;
     let prefill_rate = median(runs.iter().map(|(prefill, _)| *prefill));
     let decode_rate = median(runs.iter().map(|(_, decode)| *decode));
+    let room = decoder.info().blocks / blocks(STREAM_PROMPT + STREAM_TOKENS);
     let batches = STREAMS
         .into_iter()
-        .filter(|streams| streams * blocks(STREAM_PROMPT + STREAM_TOKENS) <= decoder.info().blocks)
+        .filter(|streams| *streams <= room)
         .map(|streams| batch(decoder.as_mut(), streams, options.runs))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let operations = 2.0 * multiplied(&source, model.parameters) as f64;
