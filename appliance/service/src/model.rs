@@ -103,11 +103,7 @@ pub fn set(config: &Config, slot: EngineSlot, metrics: Metrics) -> ModelSet {
     ModelSet::new(slot, options, metrics)
 }
 
-fn engine_options(
-    model: &Model,
-    inference: &Inference,
-    activations: Activations,
-) -> EngineOptions {
+fn engine_options(model: &Model, inference: &Inference, activations: Activations) -> EngineOptions {
     let kv_bytes = memory_bytes() / 8;
     EngineOptions {
         decoder: DecoderOptions {
