@@ -2,6 +2,9 @@
 //! building the whole appliance: `eval CASES_DIR LABELS.json [NAME…]` or
 //! `eval --scenarios SEEDS [NAME…]`.
 //!
+//! `--without=events`, `--without=logs` and `--without=metrics` in front take
+//! that source away.
+//!
 //! Prints a line per case and the report of `anchorite eval`. Names that
 //! follow limit the cases to those whose name holds one of them, and show all
 //! causes of each.
@@ -16,7 +19,7 @@ use appliance_core::alert::Alert;
 use appliance_core::analysis::{AlertSummary, Analysis, IncidentSummary};
 use appliance_core::card;
 use appliance_core::causes::{self, Case};
-use appliance_core::eval::{Evaluation, Expected, LabelMap, Scored, score};
+use appliance_core::eval::{Evaluation, Expected, LabelMap, Scored, Withheld, score};
 use appliance_core::facts::Facts;
 use appliance_core::graph;
 use appliance_core::investigation::subjects_of;
@@ -26,7 +29,19 @@ use appliance_simulator::scenarios::{self, Params};
 use jiff::Timestamp;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
+    let (flags, rest): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|one| one.starts_with("--without="));
+    let without = flags
+        .iter()
+        .map(|flag| match flag.as_str() {
+            "--without=events" => Ok(Withheld::Events),
+            "--without=logs" => Ok(Withheld::Logs),
+            "--without=metrics" => Ok(Withheld::Metrics),
+            other => Err(format!("{other} is no source")),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut arguments = rest.into_iter();
     let usage = "usage: eval CASES_DIR LABELS.json [NAME…] | eval --scenarios SEEDS [NAME…]";
     let (first, second) = arguments.next().zip(arguments.next()).ok_or(usage)?;
     let wanted: Vec<String> = arguments.collect();
@@ -51,6 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     folder.path(),
                     &labels,
                     !wanted.is_empty(),
+                    &without,
                 )?);
             }
         }
@@ -69,6 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     &case,
                     &labels,
                     !wanted.is_empty(),
+                    &without,
                 )?);
             }
         }
@@ -83,11 +100,12 @@ fn score_case(
     path: &Path,
     labels: &LabelMap,
     tell_all: bool,
+    without: &[Withheld],
 ) -> Result<Scored, Box<dyn Error>> {
     let expected = std::fs::read_to_string(path.join("expected.json"))?;
     let expected = Expected::parse(&expected, labels)?;
     let start = Instant::now();
-    let (analysis, snapshot, words) = analyze(path)?;
+    let (analysis, snapshot, words) = analyze(path, without)?;
     let scored = Scored {
         seconds: start.elapsed().as_secs_f64(),
         score: score(&analysis, &snapshot, &expected),
@@ -102,9 +120,15 @@ fn score_case(
     Ok(scored)
 }
 
-fn analyze(path: &Path) -> Result<(Analysis, Snapshot, Vec<String>), Box<dyn Error>> {
+fn analyze(
+    path: &Path,
+    without: &[Withheld],
+) -> Result<(Analysis, Snapshot, Vec<String>), Box<dyn Error>> {
     let bundle = appliance_collect::bundle::read(path)?;
-    let snapshot = bundle.snapshot;
+    let mut snapshot = bundle.snapshot;
+    for source in without {
+        source.take_from(&mut snapshot);
+    }
     let alerts = bundle.alert.map(|alert| alert.alerts).unwrap_or_default();
     let started_at = alerts
         .iter()

@@ -14,6 +14,7 @@ mod ownership;
 mod report;
 #[cfg(test)]
 mod tests;
+mod withheld;
 
 use serde::Serialize;
 
@@ -21,6 +22,7 @@ pub use self::evaluation::{Evaluation, Scored};
 pub use self::expected::{Expected, ExpectedError, ExpectedObject, LabelMap};
 pub use self::names::KnownNames;
 pub use self::report::{Report, Share, Tally, Wrong};
+pub use self::withheld::Withheld;
 
 use crate::analysis::{Analysis, Confidence, StatedCause};
 use crate::causes::{Cause, Family};

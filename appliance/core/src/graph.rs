@@ -10,6 +10,7 @@
 //! module only drops, merges, orders and words how sure it is.
 
 mod edges;
+mod elimination;
 mod fold;
 mod rank;
 #[cfg(test)]
@@ -51,6 +52,15 @@ pub fn diagnose(case: &Case<'_>, findings: Findings) -> Diagnosis {
     let found = fold::symptoms_under_causes(&found, &edges);
     let mut causes = rank::rank(case, &edges, found);
     causes.truncate(CAUSES_MAX);
+    if let Some(leading) = causes.first() {
+        let alike = elimination::look_alikes(case, &leading.finding);
+        let fresh = alike.into_iter().filter(|one| {
+            !ruled_out
+                .iter()
+                .any(|known| known.cause == one.cause && known.object == one.object)
+        });
+        ruled_out.extend(fresh.collect::<Vec<_>>());
+    }
     // What is stated as a cause cannot be ruled out beside it.
     ruled_out.retain(|exclusion| {
         !causes.iter().any(|ranked| {

@@ -175,6 +175,17 @@ pub struct AnalyzeOptions {
     pub model: ModelOptions,
 }
 
+/// A source of evidence that an evaluation can take away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Source {
+    /// What components told of objects.
+    Events,
+    /// What containers wrote.
+    Logs,
+    /// Series.
+    Metrics,
+}
+
 /// Options of `eval`.
 #[derive(Clone, Debug, Args)]
 pub struct EvalOptions {
@@ -190,6 +201,10 @@ pub struct EvalOptions {
     /// Runs of each scenario; a seed decides names, sizes and details.
     #[arg(long, value_name = "N", requires = "scenarios", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub seeds: u64,
+    /// Take this source away before the analysis, to see how verdicts degrade; may be given
+    /// several times.
+    #[arg(long, value_enum, value_name = "SOURCE")]
+    pub without: Vec<Source>,
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = TableFormat::Text)]
     pub format: TableFormat,

@@ -10,14 +10,14 @@ use std::time::Instant;
 
 use anyhow::Context;
 use appliance_collect::bundle;
-use appliance_core::eval::{Evaluation, Expected, LabelMap, Scored, score};
+use appliance_core::eval::{Evaluation, Expected, LabelMap, Scored, Withheld, score};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::cases::EvalCase;
 use crate::commands::analyze::said;
 use crate::commands::{Outcome, WrongCall, print};
 use crate::offline::{Offline, investigate};
-use crate::options::{EvalOptions, TableFormat};
+use crate::options::{EvalOptions, Source, TableFormat};
 
 /// Analyses and scores every case that the options name.
 ///
@@ -32,7 +32,7 @@ pub async fn run(options: EvalOptions) -> anyhow::Result<Outcome> {
     let mut evaluation = Evaluation::default();
     for case in &cases {
         progress.set_message(case.name());
-        evaluation.add(score_case(case, &labels, &offline).await?);
+        evaluation.add(score_case(case, &labels, &offline, &options.without).await?);
         progress.inc(1);
     }
     progress.finish_and_clear();
@@ -53,6 +53,7 @@ async fn score_case(
     case: &EvalCase,
     labels: &LabelMap,
     offline: &Offline,
+    without: &[Source],
 ) -> anyhow::Result<Scored> {
     let folder = case.lay_out()?;
     let path = folder.path();
@@ -62,7 +63,10 @@ async fn score_case(
         .with_context(|| format!("the expectation of {}", case.name()))?;
     memory::forget_peak();
     let started = Instant::now();
-    let bundle = bundle::read(path).map_err(|error| WrongCall(said(&error)))?;
+    let mut bundle = bundle::read(path).map_err(|error| WrongCall(said(&error)))?;
+    for source in without {
+        withheld(*source).take_from(&mut bundle.snapshot);
+    }
     let analysis = offline.word(investigate(&bundle)).await;
     let seconds = started.elapsed().as_secs_f64();
     Ok(Scored {
@@ -72,6 +76,14 @@ async fn score_case(
         by: analysis.summary.by,
         seconds,
     })
+}
+
+fn withheld(source: Source) -> Withheld {
+    match source {
+        Source::Events => Withheld::Events,
+        Source::Logs => Withheld::Logs,
+        Source::Metrics => Withheld::Metrics,
+    }
 }
 
 /// The label map that was given, or `causes.json` at or above the paths.

@@ -151,6 +151,9 @@ fn scenarios_are_scored_without_files() {
         table.contains("false alarms on healthy clusters 0/2"),
         "{table}"
     );
+    let blind = ["--without", "events", "--without", "logs"];
+    let table = check(&[&call[..], &blind[..]].concat(), 0);
+    assert!(table.contains("phantom names 0"), "{table}");
     let json = check(&[&call[..], &["--format", "json"]].concat(), 0);
     let report: Value = serde_json::from_str(&json).expect("it is JSON");
     assert_eq!(report["cases"][1]["case"], "missing-secret-1");

@@ -200,7 +200,10 @@ fn verdict(
         );
     }
     let no_answer = view::mentions(&event.message, &NO_ANSWER);
-    if no_answer && asks_foreign_port(probe, container, role) {
+    if no_answer
+        && asks_foreign_port(probe, container, role)
+        && !answers_elsewhere(case, container, role, probe)
+    {
         return (
             by_role(role, Kind::Port),
             Strength::Strong,
@@ -296,6 +299,26 @@ fn asks_foreign_port(probe: &Probe, container: &Container, role: Role) -> bool {
         .filter(|(other, _)| *other != role)
         .filter_map(|(_, other)| port_of(other.as_ref()?, container))
         .any(|other| other != port)
+}
+
+/// Whether the same program answers the same probe in another pod, as injected
+/// sidecars do on ports they do not declare: then the port is right.
+fn answers_elsewhere(case: &Case<'_>, container: &Container, role: Role, probe: &Probe) -> bool {
+    let port = port_of(probe, container);
+    let is_same = |other: &Container| {
+        other.image.is_some()
+            && other.image == container.image
+            && role
+                .probe(other)
+                .is_some_and(|probe| port_of(probe, other) == port)
+    };
+    case.snapshot.objects.pods.iter().any(|pod| {
+        wiring::containers(pod).iter().any(|other| {
+            is_same(other)
+                && view::container_statuses(pod)
+                    .any(|status| status.name == other.name && status.ready)
+        })
+    })
 }
 
 /// Seconds from the first check to the kill at the earliest.

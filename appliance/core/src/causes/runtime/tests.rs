@@ -165,6 +165,25 @@ fn exit_0_in_a_loop() {
 }
 
 #[test]
+fn a_port_that_the_same_program_serves_elsewhere_is_the_right_one() {
+    let probe = json!({"tcpSocket": {"port": 8081}, "periodSeconds": 10});
+    let words = "Readiness probe failed: dial tcp 10.1.1.1:8081: connect: connection refused";
+    let container = |image: &str| json!({"image": image, "ports": [{"containerPort": 8080}], "readinessProbe": probe});
+    let beside = |image: &str| {
+        let other = spec(container(image));
+        app(container("proxy:1"), running(false, 0, Value::Null))
+            .warning("Pod/web-77f-a", "Unhealthy", words)
+            .deployment("api", 1, 1, other.clone())
+            .pod("api", "a", other, running(true, 0, Value::Null))
+    };
+    beside("proxy:1").check(probes::analyze, &["ReadinessFailing Deployment shop/web"]);
+    beside("another:1").check(
+        probes::analyze,
+        &["ReadinessProbeWrongPort Deployment shop/web"],
+    );
+}
+
+#[test]
 fn a_missing_setting_ends_the_program_at_once() {
     crashing("panic: environment variable ORDERS_URL is not set\n")
         .check(crash_and_logs, &["CrashConfigEnv Deployment shop/web"]);

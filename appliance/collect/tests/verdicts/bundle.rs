@@ -39,12 +39,18 @@ impl Files {
 
     /// Reads them back the way the product does.
     pub(crate) fn bundle(&self) -> Bundle {
+        self.bundle_with(|_| ())
+    }
+
+    /// The same, after `spoil` had its way with the folder.
+    pub(crate) fn bundle_with(&self, spoil: impl FnOnce(&Path)) -> Bundle {
         let folder = tempfile::tempdir().unwrap();
         for (path, text) in &self.0 {
             let path = folder.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
+        spoil(folder.path());
         bundle::read(folder.path()).unwrap()
     }
 

@@ -48,19 +48,25 @@ pub(crate) fn add_healthy(files: &mut Files, seed: u64) {
             }
         }
     });
+    other.0.retain(|path, _| {
+        let file = path.rsplit('/').next().unwrap_or_default();
+        TAKEN.contains(&file) || file.ends_with("logs.txt") || !path.contains('/')
+    });
+    merge(files, &other);
+}
+
+/// Adds the namespaces of `other`, their volumes and their series.
+pub(crate) fn merge(files: &mut Files, other: &Files) {
     for (path, text) in &other.0 {
-        let Some((namespace, rest)) = path.split_once('/') else {
-            continue;
-        };
-        let wanted = TAKEN.contains(&rest) || rest.ends_with("logs.txt");
-        if wanted && !namespace.starts_with("kube-") && namespace != "default" {
+        let namespace = path.split_once('/').map_or("kube-", |(first, _)| first);
+        if !namespace.starts_with("kube-") && namespace != "default" {
             files.0.insert(path.clone(), text.clone());
         }
     }
     for file in ["namespaces.json", "persistentvolumes.json"] {
         extend(files, file, &other.items(file));
     }
-    add_series(files, &other);
+    add_series(files, other);
 }
 
 /// Nodes that are ready and take pods.
@@ -85,7 +91,7 @@ fn fit_nodes(files: &Files) -> Vec<String> {
         .collect()
 }
 
-fn extend(files: &mut Files, file: &str, items: &[Value]) {
+pub(crate) fn extend(files: &mut Files, file: &str, items: &[Value]) {
     files.edit_lists(|path, list| {
         if path == file
             && let Some(known) = list["items"].as_array_mut()

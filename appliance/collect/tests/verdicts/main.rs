@@ -1,5 +1,6 @@
 //! What a verdict must not depend on: names, the order of lists, healthy
-//! neighbours, chatter in logs, a node's clock.
+//! neighbours, chatter in logs, a node's clock, what hostile text says. And
+//! what it must tell apart: two faults at once, and look-alikes.
 //!
 //! Every recipe of the simulator is such a test. A seeded sample runs by
 //! default; `ANCHORITE_SCENARIO_SEEDS=N` runs all recipes with N seeds each
@@ -14,9 +15,12 @@
 
 mod beside;
 mod bundle;
+mod hostile;
+mod merged;
 mod noise;
 mod rename;
 mod reorder;
+mod ruled_out;
 mod skew;
 mod verdict;
 

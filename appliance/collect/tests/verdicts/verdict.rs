@@ -1,5 +1,6 @@
 //! What the product says of a bundle, as far as it may not change.
 
+use appliance_collect::bundle::Bundle;
 use appliance_core::analysis::{Analysis, Confidence, IncidentSummary};
 use appliance_core::investigation::{Investigation, subjects_of};
 use appliance_core::object::ObjectRef;
@@ -17,8 +18,13 @@ pub(crate) struct Verdict(pub(crate) Vec<Stated>);
 
 /// The rules' analysis of a bundle.
 pub(crate) fn analyze(files: &Files) -> Analysis {
-    let bundle = files.bundle();
-    let alerts = bundle.alert.map(|alert| alert.alerts).unwrap_or_default();
+    investigate(&files.bundle())
+}
+
+/// The rules' analysis of a bundle that was read.
+pub(crate) fn investigate(bundle: &Bundle) -> Analysis {
+    let alerts = bundle.alert.as_ref().map(|alert| alert.alerts.clone());
+    let alerts = alerts.unwrap_or_default();
     let subjects = subjects_of(&alerts, &Aliases::default(), &bundle.snapshot);
     let investigation = Investigation {
         snapshot: &bundle.snapshot,
@@ -30,9 +36,13 @@ pub(crate) fn analyze(files: &Files) -> Analysis {
 
 impl Verdict {
     pub(crate) fn of(files: &Files) -> Self {
-        let causes = analyze(files).causes;
+        Self::stated(analyze(files))
+    }
+
+    pub(crate) fn stated(analysis: Analysis) -> Self {
         Self(
-            causes
+            analysis
+                .causes
                 .into_iter()
                 .map(|stated| (stated.cause, stated.object, stated.confidence))
                 .collect(),
