@@ -1,23 +1,18 @@
-//! What every address shares: the models, and room for those who wait.
+//! What every address shares: the models, and who may go first.
 
 use std::sync::Arc;
 
 use inference_core::{Models, Priority};
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 use crate::fields::Fields;
-
-/// Requests that may wait for room in a full queue.
-const WAITERS_MAX: usize = 256;
 
 /// What every address shares.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) models: Arc<dyn Models>,
     pub(crate) started: Timestamp,
-    pub(crate) waiters: Arc<Semaphore>,
 }
 
 impl Endpoint {
@@ -26,7 +21,6 @@ impl Endpoint {
         Self {
             models,
             started: Timestamp::now(),
-            waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
         }
     }
 }

@@ -19,6 +19,7 @@ mod ids;
 mod messages;
 mod models;
 mod ollama;
+mod openapi;
 mod reader;
 mod request_id;
 mod responses;

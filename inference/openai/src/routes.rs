@@ -16,7 +16,7 @@ use inference_core::Models;
 use crate::body::BODY_BYTES_MAX;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::{chat, completions, health, models, ollama, request_id, responses, tokens};
+use crate::{chat, completions, health, models, ollama, openapi, request_id, responses, tokens};
 
 /// The `OpenAI` endpoint over `models`, which may come and go.
 pub fn router(models: Arc<dyn Models>) -> Router {
@@ -37,6 +37,7 @@ pub fn router(models: Arc<dyn Models>) -> Router {
         .route("/api/ps", get(ollama::ps))
         .route("/api/show", post(ollama::show))
         .route("/api/version", get(ollama::version))
+        .route("/v1/openapi.json", get(openapi::document))
         .route("/v1/{*rest}", axum::routing::any(no_route))
         .method_not_allowed_fallback(no_route)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

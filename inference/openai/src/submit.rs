@@ -1,10 +1,9 @@
 //! From a valid request to answers being written: template, tokens, grammar, queue.
 //!
 //! Everything that can be wrong with a request is found here, before the first byte of an answer.
-//! A full queue is waited for before it is a refusal, since clients take a refusal for the end.
+//! A full queue is waited for by the engine before it is a refusal.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use inference_core::{
     ChatMessage, ChatOptions, Engine, EngineError, GenerateRequest, Generation, Models, Priority,
@@ -21,10 +20,6 @@ use crate::shape::Shape;
 use crate::tools::ToolUse;
 use crate::writers::Writers;
 
-/// How long a request waits for room in the queue.
-const WAIT: Duration = Duration::from_secs(20);
-/// How often it looks.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Tokens at the end of a prompt among which the mark of thoughts is looked for.
 const TAIL_TOKENS: usize = 16;
 
@@ -81,23 +76,15 @@ impl Submitted {
 }
 
 impl Endpoint {
-    /// Queues `wanted`, off the async threads, waiting a while if the queue is full.
+    /// Queues `wanted`, off the async threads.
     pub(crate) async fn submit(&self, wanted: Wanted) -> Result<Submitted, ApiError> {
         let models = Arc::clone(&self.models);
         let made = off_async(move || make(&*models, wanted)).await?;
-        let start = Instant::now();
-        // One of a bounded number of waiters; the others are refused at once.
-        let waiter = self.waiters.try_acquire();
-        loop {
-            let attempt = made.clone();
-            let queued = tokio::task::spawn_blocking(move || attempt.queue()).await;
-            match queued.map_err(|_| broken())? {
-                Err(EngineError::QueueFull { .. }) if waiter.is_ok() && start.elapsed() < WAIT => {
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
-                Err(error) => return Err(made.blame(error).await),
-                Ok(generations) => return Ok(made.submitted(generations)),
-            }
+        let attempt = made.clone();
+        let queued = tokio::task::spawn_blocking(move || attempt.queue()).await;
+        match queued.map_err(|_| broken())? {
+            Err(error) => Err(made.blame(error).await),
+            Ok(generations) => Ok(made.submitted(generations)),
         }
     }
 }

@@ -16,7 +16,16 @@ use inference_core::slot::EngineSlot;
 use serde_json::Value;
 
 fn slot() -> EngineSlot {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../nn/tests/fixtures/q8-tied.gguf");
+    load("../nn/tests/fixtures/q8-tied.gguf")
+}
+
+/// The model that knows a few chats by heart; its window has room for tools.
+fn transcripts() -> EngineSlot {
+    load("conformance/model/tiny.gguf")
+}
+
+fn load(file: &str) -> EngineSlot {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file);
     let options = EngineOptions {
         name: Some("tiny".to_owned()),
         ..EngineOptions::default()
@@ -76,11 +85,15 @@ async fn call(slot: EngineSlot, method: &str, path: &str, body: impl Into<Body>)
 
 /// Asks with a short greeting and `more` keys.
 async fn ask(more: Value) -> Reply {
+    ask_of(slot(), more).await
+}
+
+async fn ask_of(slot: EngineSlot, more: Value) -> Reply {
     let mut body = json!({"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 12, "seed": 1});
     for (key, value) in more.as_object().expect("is an object") {
         body[key] = value.clone();
     }
-    call(slot(), "POST", "/v1/chat/completions", body.to_string()).await
+    call(slot, "POST", "/v1/chat/completions", body.to_string()).await
 }
 
 #[track_caller]
@@ -309,7 +322,7 @@ async fn wrong_requests_are_refused_with_an_error_object() {
     );
     let tool = json!({"type": "function", "function": {"name": "f", "strict": true, "parameters": {"type": "object", "if": {}, "then": {}}}});
     check_error(
-        &ask(json!({"tools": [tool]})).await,
+        &ask_of(transcripts(), json!({"tools": [tool]})).await,
         400,
         wrong,
         Some("invalid_function_parameters"),
@@ -425,8 +438,8 @@ fn tools() -> Value {
 #[tokio::test]
 async fn a_call_that_must_come_is_valid_plain_and_streamed() {
     let named = json!({"type": "function", "function": {"name": "get_pods"}});
-    let body = json!({"tools": tools(), "tool_choice": named, "max_tokens": 120});
-    let answer = ask(body.clone()).await.json();
+    let body = json!({"tools": tools(), "tool_choice": named, "max_tokens": 120, "temperature": 0, "reasoning_effort": "none"});
+    let answer = ask_of(transcripts(), body.clone()).await.json();
     let choice = &answer["choices"][0];
     assert_eq!(choice["finish_reason"], "tool_calls", "{answer}");
     assert_eq!(choice["message"]["content"], Value::Null);
@@ -441,7 +454,7 @@ async fn a_call_that_must_come_is_valid_plain_and_streamed() {
 
     let mut streamed = body;
     streamed["stream"] = true.into();
-    let reply = ask(streamed).await;
+    let reply = ask_of(transcripts(), streamed).await;
     let deltas: Vec<Value> = reply
         .events()
         .iter()
@@ -471,7 +484,7 @@ async fn a_call_that_must_come_is_valid_plain_and_streamed() {
 #[tokio::test]
 async fn one_call_or_several_as_asked() {
     for parallel in [true, false] {
-        let answer = ask(json!({"tools": tools(), "tool_choice": "required", "parallel_tool_calls": parallel, "max_tokens": 200})).await.json();
+        let answer = ask_of(transcripts(), json!({"tools": tools(), "tool_choice": "required", "parallel_tool_calls": parallel, "max_tokens": 200, "reasoning_effort": "none"})).await.json();
         let calls = answer["choices"][0]["message"]["tool_calls"]
             .as_array()
             .map_or(0, Vec::len);
