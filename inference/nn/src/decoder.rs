@@ -123,7 +123,7 @@ fn info(
         context_length: window,
         blocks: usize::try_from(blocks).unwrap_or(usize::MAX),
         kv_bytes_per_token: plan.kv_bytes_per_token,
-        weights_bytes: plan.weights_bytes,
+        weights_bytes: source.weights_bytes(),
         parameters: source.parameters(),
     })
 }

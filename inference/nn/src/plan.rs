@@ -17,9 +17,9 @@ use crate::weights::Weights;
 /// How much memory a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryPlan {
-    /// Bytes of the weights as they lie in the files, which are mapped.
-    pub weights_bytes: u64,
-    /// Bytes of the copies of weights that are laid out anew for the kernels.
+    /// Bytes of the weights that are read as they lie in the files, which are mapped.
+    pub mapped_bytes: u64,
+    /// Bytes, at most, of the weights that are laid out anew for the kernels; the files' pages of these go.
     pub packed_bytes: u64,
     /// Bytes of activations and logits in flight.
     pub activation_bytes: u64,
@@ -52,8 +52,8 @@ impl MemoryPlan {
             .max_position_embeddings
             .min(options.context_length_max);
         Self {
-            weights_bytes: source.weights_bytes(),
-            packed_bytes: source.packed_bytes(),
+            mapped_bytes: source.mapped_bytes(options.activations),
+            packed_bytes: source.packed_bytes(options.activations),
             activation_bytes: activation_bytes(config),
             kv_bytes_per_token: (per_layer as u64).saturating_mul(config.layers.len() as u64),
             context_length: window.max(1),
@@ -62,7 +62,7 @@ impl MemoryPlan {
 
     /// Bytes of everything but keys and values.
     pub fn fixed_bytes(&self) -> u64 {
-        self.weights_bytes
+        self.mapped_bytes
             .saturating_add(self.packed_bytes)
             .saturating_add(self.activation_bytes)
     }
@@ -125,7 +125,7 @@ mod tests {
 
     fn plan() -> MemoryPlan {
         MemoryPlan {
-            weights_bytes: 1000,
+            mapped_bytes: 1000,
             packed_bytes: 200,
             activation_bytes: 30,
             kv_bytes_per_token: 10,

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use inference_kernels::Activations;
+
 use crate::error::ModelError;
-use crate::gguf::Gguf;
-use crate::safetensors::Safetensors;
+use crate::gguf::{Gguf, TensorInfo};
+use crate::safetensors::{Safetensors, StoredTensor};
 
 /// A model's files, judged and mapped.
 #[derive(Debug)]
@@ -30,26 +32,50 @@ impl ModelSource {
 
     /// Bytes of all weights as they are stored.
     pub fn weights_bytes(&self) -> u64 {
-        match self {
-            Self::Gguf(gguf) => gguf.tensors().map(|tensor| tensor.range.len() as u64).sum(),
-            Self::Safetensors(files) => {
-                let tensors = files.tensors();
-                tensors.map(|(_, tensor)| tensor.range.len() as u64).sum()
-            }
-        }
+        self.stored().iter().map(|stored| stored.bytes).sum()
     }
 
-    /// Bytes of weights that are laid out anew in memory: packed experts of checkpoints.
-    pub(crate) fn packed_bytes(&self) -> u64 {
+    /// Bytes of weights that are read where they lie.
+    pub(crate) fn mapped_bytes(&self, activations: Activations) -> u64 {
+        let stored = self.stored();
+        let mapped = stored
+            .iter()
+            .filter(|stored| !stored.turned && !stored.packs(activations));
+        mapped.map(|stored| stored.bytes).sum()
+    }
+
+    /// Bytes of weights that are laid out anew in memory: those of checkpoints' packed experts, and what
+    /// kernels pack, which pads rows and widens scales.
+    pub(crate) fn packed_bytes(&self, activations: Activations) -> u64 {
+        let bytes = |stored: &Stored| {
+            let turned = if stored.turned { stored.bytes } else { 0 };
+            let packed = if stored.packs(activations) {
+                stored.bytes / 4 * 5
+            } else {
+                0
+            };
+            turned + packed
+        };
+        self.stored().iter().map(bytes).sum()
+    }
+
+    fn stored(&self) -> Vec<Stored> {
         match self {
-            Self::Gguf(_) => 0,
+            Self::Gguf(gguf) => {
+                let stored = |info: &TensorInfo| Stored {
+                    bytes: info.range.len() as u64,
+                    quantized: info.dtype.block_weights() > 1,
+                    turned: false,
+                };
+                gguf.tensors().map(stored).collect()
+            }
             Self::Safetensors(files) => {
-                let packed = files.tensors().filter(|(name, tensor)| {
-                    tensor.dtype.is_none()
-                        || name.ends_with("experts.gate_up_proj")
-                        || name.ends_with("experts.down_proj")
-                });
-                packed.map(|(_, tensor)| tensor.range.len() as u64).sum()
+                let stored = |(name, tensor): (&str, &StoredTensor)| Stored {
+                    bytes: tensor.range.len() as u64,
+                    quantized: tensor.dtype.is_none(),
+                    turned: name.contains(".experts.") && tensor.shape.len() > 2,
+                };
+                files.tensors().map(stored).collect()
             }
         }
     }
@@ -63,5 +89,19 @@ impl ModelSource {
                 tensors.map(|(_, tensor)| tensor.weights() as u64).sum()
             }
         }
+    }
+}
+
+/// What is to be known of a tensor to plan for it.
+struct Stored {
+    bytes: u64,
+    quantized: bool,
+    /// Whether it is laid out anew before any kernel sees it.
+    turned: bool,
+}
+
+impl Stored {
+    fn packs(&self, activations: Activations) -> bool {
+        self.quantized && activations == Activations::Int8
     }
 }

@@ -70,6 +70,11 @@ fn settings_that_would_change_the_model_are_refused_by_name() {
             "sets `quantization_config`",
         ),
         (
+            "gpt-oss",
+            json!({"quantization_config": {"quant_method": "awq"}}),
+            "sets `quantization_config`",
+        ),
+        (
             "qwen2",
             json!({"dual_chunk_attention_config": {"chunk_size": 1}}),
             "sets `dual_chunk_attention_config`",
@@ -231,7 +236,7 @@ fn a_plan_counts_what_a_model_takes() {
         (plan.kv_bytes_per_token, plan.context_length),
         (2 * 5 * 6 * 32 * 4, 64)
     );
-    assert_eq!(plan.weights_bytes, 2 * source.parameters());
+    assert_eq!(plan.mapped_bytes, 2 * source.parameters());
     let error = plan
         .fit(plan.fixed_bytes() + plan.kv_bytes(33) - 1)
         .expect_err("is too small");

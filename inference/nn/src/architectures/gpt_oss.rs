@@ -3,7 +3,7 @@
 use super::base::{base, slide};
 use crate::config::{Activation, DecoderConfig, ExpertsConfig, Routing};
 use crate::error::ModelError;
-use crate::facts::{Facts, Key, LAYERS_MAX, WIDTH_MAX, not_understood};
+use crate::facts::{Facts, Key, LAYERS_MAX, WIDTH_MAX, json, not_understood};
 use crate::layers::RopeScaling;
 
 /// The limit of the gate in every published model; GGUF does not say it.
@@ -20,6 +20,11 @@ pub(super) fn gpt_oss(facts: &Facts<'_>) -> Result<DecoderConfig, ModelError> {
     let slope = facts.positive(Key("", "swiglu_alpha"))?;
     if slope.is_some_and(|slope| (slope - SLOPE).abs() > 1e-6) {
         return Err(not_understood("swiglu_alpha"));
+    }
+    if let Some(quantized) = facts.object("quantization_config")?
+        && json::text(quantized, "quant_method")? != Some("mxfp4")
+    {
+        return Err(not_understood("quantization_config"));
     }
     let limit = facts.positive(Key("", "swiglu_limit"))?.unwrap_or(LIMIT);
     config.activation = Activation::ClampedSwiglu { limit };

@@ -40,11 +40,12 @@ const MEANINGFUL: [&str; 24] = [
 ];
 
 /// Keys with such a word that change nothing when a model is only read.
-const HARMLESS: [&str; 4] = [
+const HARMLESS: [&str; 5] = [
     "router_aux_loss_coef",
     "output_router_logits",
     "experts_implementation",
     "experts_per_token",
+    "sliding_window_size",
 ];
 
 /// Refuses what would change the model and was not asked for.

@@ -41,29 +41,34 @@ pub(super) fn bind(
     let turn = |first: usize| {
         let experts = both.iter().zip(&both_bias);
         experts
-            .map(|(rows, bias)| rows.every_second(first, bias))
+            .map(|(rows, bias)| rows.every_second(first, bias, weights))
             .collect::<Result<Vec<_>, _>>()
     };
     let (gates, ups) = (turn(0)?, turn(1)?);
     let downs = down.into_iter().zip(down_bias);
     let downs = downs
-        .map(|(rows, bias)| rows.linear(bias))
+        .map(|(rows, bias)| rows.linear(bias, weights))
         .collect::<Result<_, _>>()?;
     Ok([gates, ups, downs])
 }
 
 impl Rows {
-    fn linear(self, bias: Vec<f32>) -> Result<Linear, ModelError> {
+    fn linear(self, bias: Vec<f32>, weights: &Weights<'_>) -> Result<Linear, ModelError> {
         let rows = bias.len();
         let matrix = Matrix::new(Bytes::from(self.bytes), self.dtype, rows, self.columns)?;
         Ok(Linear {
-            matrix,
+            matrix: weights.ready(matrix),
             bias: Some(bias),
         })
     }
 
     /// Every second row from `first` on.
-    fn every_second(&self, first: usize, bias: &[f32]) -> Result<Linear, ModelError> {
+    fn every_second(
+        &self,
+        first: usize,
+        bias: &[f32],
+        weights: &Weights<'_>,
+    ) -> Result<Linear, ModelError> {
         let width = self.dtype.row_bytes(self.columns);
         let rows = self.bytes.chunks_exact(width).skip(first).step_by(2);
         let picked = Self {
@@ -71,7 +76,8 @@ impl Rows {
             columns: self.columns,
             bytes: rows.flatten().copied().collect(),
         };
-        picked.linear(bias.iter().skip(first).step_by(2).copied().collect())
+        let bias = bias.iter().skip(first).step_by(2).copied();
+        picked.linear(bias.collect(), weights)
     }
 }
 

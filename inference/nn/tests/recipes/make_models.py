@@ -92,6 +92,8 @@ def old_dialect(config):
     config.pop("layer_types", None)
     if config["model_type"] == "qwen3_moe":
         config["num_experts"] = config.pop("num_local_experts")
+    if config["model_type"] == "gemma2":
+        config["sliding_window_size"] = config["sliding_window"]
     config["torch_dtype"] = config.pop("dtype", "float32")
     if "full_attention" in parameters:
         config["rope_local_base_freq"] = parameters["sliding_attention"]["rope_theta"]
