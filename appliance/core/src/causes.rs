@@ -20,6 +20,7 @@ pub(crate) mod fixture;
 mod image;
 pub(crate) mod labels;
 pub(crate) mod machine;
+mod monitoring;
 mod network;
 mod node;
 pub(crate) mod quantity;
@@ -76,6 +77,8 @@ pub const ANALYZERS: &[Analyzer] = &[
     storage::failing_disks,
     storage::clusters,
     storage::snapshots,
+    storage::systems,
+    storage::copies,
 ];
 
 /// Every analyzer by family: start-up first, then what runs, then what carries it.
@@ -87,6 +90,7 @@ pub const FAMILIES: &[&[Analyzer]] = &[
     node::ANALYZERS,
     control_plane::ANALYZERS,
     autoscaling::ANALYZERS,
+    monitoring::ANALYZERS,
     quiet::ANALYZERS,
 ];
 

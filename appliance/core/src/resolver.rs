@@ -72,10 +72,13 @@ const FALLBACK_LABELS: [(&str, &str, bool); 3] = [
 ];
 
 /// Mixin alerts about the cluster as a whole; their labels name no object.
-const CLUSTER_WIDE: [&str; 12] = [
+const CLUSTER_WIDE: [&str; 15] = [
     "KubeAPIDown",
     "KubeAPIErrorBudgetBurn",
     "KubeAPITerminatedRequests",
+    "KubeAggregatedAPIDown",
+    "KubeAggregatedAPIErrors",
+    "KubeClientCertificateExpiration",
     "KubeCPUOvercommit",
     "KubeControllerManagerDown",
     "KubeMemoryOvercommit",

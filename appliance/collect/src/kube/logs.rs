@@ -85,7 +85,24 @@ fn rank(objects: &Objects, subjects: &[ObjectRef], pod: &Pod) -> u64 {
         .position(|subject| belongs_to(objects, pod, subject));
     let subject = position.map_or(0, |position| 1_000_000 / (position as u64 + 1));
     let trouble = if is_troubled(pod) { 10_000 } else { 0 };
-    subject + trouble + restarts(pod).min(5_000)
+    let wide = subjects.iter().all(|subject| subject.kind == "Namespace");
+    let part = if wide && is_part(pod) { 7_000 } else { 0 };
+    subject + trouble + part + restarts(pod).min(5_000)
+}
+
+/// Whether a pod is a part of the cluster that speaks for all of it, to be
+/// heard when an alert names no object.
+fn is_part(pod: &Pod) -> bool {
+    const PARTS: [&str; 6] = [
+        "etcd-",
+        "kube-apiserver-",
+        "coredns-",
+        "prometheus-",
+        "alertmanager-",
+        "kube-state-metrics-",
+    ];
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    PARTS.iter().any(|start| name.starts_with(start))
 }
 
 fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {

@@ -3,6 +3,8 @@
 //! Pure: from a request to PromQL. Names come from alerts, which anybody may
 //! write, so they enter an expression only as escaped string literals.
 
+mod platform;
+
 use appliance_core::object::ObjectRef;
 use appliance_core::ports::CaptureRequest;
 use jiff::Timestamp;
@@ -68,6 +70,7 @@ pub(super) fn of(request: &CaptureRequest, window: &Window) -> Vec<Query> {
         queries.extend(requests(&selector, &rate));
     }
     queries.extend(everywhere());
+    queries.extend(platform::all(&rate));
     queries.extend(nodes(&request.subjects, &rate));
     queries
 }
@@ -141,13 +144,10 @@ fn workloads(namespaces: &str) -> Vec<Query> {
                 "max by (namespace, statefulset) (kube_statefulset_status_replicas_ready{{{namespaces}}})"
             ),
         ),
-        over_time(
-            "kubelet_volume_available_ratio",
-            format!(
-                "min by (namespace, persistentvolumeclaim) (kubelet_volume_stats_available_bytes{{{namespaces}}} \
-                 / kubelet_volume_stats_capacity_bytes{{{namespaces}}})"
-            ),
-        ),
+        volume("kubelet_volume_stats_available_bytes", namespaces),
+        volume("kubelet_volume_stats_capacity_bytes", namespaces),
+        volume("kubelet_volume_stats_inodes_free", namespaces),
+        volume("kubelet_volume_stats_inodes", namespaces),
         over_time("up", format!("up{{{namespaces}}}")),
         now(
             "kube_pod_container_status_waiting_reason",
@@ -158,6 +158,12 @@ fn workloads(namespaces: &str) -> Vec<Query> {
             format!("kube_pod_container_status_last_terminated_reason{{{namespaces}}} > 0"),
         ),
     ]
+}
+
+/// One of the kubelet's gauges of volumes, by claim.
+fn volume(name: &'static str, namespaces: &str) -> Query {
+    let expression = format!("min by (namespace, persistentvolumeclaim) ({name}{{{namespaces}}})");
+    over_time(name, expression)
 }
 
 /// Counters of requests under their common names: Prometheus clients,

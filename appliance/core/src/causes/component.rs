@@ -3,7 +3,7 @@
 //! A part is known by the names its releases give it, in labels or in the
 //! pods' names, in whichever namespace a site installs it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Pod;
 
@@ -41,6 +41,16 @@ fn is_part(pod: &Pod, names: &[&str]) -> bool {
                 labels.is_some_and(|all| all.get(*label).is_some_and(|value| value == name))
             })
     })
+}
+
+/// The same by workload: a site may run a part more than once.
+pub(crate) fn groups<'a>(case: &Case<'a>, names: &[&str]) -> BTreeMap<ObjectRef, Vec<&'a Pod>> {
+    let mut groups: BTreeMap<ObjectRef, Vec<&Pod>> = BTreeMap::new();
+    for pod in pods(case, names) {
+        let workload = view::workload_of(&case.snapshot.objects, pod);
+        groups.entry(workload).or_default().push(pod);
+    }
+    groups
 }
 
 /// The recent log shapes of those pods that hold one of `fragments` (lower case).

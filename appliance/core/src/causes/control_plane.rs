@@ -1,9 +1,12 @@
-//! Causes in the control plane: scheduler, controller manager.
+//! Causes in the control plane: scheduler, controller manager, API server, etcd.
 //!
 //! Decided by what they leave undone (pods that nobody schedules, objects
 //! that nobody observes), by their pods and by their leases; systemd units
 //! are read by the node family.
 
+mod alerts;
+mod api;
+mod etcd;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +18,13 @@ use crate::evidence::Draft;
 use crate::object::ObjectRef;
 
 /// The analyzers of this family.
-pub(crate) const ANALYZERS: &[Analyzer] = &[components, unscheduled];
+pub(crate) const ANALYZERS: &[Analyzer] = &[
+    components,
+    unscheduled,
+    alerts::analyze,
+    api::analyze,
+    etcd::analyze,
+];
 
 /// A leader renews its lease every two seconds; far older means no leader.
 const LEASE_STALE: SignedDuration = SignedDuration::from_secs(60);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Case, series, view};
+use super::{Case, series};
 use crate::alert::AlertStatus;
 use crate::evidence::Draft;
 use crate::object::ObjectRef;
@@ -92,10 +92,4 @@ pub(crate) fn object(
         ObjectRef::namespaced(kind, namespace, name)
     };
     case.snapshot.objects.contains(&object).then_some(object)
-}
-
-/// The workload of the pod that the alert's labels name.
-pub(crate) fn workload(case: &Case<'_>, fired: &Fired<'_>) -> Option<ObjectRef> {
-    let pod = object(case, fired, "pod", "Pod")?;
-    Some(view::root_of(&case.snapshot.objects, &pod))
 }

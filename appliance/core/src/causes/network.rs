@@ -1,11 +1,18 @@
 //! Causes between pods: Services that lead nowhere, policies, ingresses,
 //! certificates, slow or lossy links.
 
+mod balancer;
 mod dns;
+mod gateway;
 mod ingress;
 mod latency;
+mod links;
+mod mesh;
+mod names;
 mod policy;
+mod proxy;
 mod services;
+mod sockets;
 #[cfg(test)]
 mod tests;
 
@@ -19,4 +26,11 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
     policy::analyze,
     ingress::analyze,
     latency::analyze,
+    links::analyze,
+    balancer::analyze,
+    gateway::analyze,
+    mesh::analyze,
+    proxy::analyze,
+    names::analyze,
+    sockets::analyze,
 ];

@@ -6,6 +6,7 @@
 //! means that the kubelet itself says what is wrong.
 
 mod alerts;
+mod cluster;
 mod faults;
 mod proxy;
 mod setup;
@@ -34,6 +35,8 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
     setup::certificate,
     setup::images,
     setup::cordon,
+    cluster::flapping,
+    cluster::overcommitted,
 ];
 
 /// A lease older than this is stale: kubelets renew every ten seconds and the
@@ -73,15 +76,21 @@ const UNITS: &[(&str, Cause)] = &[
 
 fn conditions(case: &Case<'_>, findings: &mut Findings) {
     let nodes = &case.snapshot.objects.nodes;
-    let unknown = nodes
+    let silent: Vec<(&Node, Option<Timestamp>)> = nodes
         .iter()
-        .filter(|node| ready(node).is_some_and(|ready| ready.status == "Unknown"))
-        .count();
+        .filter_map(|node| Some((node, ready(node)?)))
+        .filter(|(_, ready)| ready.status == "Unknown")
+        .map(|(node, ready)| (node, ready.last_transition_time.as_ref().map(|time| time.0)))
+        .collect();
+    let all = silent.len() == nodes.len() && nodes.len() >= 2;
+    if all {
+        cluster::all_lost(case, &silent, findings);
+    }
     for node in nodes {
         let object = view::reference("Node", node);
         if let Some(condition) = ready(node) {
             match condition.status.as_str() {
-                "Unknown" => lost(case, node, condition, unknown == nodes.len(), findings),
+                "Unknown" if !all => lost(case, node, condition, findings),
                 "False" => unwell(case, &object, condition, findings),
                 _ => {}
             }
@@ -94,31 +103,19 @@ fn ready(node: &Node) -> Option<&NodeCondition> {
     machine::condition(node, "Ready")
 }
 
-fn lost(
-    case: &Case<'_>,
-    node: &Node,
-    condition: &NodeCondition,
-    all: bool,
-    findings: &mut Findings,
-) {
+fn lost(case: &Case<'_>, node: &Node, condition: &NodeCondition, findings: &mut Findings) {
     let object = view::reference("Node", node);
     let since = condition.last_transition_time.as_ref().map(|time| time.0);
     let alive = sign_of_life(case, node, since);
-    let cause = if all {
-        Cause::VipOrLoadBalancerDown
-    } else if alive.is_some() {
-        Cause::KubeletDown
+    let (cause, statement) = if alive.is_some() {
+        let statement =
+            format!("The kubelet of {object} sends no heartbeat while the machine still answers.");
+        (Cause::KubeletDown, statement)
     } else {
-        Cause::NodeUnreachable
-    };
-    let statement = match cause {
-        Cause::KubeletDown => {
-            format!("The kubelet of {object} sends no heartbeat while the machine still answers.")
-        }
-        Cause::VipOrLoadBalancerDown => {
-            "No node sends heartbeats: the way to the API server is down for all.".to_owned()
-        }
-        _ => format!("{object} sends no heartbeat."),
+        (
+            Cause::NodeUnreachable,
+            format!("{object} sends no heartbeat."),
+        )
     };
     findings.add(
         Finding::new(cause, object.clone(), Strength::Stated, statement)
@@ -329,7 +326,9 @@ fn clock(case: &Case<'_>, findings: &mut Findings) {
         let off = if series.name.ends_with("offset_seconds") {
             value.abs() > 0.05
         } else {
-            value == 0.0
+            // A clock kept by other means says so too; its error stays small.
+            let error = machine::beside(case, "node_timex_maxerror_seconds", series);
+            value == 0.0 && error.is_none_or(|error| error >= 16.0)
         };
         let Some(object) = machine::of_series(case, series).filter(|_| off) else {
             continue;

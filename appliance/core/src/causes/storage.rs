@@ -9,6 +9,7 @@ mod attach;
 mod capacity;
 mod claim;
 mod devices;
+mod systems;
 
 use k8s_openapi::api::core::v1::Pod;
 
@@ -21,6 +22,7 @@ pub(super) use self::attach::{hung_file_server, multi_attach};
 pub(super) use self::capacity::{filling, resize};
 pub(super) use self::claim::{claims, is_explained, is_unbound};
 pub(super) use self::devices::{clusters, failing_disks, saturated_disks, snapshots};
+pub(super) use self::systems::{copies, systems};
 
 /// Whether an attach or mount message has a cause of its own in this family.
 pub(super) fn explains_mount(said: &Said) -> bool {

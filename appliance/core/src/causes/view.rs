@@ -67,11 +67,13 @@ pub(crate) fn created<T: Metadata<Ty = ObjectMeta>>(item: &T) -> Option<Timestam
 }
 
 fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
-    let owners = meta.owner_references.as_deref().unwrap_or_default();
+    // A static pod belongs to its node's kubelet, which is no workload.
+    let owners = meta.owner_references.iter().flatten();
+    let mut owners = owners.filter(|owner| owner.kind != "Node");
+    let first = owners.clone().next();
     owners
-        .iter()
         .find(|owner| owner.controller == Some(true))
-        .or_else(|| owners.first())
+        .or(first)
 }
 
 /// The workload that made `pod`: what a person would change. A pod nobody

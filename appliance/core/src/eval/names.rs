@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::analysis::Analysis;
 use crate::object::ObjectRef;
-use crate::snapshot::{Collection, Snapshot};
+use crate::snapshot::{Collection, KINDS, Snapshot};
 
 /// Kinds that must exist themselves, or be referred to as that kind.
 const CONCRETE_KINDS: [&str; 9] = [
@@ -100,6 +100,9 @@ impl KnownNames {
             pod_disruption_budgets: "PodDisruptionBudget", role_bindings: "RoleBinding",
             leases: "Lease", nodes: "Node", namespaces: "Namespace",
         );
+        for kind in KINDS.iter().filter(|kind| kind.custom) {
+            known.add_collection(kind.name, objects.customs.of(kind.name));
+        }
         for log in &snapshot.logs {
             known.add_text(&log.text);
             known.add_text(&log.container);

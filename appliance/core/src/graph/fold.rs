@@ -46,6 +46,7 @@ pub(super) fn level(cause: Cause) -> u8 {
         | C::LatencyRegressionRollout
         | C::TrafficDrop
         | C::QueueBacklog
+        | C::NodeFlapping
         | C::UntoleratedTaint => 1,
         C::WatchdogInfoInhibitor
         | C::AlreadyRecovered

@@ -17,24 +17,26 @@ pub(crate) struct Alert {
 }
 
 impl Alert {
-    fn new(
+    /// An alert of any rule; `pending` is the rule's `for` in seconds.
+    pub(crate) fn new(
         name: &'static str,
         severity: &'static str,
         pending: i64,
         summary: &str,
-        description: String,
+        description: impl Into<String>,
     ) -> Self {
         Self {
             name,
             severity,
             labels: Vec::new(),
             summary: summary.to_owned(),
-            description,
+            description: description.into(),
             pending,
         }
     }
 
-    fn label(mut self, name: &'static str, value: &str) -> Self {
+    /// The same with one more label.
+    pub(crate) fn label(mut self, name: &'static str, value: &str) -> Self {
         self.labels.push((name, value.to_owned()));
         self
     }
@@ -129,6 +131,16 @@ impl Alert {
         Self::new(name, "warning", 900, summary, description)
             .label("node", node)
             .label("job", "kube-state-metrics")
+    }
+
+    /// A rule of the node exporter's mixin; `instance` names the machine by its address.
+    pub(crate) fn machine(name: &'static str, address: &str, summary: &str) -> Self {
+        let description = format!("{summary} Instance {address}:9100.");
+        Self::new(name, "warning", 300, summary, description)
+            .label("instance", &format!("{address}:9100"))
+            .label("job", "node-exporter")
+            .label("namespace", "monitoring")
+            .label("container", "node-exporter")
     }
 
     pub(crate) fn throttling(namespace: &str, pod: &str, container: &str, percent: i64) -> Self {

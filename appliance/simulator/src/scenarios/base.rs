@@ -22,6 +22,7 @@ impl Site {
             "kube-system",
             "kube-public",
             "kube-node-lease",
+            "metallb-system",
             "monitoring",
             &namespace,
         ] {
@@ -34,6 +35,7 @@ impl Site {
             site.apps.push(app);
         }
         site.add_system_workloads(built);
+        site.add_platform(params.seed, built);
         let released = built + SignedDuration::from_secs(2 * DAY);
         for app in site.apps.clone() {
             site.add_configuration(&app, released);
@@ -53,7 +55,7 @@ impl Site {
         site
     }
 
-    fn add_namespace(&mut self, name: &str, created: Timestamp) {
+    pub(super) fn add_namespace(&mut self, name: &str, created: Timestamp) {
         let mut meta = self.meta("", name, created);
         meta["labels"] = json!({"kubernetes.io/metadata.name": name});
         self.put("Namespace", json!({"metadata": meta, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}));
@@ -142,7 +144,7 @@ impl Site {
         self.add_daemon_set("monitoring", "node-exporter", &exporter, created);
     }
 
-    fn add_plain_deployment(
+    pub(super) fn add_plain_deployment(
         &mut self,
         namespace: &str,
         name: &str,
@@ -177,7 +179,7 @@ impl Site {
         }
     }
 
-    fn add_daemon_set(
+    pub(super) fn add_daemon_set(
         &mut self,
         namespace: &str,
         name: &str,

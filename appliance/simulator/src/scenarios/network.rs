@@ -11,7 +11,7 @@ use super::workload::App;
 use super::{Expected, Params, ScenarioRun, run};
 
 /// Calls of one workload to another fail: what both ends show.
-fn calls_fail(site: &mut Site, caller: &App, error: &str, share: f64) {
+pub(super) fn calls_fail(site: &mut Site, caller: &App, error: &str, share: f64) {
     site.complain(caller, error, 22);
     site.traffic_now(caller, 0.9, share);
 }
@@ -222,15 +222,6 @@ pub(super) fn dns_down(params: &Params, id: &str) -> ScenarioRun {
             expected,
         )
     })
-}
-
-impl Site {
-    /// Does something as if the system lived in another namespace.
-    fn in_namespace(&mut self, namespace: &str, act: impl FnOnce(&mut Self)) {
-        let own = std::mem::replace(&mut self.names.namespace, namespace.to_owned());
-        act(self);
-        self.names.namespace = own;
-    }
 }
 
 pub(super) fn certificate_expired(params: &Params, id: &str) -> ScenarioRun {

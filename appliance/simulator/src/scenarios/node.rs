@@ -9,7 +9,7 @@ use super::site::{EventText, Seen, Site, micro};
 use super::{Expected, Params, ScenarioRun, run};
 
 /// The node that carries a pod of the frontend, so that the fault is felt.
-fn victim_node(site: &mut Site) -> String {
+pub(super) fn victim_node(site: &mut Site) -> String {
     let front = site.app(Role::Front);
     let namespace = site.namespace();
     let pods = site.pods_of(&front);
@@ -20,7 +20,7 @@ fn victim_node(site: &mut Site) -> String {
         .to_owned()
 }
 
-fn set_condition(
+pub(super) fn set_condition(
     node: &mut Value,
     kind: &str,
     status: &str,
@@ -43,7 +43,7 @@ fn set_condition(
 }
 
 /// Pods of a node that is not ready are not ready, without a reason of their own.
-fn unready_pods_of(site: &mut Site, node: &str, at: Timestamp) -> Vec<String> {
+pub(super) fn unready_pods_of(site: &mut Site, node: &str, at: Timestamp) -> Vec<String> {
     let mut names = Vec::new();
     for pod in site.all("Pod") {
         if pod["spec"]["nodeName"] != json!(node) {
@@ -83,11 +83,11 @@ fn unready_pods_of(site: &mut Site, node: &str, at: Timestamp) -> Vec<String> {
     names
 }
 
-fn node_event(site: &mut Site, node: &str, text: &EventText<'_>, seen: Seen) {
+pub(super) fn node_event(site: &mut Site, node: &str, text: &EventText<'_>, seen: Seen) {
     site.event(("Node", "", node), text, seen);
 }
 
-fn not_ready_event(site: &mut Site, node: &str, at: Timestamp) {
+pub(super) fn not_ready_event(site: &mut Site, node: &str, at: Timestamp) {
     let message = format!("Node {node} status is now: NodeNotReady");
     let text = EventText {
         kind: "Normal",
@@ -99,7 +99,7 @@ fn not_ready_event(site: &mut Site, node: &str, at: Timestamp) {
 }
 
 /// Replacements elsewhere for the pods of a lost node, after five minutes of tolerance.
-fn reschedule(site: &mut Site, node: &str, pods: &[String], evicted: Timestamp) {
+pub(super) fn reschedule(site: &mut Site, node: &str, pods: &[String], evicted: Timestamp) {
     let namespace = site.namespace();
     for pod in pods {
         let object = site.get("Pod", &namespace, pod);

@@ -8,7 +8,7 @@ use super::site::{EventText, Site};
 use super::{Expected, Params, ScenarioRun, run};
 
 /// Callers of the database find it gone.
-fn database_gone(site: &mut Site) {
+pub(super) fn database_gone(site: &mut Site) {
     let database = site.app(Role::Database);
     for role in [Role::Orders, Role::Catalog] {
         let caller = site.app(role);
@@ -22,7 +22,7 @@ fn database_gone(site: &mut Site) {
 }
 
 /// The database's pod was recreated and waits.
-fn wait_for_node(site: &mut Site, message: &str) -> String {
+pub(super) fn wait_for_node(site: &mut Site, message: &str) -> String {
     let database = site.app(Role::Database);
     let pod = format!("{}-0", database.name);
     let at = site.fault_at.to_string();
@@ -66,7 +66,7 @@ pub(super) fn class_missing(params: &Params, id: &str) -> ScenarioRun {
         database_gone(site);
         let expected = Expected::Cause(
             &["StorageClassMissing"],
-            ("PersistentVolumeClaim", namespace.clone(), claim),
+            ("StatefulSet", namespace.clone(), database.name.clone()),
         );
         (
             Alert::stateful_set_mismatch(&namespace, &database.name),

@@ -5,8 +5,12 @@
 //! can be selected. Resources kept in etcd in one form and served under two
 //! groups (events) share `stored_as`.
 
+mod add_ons;
+
+use self::add_ons::ADD_ONS;
+
 /// A resource of the API, as discovery describes it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resource {
     /// API group, empty for the core group.
     pub group: &'static str,
@@ -143,7 +147,10 @@ const POD_SUBRESOURCES: [&str; 7] = [
 ];
 
 /// Every resource served, in the order of discovery.
-pub(crate) const RESOURCES: &[Resource] = &[
+pub(crate) const RESOURCES: &[Resource] = &ALL;
+
+/// What every API server has.
+const BUILT_IN: &[Resource] = &[
     resource!(
         "",
         "v1",
@@ -397,215 +404,24 @@ pub(crate) const RESOURCES: &[Resource] = &[
         "EndpointSlice",
         namespaced
     ),
-    resource!(
-        "certificates.k8s.io",
-        "v1",
-        "certificatesigningrequests",
-        "certificatesigningrequest",
-        "CertificateSigningRequest",
-        cluster,
-        short["csr"],
-        sub["status"]
-    ),
-    resource!(
-        "gateway.networking.k8s.io",
-        "v1",
-        "gateways",
-        "gateway",
-        "Gateway",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "gateway.networking.k8s.io",
-        "v1",
-        "httproutes",
-        "httproute",
-        "HTTPRoute",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "traefik.io",
-        "v1alpha1",
-        "ingressroutes",
-        "ingressroute",
-        "IngressRoute",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "projectcontour.io",
-        "v1",
-        "httpproxies",
-        "httpproxy",
-        "HTTPProxy",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "networking.istio.io",
-        "v1",
-        "virtualservices",
-        "virtualservice",
-        "VirtualService",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "networking.istio.io",
-        "v1",
-        "destinationrules",
-        "destinationrule",
-        "DestinationRule",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "security.istio.io",
-        "v1",
-        "authorizationpolicies",
-        "authorizationpolicy",
-        "AuthorizationPolicy",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "security.istio.io",
-        "v1",
-        "peerauthentications",
-        "peerauthentication",
-        "PeerAuthentication",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "metallb.io",
-        "v1beta1",
-        "ipaddresspools",
-        "ipaddresspool",
-        "IPAddressPool",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "metallb.io",
-        "v1beta2",
-        "bgppeers",
-        "bgppeer",
-        "BGPPeer",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "cert-manager.io",
-        "v1",
-        "certificates",
-        "certificate",
-        "Certificate",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "snapshot.storage.k8s.io",
-        "v1",
-        "volumesnapshots",
-        "volumesnapshot",
-        "VolumeSnapshot",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "ceph.rook.io",
-        "v1",
-        "cephclusters",
-        "cephcluster",
-        "CephCluster",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "longhorn.io",
-        "v1beta2",
-        "volumes",
-        "volume",
-        "Volume",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "velero.io",
-        "v1",
-        "backups",
-        "backup",
-        "Backup",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "monitoring.coreos.com",
-        "v1",
-        "servicemonitors",
-        "servicemonitor",
-        "ServiceMonitor",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "monitoring.coreos.com",
-        "v1",
-        "prometheusrules",
-        "prometheusrule",
-        "PrometheusRule",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "argoproj.io",
-        "v1alpha1",
-        "applications",
-        "application",
-        "Application",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "kustomize.toolkit.fluxcd.io",
-        "v1",
-        "kustomizations",
-        "kustomization",
-        "Kustomization",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "helm.toolkit.fluxcd.io",
-        "v2",
-        "helmreleases",
-        "helmrelease",
-        "HelmRelease",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "keda.sh",
-        "v1alpha1",
-        "scaledobjects",
-        "scaledobject",
-        "ScaledObject",
-        namespaced,
-        sub["status"]
-    ),
-    resource!(
-        "autoscaling.k8s.io",
-        "v1",
-        "verticalpodautoscalers",
-        "verticalpodautoscaler",
-        "VerticalPodAutoscaler",
-        namespaced,
-        sub["status"]
-    ),
 ];
+
+/// How many there are.
+const COUNT: usize = BUILT_IN.len() + ADD_ONS.len();
+
+const ALL: [Resource; COUNT] = {
+    let mut all = [BUILT_IN[0]; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        all[at] = if at < BUILT_IN.len() {
+            BUILT_IN[at]
+        } else {
+            ADD_ONS[at - BUILT_IN.len()]
+        };
+        at += 1;
+    }
+    all
+};
 
 /// Resources that have objects, each shelf once.
 pub(crate) const STORED: Stored = Stored;

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::causes::{Case, Cause, Finding, Findings, Strength, component, fired, view};
 use crate::evidence::Draft;
+use crate::object::ObjectRef;
 
 /// Names of the cluster DNS in the field.
 const NAMES: [&str; 4] = [
@@ -40,24 +41,36 @@ const WORDS: [&str; 6] = [
 /// Words of a forward that gets no answer from the site's resolvers.
 const FORWARD: [&str; 2] = ["plugin/errors", "i/o timeout"];
 
+/// Unanswered forwards of one shape that are more than a hiccup.
+const FORWARD_MIN: usize = 5;
+
 /// Finds a cluster DNS that is down or does not answer.
 pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
-    let pods = component::pods(case, &NAMES);
-    let Some(object) = component::workload(case, &pods) else {
-        return;
-    };
+    for (object, pods) in component::groups(case, &NAMES) {
+        judge(case, &object, &pods, findings);
+    }
+}
+
+fn judge(case: &Case<'_>, object: &ObjectRef, pods: &[&Pod], findings: &mut Findings) {
     let unwell: Vec<&Pod> = pods
         .iter()
         .copied()
         .filter(|pod| !view::is_well(pod))
         .collect();
     let all_down = unwell.len() == pods.len();
-    let alerts = fired::named(case, &ALERTS);
-    let mut said = component::said(case, &pods, &WORDS);
+    // The mixin's alerts are about the servers, not about the caches on nodes.
+    let is_cache = object.name.starts_with("node-local-dns");
+    let alerts = if is_cache {
+        Vec::new()
+    } else {
+        fired::named(case, &ALERTS)
+    };
+    let mut said = component::said(case, pods, &WORDS);
     said.extend(
-        component::said(case, &pods, &[FORWARD[0]])
+        component::said(case, pods, &[FORWARD[0]])
             .into_iter()
-            .filter(|log| view::mentions(&log.exemplar, &[FORWARD[1]])),
+            .filter(|log| view::mentions(&log.exemplar, &[FORWARD[1]]))
+            .filter(|log| log.count >= FORWARD_MIN),
     );
     if !all_down && alerts.is_empty() && said.is_empty() {
         return;
@@ -87,7 +100,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
             format!(
                 "kubectl logs {}{} --tail=50",
                 object.kubectl_name(),
-                crate::evidence::namespace_flag(&object)
+                crate::evidence::namespace_flag(object)
             ),
             "shows why the DNS server does not start or answer",
         ),
@@ -124,6 +137,7 @@ mod tests {
 
     #[test]
     fn dns_that_loops_or_gets_no_answer_upstream_says_so() {
+        let unanswered = "[ERROR] plugin/errors: 2 example.org. A: read udp 10.0.0.1:1->10.0.0.2:53: i/o timeout\n";
         dns(true)
             .log(
                 "dns-1",
@@ -133,13 +147,11 @@ mod tests {
             )
             .check(analyze, &["CorednsDownOrOverloaded Pod shop/dns-1"]);
         dns(true)
-            .log(
-                "dns-1",
-                "coredns",
-                false,
-                "[ERROR] plugin/errors: 2 example.org. A: read udp 10.0.0.1:1->10.0.0.2:53: i/o timeout",
-            )
+            .log("dns-1", "coredns", false, &unanswered.repeat(8))
             .check(analyze, &["CorednsDownOrOverloaded Pod shop/dns-1"]);
+        dns(true)
+            .log("dns-1", "coredns", false, unanswered)
+            .check(analyze, &[]);
     }
 
     #[test]

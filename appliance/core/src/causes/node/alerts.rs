@@ -126,12 +126,12 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
             continue;
         };
         if let Some(node) = machine::of_labels(case, alert.labels) {
-            findings.add(finding(case, rule, &alert, node));
+            findings.add(finding(case, rule, &alert, &node));
         }
     }
 }
 
-fn finding(case: &Case<'_>, rule: &Rule, alert: &Fired<'_>, node: ObjectRef) -> Finding {
+fn finding(case: &Case<'_>, rule: &Rule, alert: &Fired<'_>, node: &ObjectRef) -> Finding {
     let part = PARTS
         .iter()
         .find(|label| !alert.label(label).is_empty())
@@ -140,7 +140,7 @@ fn finding(case: &Case<'_>, rule: &Rule, alert: &Fired<'_>, node: ObjectRef) -> 
     Finding::new(rule.cause, node.clone(), rule.strength, statement)
         .because([alert.draft.clone()])
         .since(alert.since)
-        .explains(machine::carried(case, &node))
+        .explains(machine::carried(case, node))
         .check(
             format!("kubectl describe node {}", shell_word(&node.name)),
             "shows the node's conditions and events",

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "JSON snippets read best where they are used"
+)]
+
 use serde_json::{Value, json};
 
 use super::*;
