@@ -36,6 +36,24 @@ const NAMED: [&str; 17] = [
 /// What Kubernetes, or everybody, calls the same on every cluster.
 const FIXED: [&str; 3] = ["default", "kubernetes", "kube-root-ca.crt"];
 
+/// Namespaces of software that calls its parts the same wherever it is
+/// installed; the namespaces themselves are named by people.
+const INSTALLED: [&str; 4] = [
+    "metallb-system",
+    "monitoring",
+    "rook-ceph",
+    "longhorn-system",
+];
+
+/// Whether what lies in that namespace is called the same on every cluster.
+fn is_system(namespace: &str) -> bool {
+    is_kubes(namespace) || INSTALLED.contains(&namespace)
+}
+
+fn is_kubes(name: &str) -> bool {
+    name.starts_with("kube-")
+}
+
 /// New names by old ones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
@@ -52,21 +70,16 @@ impl Names {
         for file in NAMED {
             for item in files.items(file) {
                 let meta = &item["metadata"];
-                let system = |field: &str| {
-                    meta[field]
-                        .as_str()
-                        .is_some_and(|text| text.starts_with("kube-"))
-                };
+                let system = meta["namespace"].as_str().is_some_and(is_system)
+                    || meta["name"].as_str().is_some_and(is_kubes);
                 let derived = meta["ownerReferences"].is_array();
-                if !system("namespace") && !system("name") && !derived {
+                if !system && !derived {
                     names.add(meta["name"].as_str().unwrap_or_default(), salt);
                 }
             }
         }
         for pod in files.items("pods.json") {
-            let system = pod["metadata"]["namespace"]
-                .as_str()
-                .is_some_and(|text| text.starts_with("kube-"));
+            let system = pod["metadata"]["namespace"].as_str().is_some_and(is_system);
             let containers = pod["spec"]["containers"].as_array().cloned();
             for container in containers.into_iter().flatten().filter(|_| !system) {
                 names.add_image(container["image"].as_str().unwrap_or_default(), salt);

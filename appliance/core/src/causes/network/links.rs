@@ -172,8 +172,8 @@ fn mtu(case: &Case<'_>, findings: &mut Findings) {
             devices.entry(device).or_default().push((bytes, one));
         }
     }
-    let stalls: Vec<_> = signs::seen(case.snapshot)
-        .into_iter()
+    let stalls: Vec<_> = signs::seen(case)
+        .iter()
         .filter(|one| matches!(one.sign, Sign::TimedOut | Sign::Reset) && !one.is_over())
         .collect();
     for (device, nodes) in devices {
@@ -195,7 +195,7 @@ fn mtu(case: &Case<'_>, findings: &mut Findings) {
                 statement,
             )
             .because([series::draft(node.clone(), one, title)])
-            .because(stalls.iter().take(3).map(signs::Seen::draft))
+            .because(stalls.iter().take(3).map(|one| one.draft()))
             .explains(machine::carried(case, &node)),
         );
     }

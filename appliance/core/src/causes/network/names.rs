@@ -12,16 +12,16 @@ use crate::object::ObjectRef;
 
 /// Finds Services and pods that misuse names.
 pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
-    let seen = signs::seen(case.snapshot);
+    let seen = signs::seen(case);
     for service in &case.snapshot.objects.services {
         let kind = service.spec.as_ref().and_then(|spec| spec.type_.as_deref());
         if kind == Some("ExternalName") {
-            external(case, service, &seen, findings);
+            external(case, service, seen, findings);
         } else if wiring::is_headless(service) {
-            headless(case, service, &seen, findings);
+            headless(case, service, seen, findings);
         }
     }
-    policies(case, &seen, findings);
+    policies(case, seen, findings);
 }
 
 /// Lines of clients that name the Service, of one of `signs`.

@@ -67,7 +67,7 @@ fn ports(case: &Case<'_>, findings: &mut Findings) {
 /// A Service whose own pods wait for it in vain while other clients reach it.
 fn hairpin(case: &Case<'_>, findings: &mut Findings) {
     let objects = &case.snapshot.objects;
-    let seen = signs::seen(case.snapshot);
+    let seen = signs::seen(case);
     let late = seen
         .iter()
         .filter(|one| one.sign == Sign::TimedOut && !one.is_over());
