@@ -41,6 +41,10 @@ impl Site {
         self.add_metrics_api(created);
         let exporter = template("kube-state-metrics", "app.kubernetes.io/name", false);
         self.add_plain_deployment("monitoring", "kube-state-metrics", &exporter, 1, created);
+        let meta = self.meta("monitoring", "kube-state-metrics", created);
+        self.put("Service", json!({"metadata": meta, "spec": {"clusterIP": "None", "type": "ClusterIP",
+            "selector": {"app.kubernetes.io/name": "kube-state-metrics"},
+            "ports": [{"name": "https-main", "port": 8443, "protocol": "TCP", "targetPort": 8443}]}}));
         for (name, set) in [
             ("prometheus", "prometheus-k8s"),
             ("alertmanager", "alertmanager-main"),
