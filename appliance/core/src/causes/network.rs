@@ -11,6 +11,7 @@ mod mesh;
 mod names;
 mod policy;
 mod proxy;
+mod routes;
 mod services;
 mod sockets;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
     gateway::analyze,
     mesh::analyze,
     proxy::analyze,
+    routes::analyze,
     names::analyze,
     sockets::analyze,
 ];

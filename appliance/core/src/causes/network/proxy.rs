@@ -15,7 +15,7 @@ use crate::evidence::Draft;
 use crate::evidence::query::shell_word;
 
 /// Bytes of one configuration file that are read.
-const FILE_MAX: usize = 256 << 10;
+pub(super) const FILE_MAX: usize = 256 << 10;
 
 /// A backend as proxies write it: a directive, then host and port.
 static BACKEND: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -164,7 +164,8 @@ fn misrouted(
     );
 }
 
-fn mounts(pod: &Pod, map: &str) -> bool {
+/// Whether a pod has the `ConfigMap` as a volume.
+pub(super) fn mounts(pod: &Pod, map: &str) -> bool {
     let Some(spec) = &pod.spec else { return false };
     let volumes = spec.volumes.iter().flatten();
     let mut mounted = volumes.filter_map(|volume| volume.config_map.as_ref());
