@@ -15,6 +15,7 @@ use appliance_http::backend::ConsoleBackend;
 use appliance_http::receiver::Receiver;
 use appliance_sinks::{Dispatcher, DispatcherOptions};
 use appliance_store::{Ledger, LedgerOptions};
+use inference_core::Models;
 use inference_core::slot::EngineSlot;
 use inference_engine::{Metrics as EngineMetrics, ModelSet};
 use prometheus_client::registry::Registry;
@@ -140,7 +141,12 @@ impl App {
 
         let receiver = intake.receiver();
         let console: Arc<dyn ConsoleBackend> = Arc::new(backend.clone());
-        let router = routes::router(console, status, intake, slot);
+        let router = routes::router(
+            console,
+            status,
+            intake,
+            Arc::clone(&models) as Arc<dyn Models>,
+        );
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("listen on {}", config.listen))?;

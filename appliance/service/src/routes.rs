@@ -17,7 +17,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Router, middleware};
 use inference_core::Models;
-use inference_core::slot::EngineSlot;
 use inference_openai::Grant;
 use prometheus_client::registry::Registry;
 
@@ -62,9 +61,8 @@ pub(crate) fn router(
     backend: Arc<dyn ConsoleBackend>,
     health: Arc<dyn HealthSource>,
     intake: Intake,
-    slot: EngineSlot,
+    models: Arc<dyn Models>,
 ) -> Router {
-    let models: Arc<dyn Models> = Arc::new(slot);
     let data = Router::new()
         .merge(receiver::router(intake.receiver))
         .merge(console::router(backend));

@@ -7,6 +7,7 @@
 
 pub mod chat;
 pub mod drafting;
+pub mod embedding;
 pub mod engine;
 pub mod error;
 pub mod kv_blocks;

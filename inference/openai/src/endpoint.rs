@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use inference_core::embedding::Embedder;
 use inference_core::{Models, Priority};
 use jiff::Timestamp;
 
@@ -9,17 +10,19 @@ use crate::error::ApiError;
 use crate::fields::Fields;
 
 /// What every address shares.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) models: Arc<dyn Models>,
+    pub(crate) embedder: Option<Arc<dyn Embedder>>,
     pub(crate) started: Timestamp,
 }
 
 impl Endpoint {
-    /// Over `models`.
-    pub(crate) fn new(models: Arc<dyn Models>) -> Self {
+    /// Over `models` that write and perhaps one that embeds.
+    pub(crate) fn new(models: Arc<dyn Models>, embedder: Option<Arc<dyn Embedder>>) -> Self {
         Self {
             models,
+            embedder,
             started: Timestamp::now(),
         }
     }

@@ -110,6 +110,16 @@ impl ApiError {
         )
     }
 
+    /// There is no model that embeds.
+    pub(crate) fn no_embedder() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("model_not_found"),
+            "no embedding model is loaded",
+        )
+    }
+
     /// There is nothing at this address.
     pub(crate) fn no_route(method: &str, path: &str) -> Self {
         let message = format!("There is no {method} {path}.");

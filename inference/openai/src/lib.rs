@@ -9,6 +9,7 @@
 mod body;
 mod chat;
 mod completions;
+mod embeddings;
 mod endpoint;
 mod error;
 mod events;
@@ -32,4 +33,4 @@ mod tools;
 mod writers;
 
 pub use self::endpoint::Grant;
-pub use self::routes::{forbidden, health_router, router, unauthorized};
+pub use self::routes::{forbidden, health_router, router, router_with, unauthorized};

@@ -11,10 +11,11 @@ use crate::error::ApiError;
 /// Every model.
 pub(crate) async fn list(State(endpoint): State<Endpoint>) -> Json<Value> {
     let entries = endpoint.models.list();
-    let data: Vec<Value> = entries
+    let mut data: Vec<Value> = entries
         .iter()
         .map(|entry| object(&endpoint, entry))
         .collect();
+    data.extend(embedder(&endpoint));
     Json(json!({ "object": "list", "data": data }))
 }
 
@@ -23,6 +24,9 @@ pub(crate) async fn one(
     State(endpoint): State<Endpoint>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
+    if let Some(embedder) = embedder(&endpoint).filter(|model| model["id"] == name.as_str()) {
+        return Ok(Json(embedder));
+    }
     let entry = find(&endpoint, &name)?;
     Ok(Json(object(&endpoint, &entry)))
 }
@@ -36,6 +40,25 @@ pub(crate) fn find(endpoint: &Endpoint, name: &str) -> Result<ModelEntry, Engine
         name: name.to_owned(),
         known,
     })
+}
+
+/// Whether there is a model `name`, of whatever kind.
+pub(crate) fn is_known(endpoint: &Endpoint, name: &str) -> bool {
+    let embeds = endpoint.embedder.as_ref();
+    embeds.is_some_and(|embedder| embedder.model() == name) || find(endpoint, name).is_ok()
+}
+
+/// The model that embeds, as an object.
+fn embedder(endpoint: &Endpoint) -> Option<Value> {
+    let embedder = endpoint.embedder.as_ref()?;
+    Some(json!({
+        "id": embedder.model(),
+        "object": "model",
+        "created": endpoint.started.as_second(),
+        "owned_by": "anchorite",
+        "status": "ready",
+        "dimensions": embedder.dimensions(),
+    }))
 }
 
 fn object(endpoint: &Endpoint, entry: &ModelEntry) -> Value {

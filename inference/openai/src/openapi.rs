@@ -163,6 +163,16 @@ const RESPONSE: &[Field] = &[
     ),
 ];
 
+const EMBEDDING: &[Field] = &[
+    ("input", "string", "a text, or up to 2048"),
+    ("encoding_format", "string", "float or base64"),
+    (
+        "dimensions",
+        "integer",
+        "the length of the model's vectors; others are refused",
+    ),
+];
+
 const OLLAMA: &[Field] = &[
     ("model", "string", "name of the model"),
     ("stream", "boolean", "lines of JSON; true if absent"),
@@ -209,6 +219,12 @@ pub(crate) const ADDRESSES: &[Address] = &[
     },
     Address {
         method: "post",
+        path: "/v1/embeddings",
+        summary: "Texts as vectors",
+        fields: &[EMBEDDING],
+    },
+    Address {
+        method: "post",
         path: "/tokenize",
         summary: "Tokens of a text or a chat",
         fields: &[&[
@@ -246,6 +262,12 @@ pub(crate) const ADDRESSES: &[Address] = &[
             ],
             OLLAMA,
         ],
+    },
+    Address {
+        method: "post",
+        path: "/api/embed",
+        summary: "Ollama's embeddings",
+        fields: &[EMBEDDING],
     },
     Address {
         method: "get",

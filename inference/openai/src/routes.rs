@@ -12,15 +12,23 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use inference_core::Models;
+use inference_core::embedding::Embedder;
 
 use crate::body::BODY_BYTES_MAX;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::{chat, completions, health, models, ollama, openapi, request_id, responses, tokens};
+use crate::{
+    chat, completions, embeddings, health, models, ollama, openapi, request_id, responses, tokens,
+};
 
 /// The `OpenAI` endpoint over `models`, which may come and go.
 pub fn router(models: Arc<dyn Models>) -> Router {
-    let endpoint = Endpoint::new(models);
+    router_with(models, None)
+}
+
+/// As [`router`], with a model that embeds, if there is one.
+pub fn router_with(models: Arc<dyn Models>, embedder: Option<Arc<dyn Embedder>>) -> Router {
+    let endpoint = Endpoint::new(models, embedder);
     Router::new()
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*name}", get(models::one))
@@ -29,6 +37,8 @@ pub fn router(models: Arc<dyn Models>) -> Router {
         .route("/chat/completions", post(chat::complete))
         .route("/v1/completions", post(completions::complete))
         .route("/v1/responses", post(responses::respond))
+        .route("/v1/embeddings", post(embeddings::embed))
+        .route("/api/embed", post(ollama::embed))
         .route("/tokenize", post(tokens::tokenize))
         .route("/detokenize", post(tokens::detokenize))
         .route("/api/chat", post(ollama::chat))
@@ -49,7 +59,7 @@ pub fn router(models: Arc<dyn Models>) -> Router {
 pub fn health_router(models: Arc<dyn Models>) -> Router {
     Router::new()
         .route("/health", get(health::health))
-        .with_state(Endpoint::new(models))
+        .with_state(Endpoint::new(models, None))
 }
 
 /// The answer to a request without a key, or with an unknown one.

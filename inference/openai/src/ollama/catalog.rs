@@ -1,5 +1,7 @@
 //! Which models there are, in Ollama's words.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::extract::State;
 use inference_core::{ModelEntry, ModelInfo, ModelState};
@@ -8,10 +10,12 @@ use serde_json::{Value, json};
 use super::OllamaError;
 use super::request::known;
 use crate::body::Body;
+use crate::embeddings;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::models;
+use crate::sampling::OneOrMany;
 use crate::submit::off_async;
 
 /// `GET /api/version`.
@@ -55,6 +59,28 @@ pub(crate) async fn show(
 pub(super) async fn load(endpoint: &Endpoint, model: Option<String>) -> Result<String, ApiError> {
     let models = endpoint.models.clone();
     off_async(move || Ok(models.engine(model.as_deref())?.model().name.clone())).await
+}
+
+/// `POST /api/embed`: texts as vectors.
+pub(crate) async fn embed(
+    State(endpoint): State<Endpoint>,
+    Body(body): Body,
+) -> Result<Json<Value>, OllamaError> {
+    let start = Instant::now();
+    let mut fields = Fields::parse(&body)?;
+    let model: Option<String> = fields.take("model")?;
+    let model = model.map(|model| known(&endpoint, model));
+    let input: OneOrMany = fields.require("input")?;
+    let embedder = embeddings::embedder(&endpoint, model.as_deref())?;
+    let name = embedder.model().to_owned();
+    let wanted: Option<usize> = fields.take("dimensions")?;
+    embeddings::check_dimensions(wanted, embedder.dimensions())?;
+    let embeddings = embeddings::vectors(embedder, input.into_vec()).await?;
+    let took = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    Ok(Json(
+        json!({ "model": name, "embeddings": embeddings.vectors,
+        "total_duration": took, "prompt_eval_count": embeddings.tokens }),
+    ))
 }
 
 fn object(endpoint: &Endpoint, entry: &ModelEntry) -> Value {

@@ -118,7 +118,7 @@ fn refuse(fields: &Fields) -> Result<(), ApiError> {
 /// Ollama's clients add a tag to names that have none.
 pub(super) fn known(endpoint: &Endpoint, model: String) -> String {
     match model.strip_suffix(":latest") {
-        Some(bare) if models::find(endpoint, &model).is_err() => bare.to_owned(),
+        Some(bare) if !models::is_known(endpoint, &model) => bare.to_owned(),
         _ => model,
     }
 }

@@ -12,6 +12,8 @@ use serde_json::json;
 use tower::ServiceExt;
 
 use super::*;
+use inference_core::EngineError;
+use inference_core::embedding::{Embedder, Embeddings};
 use inference_core::slot::EngineSlot;
 use serde_json::Value;
 
@@ -36,6 +38,30 @@ fn load(file: &str) -> EngineSlot {
         &Metrics::register(&mut Registry::default()),
     );
     EngineSlot::ready(Arc::new(engine.expect("is usable")))
+}
+
+/// Counts a's and b's of a text.
+struct Letters;
+
+impl Embedder for Letters {
+    fn model(&self) -> &'static str {
+        "letters"
+    }
+
+    fn dimensions(&self) -> usize {
+        2
+    }
+
+    fn embed(&self, texts: &[String]) -> Result<Embeddings, EngineError> {
+        let count = |text: &str, letter| text.matches(letter).count() as f32;
+        Ok(Embeddings {
+            vectors: texts
+                .iter()
+                .map(|text| vec![count(text, 'a'), count(text, 'b')])
+                .collect(),
+            tokens: texts.len(),
+        })
+    }
 }
 
 struct Reply {
@@ -64,7 +90,7 @@ async fn call(slot: EngineSlot, method: &str, path: &str, body: impl Into<Body>)
         .uri(path)
         .body(body.into())
         .expect("is well formed");
-    let response = router(Arc::new(slot))
+    let response = router_with(Arc::new(slot), Some(Arc::new(Letters)))
         .oneshot(request)
         .await
         .expect("is answered");
@@ -127,7 +153,11 @@ async fn the_loaded_model_is_listed() {
     let empty = call(EngineSlot::default(), "GET", "/v1/models", "")
         .await
         .json();
-    assert_eq!(empty["data"], json!([]));
+    assert_eq!(
+        empty["data"].as_array().map(Vec::len),
+        Some(1),
+        "the one that embeds"
+    );
 }
 
 #[tokio::test]
@@ -371,13 +401,13 @@ async fn bodies_that_are_no_request_are_refused() {
         Some("request_too_large"),
         "too large",
     );
-    let nowhere = call(slot(), "GET", "/v1/embeddings", "").await;
+    let nowhere = call(slot(), "GET", "/v1/nowhere", "").await;
     check_error(
         &nowhere,
         404,
         "invalid_request_error",
         Some("unknown_url"),
-        "GET /v1/embeddings",
+        "GET /v1/nowhere",
     );
     let method = call(slot(), "GET", "/v1/chat/completions", "").await;
     check_error(
@@ -564,4 +594,56 @@ fn no_error_of_a_long_prompt_looks_like_a_rate_limit() {
         "{}",
         error.body()
     );
+}
+
+#[tokio::test]
+async fn texts_become_vectors_in_either_encoding() {
+    let embed = |more: Value| async move {
+        let mut body = json!({"model": "letters", "input": ["aab", "b"]});
+        for (key, value) in more.as_object().expect("is an object") {
+            body[key] = value.clone();
+        }
+        call(slot(), "POST", "/v1/embeddings", body.to_string()).await
+    };
+    let floats = embed(json!({"dimensions": 2})).await.json();
+    assert_eq!(floats["data"][0]["embedding"], json!([2.0, 1.0]));
+    assert_eq!(
+        (
+            &floats["data"][1]["index"],
+            &floats["usage"]["total_tokens"]
+        ),
+        (&json!(1), &json!(2))
+    );
+    let packed = embed(json!({"encoding_format": "base64"})).await.json();
+    assert_eq!(packed["data"][1]["embedding"], "AAAAAAAAgD8=");
+    let wrong = "invalid_request_error";
+    check_error(
+        &embed(json!({"dimensions": 1})).await,
+        400,
+        wrong,
+        Some("unsupported_parameter"),
+        "must be 2",
+    );
+    check_error(
+        &embed(json!({"input": []})).await,
+        400,
+        wrong,
+        Some("invalid_value"),
+        "1 to 2048",
+    );
+    check_error(
+        &embed(json!({"model": "tiny"})).await,
+        404,
+        wrong,
+        Some("model_not_found"),
+        "`letters`",
+    );
+    let ollama = call(
+        slot(),
+        "POST",
+        "/api/embed",
+        json!({"model": "letters:latest", "input": "abb"}).to_string(),
+    )
+    .await;
+    assert_eq!(ollama.json()["embeddings"], json!([[1.0, 2.0]]));
 }
