@@ -202,7 +202,7 @@ fn verdict(
     let no_answer = view::mentions(&event.message, &NO_ANSWER);
     if no_answer
         && asks_foreign_port(probe, container, role)
-        && !answers_elsewhere(case, container, role, probe)
+        && !answers_elsewhere(case, pod, container, role, probe)
     {
         return (
             by_role(role, Kind::Port),
@@ -301,9 +301,16 @@ fn asks_foreign_port(probe: &Probe, container: &Container, role: Role) -> bool {
         .any(|other| other != port)
 }
 
-/// Whether the same program answers the same probe in another pod, as injected
-/// sidecars do on ports they do not declare: then the port is right.
-fn answers_elsewhere(case: &Case<'_>, container: &Container, role: Role, probe: &Probe) -> bool {
+/// Whether the same program answers the same probe in another workload, as
+/// injected sidecars do on ports they do not declare: then the port is right.
+fn answers_elsewhere(
+    case: &Case<'_>,
+    pod: &Pod,
+    container: &Container,
+    role: Role,
+    probe: &Probe,
+) -> bool {
+    let objects = &case.snapshot.objects;
     let port = port_of(probe, container);
     let is_same = |other: &Container| {
         other.image.is_some()
@@ -312,13 +319,18 @@ fn answers_elsewhere(case: &Case<'_>, container: &Container, role: Role, probe: 
                 .probe(other)
                 .is_some_and(|probe| port_of(probe, other) == port)
     };
-    case.snapshot.objects.pods.iter().any(|pod| {
-        wiring::containers(pod).iter().any(|other| {
-            is_same(other)
-                && view::container_statuses(pod)
-                    .any(|status| status.name == other.name && status.ready)
+    let answers = |other: &Pod| {
+        wiring::containers(other).iter().any(|container| {
+            is_same(container)
+                && view::container_statuses(other)
+                    .any(|status| status.name == container.name && status.ready)
         })
-    })
+    };
+    let own = view::workload_of(objects, pod);
+    objects
+        .pods
+        .iter()
+        .any(|other| answers(other) && view::workload_of(objects, other) != own)
 }
 
 /// Seconds from the first check to the kill at the earliest.
