@@ -11,7 +11,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use pulp::Arch;
+use memmap2::{Advice, MmapMut};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::isa::Isa;
@@ -32,27 +33,43 @@ const SUMS: usize = 12;
 const STEPS: usize = 1 << 19;
 
 /// Bytes read from memory in a second, by all threads together.
-pub fn memory_bandwidth() -> f64 {
-    let words = vec![1_u64; BYTES / 8];
-    best(|| {
-        let sum: u64 = words
-            .par_chunks(SHARE / 8)
-            .map(|words| Arch::new().dispatch(|| sum(words)))
+///
+/// # Errors
+/// What the system says if there is no memory to read.
+pub fn memory_bandwidth() -> std::io::Result<f64> {
+    let mut bytes = MmapMut::map_anon(BYTES)?;
+    // As packed weights have them: with small pages, translating addresses would be measured.
+    #[cfg(target_os = "linux")]
+    let _ = bytes.advise(Advice::HugePage);
+    bytes.fill(1);
+    // SAFETY: any four bytes are a real.
+    let (_, reals, _) = unsafe { bytes.align_to::<f32>() };
+    Ok(best(|| {
+        let sum: f32 = reals
+            .par_chunks(SHARE / 4)
+            .map(|reals| Arch::new().dispatch(Sum(reals)))
             .sum();
         black_box(sum);
         BYTES as f64
-    })
+    }))
 }
 
-#[inline(always)]
-fn sum(words: &[u64]) -> u64 {
-    let mut lanes = [0_u64; 32];
-    for words in words.as_chunks::<32>().0 {
-        for (lane, word) in lanes.iter_mut().zip(words) {
-            *lane = lane.wrapping_add(*word);
+/// Adds reals up in as many sums as it takes to wait for memory alone.
+struct Sum<'a>(&'a [f32]);
+
+impl WithSimd for Sum<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        let mut sums = [simd.splat_f32s(0.0); 8];
+        for values in S::as_simd_f32s(self.0).0.as_chunks::<8>().0 {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum = simd.add_f32s(*sum, *value);
+            }
         }
+        sums.into_iter().map(|sum| simd.reduce_sum_f32s(sum)).sum()
     }
-    lanes.into_iter().fold(0, u64::wrapping_add)
 }
 
 /// Multiplications and additions of bytes in a second, by all threads together.

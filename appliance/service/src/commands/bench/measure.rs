@@ -23,7 +23,7 @@ const STREAM_TOKENS: usize = 16;
 /// Measures the machine and the model, on the current threads.
 pub(super) fn measure(options: &BenchOptions, threads: usize) -> anyhow::Result<Report> {
     let limits = Limits {
-        memory_bytes_per_second: limits::memory_bandwidth(),
+        memory_bytes_per_second: limits::memory_bandwidth().context("measure memory")?,
         int8_operations_per_second: limits::whole_operations(),
         f32_operations_per_second: limits::real_operations(),
     };
