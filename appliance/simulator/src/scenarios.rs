@@ -5,7 +5,7 @@
 //! write them. Names, sizes and times come from a seed, so that each recipe
 //! gives endless variants; the same parameters give the same run.
 //!
-//! One file per family of faults; `RECIPES` and [`infrastructure`] are the
+//! One file per family of faults; `RECIPES`, [`workloads`] and [`infrastructure`] are the
 //! registries. What follows
 //! from a fault is written by `controllers` and `metrics`, never by a recipe.
 
@@ -25,6 +25,7 @@ macro_rules! recipes {
 }
 
 mod alert;
+mod autoscaling;
 mod base;
 mod breakage;
 mod calm;
@@ -42,16 +43,21 @@ mod network;
 mod node;
 mod platform;
 mod resolving;
+mod placement;
+mod quiet;
+mod refusals;
 mod rng;
 mod rollout;
 mod runtime;
 mod scheduling;
 mod site;
+mod startup;
 mod storage;
 mod traffic;
 mod volumes;
 mod watchers;
 mod workload;
+mod workloads;
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -116,7 +122,7 @@ impl ScenarioRun {
 }
 
 /// Every registry, one after the other.
-static ALL: LazyLock<Vec<Recipe>> = LazyLock::new(|| [RECIPES, infrastructure::RECIPES].concat());
+static ALL: LazyLock<Vec<Recipe>> = LazyLock::new(|| [RECIPES, workloads::RECIPES, infrastructure::RECIPES].concat());
 
 /// All recipes: the twelve told in demos first, then family by family.
 pub fn all() -> &'static [Recipe] {

@@ -53,10 +53,21 @@ pub(super) fn unplaced(case: &Case<'_>, findings: &mut Findings) {
         }
         let cluster = cluster.get_or_insert_with(|| Cluster::of(objects));
         if let Some(decision) = decide(case, cluster, pod) {
-            state(case, cluster, pod, &workload, &decision, findings);
+            // Who lost its place to another pod had room before that.
+            let lost = is_about_room(decision.kind)
+                .then(|| special::preemption_of(case, &workload))
+                .flatten();
+            match lost {
+                Some(draft) => findings.exclude(cause_of(&decision), workload.clone(), vec![draft]),
+                None => state(case, cluster, pod, &workload, &decision, findings),
+            }
             seen.push(workload);
         }
     }
+}
+
+fn is_about_room(kind: Kind) -> bool {
+    matches!(kind, Kind::Cpu | Kind::Memory | Kind::Resources | Kind::Pods)
 }
 
 /// Whether the scheduler has not found a node for this pod yet.

@@ -81,6 +81,27 @@ impl Alert {
         .label("pod", pod)
     }
 
+    /// A rule about one object, which `label` names.
+    pub(crate) fn about(
+        name: &'static str,
+        summary: &str,
+        namespace: &str,
+        label: &'static str,
+        object: &str,
+    ) -> Self {
+        let description = format!("{label} {object} in namespace {namespace}: {summary}");
+        Self::new(name, "warning", 900, summary, description)
+            .label("namespace", namespace)
+            .label(label, object)
+    }
+
+    /// The alert that always fires.
+    pub(crate) fn watchdog() -> Self {
+        let description = "This is an alert meant to ensure that the entire alerting pipeline is functional.";
+        let summary = "An alert that should always be firing.";
+        Self::new("Watchdog", "none", 0, summary, description.to_owned())
+    }
+
     pub(crate) fn replicas_mismatch(namespace: &str, deployment: &str) -> Self {
         let description = format!(
             "Deployment {namespace}/{deployment} has not matched the expected number of replicas for longer than 15 minutes on cluster ."

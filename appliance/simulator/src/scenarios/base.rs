@@ -55,7 +55,8 @@ impl Site {
         site
     }
 
-    pub(super) fn add_namespace(&mut self, name: &str, created: Timestamp) {
+    /// Adds a namespace with what every namespace has.
+    pub(crate) fn add_namespace(&mut self, name: &str, created: Timestamp) {
         let mut meta = self.meta("", name, created);
         meta["labels"] = json!({"kubernetes.io/metadata.name": name});
         self.put("Namespace", json!({"metadata": meta, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}));
@@ -201,7 +202,8 @@ impl Site {
         }
     }
 
-    fn add_configuration(&mut self, app: &App, created: Timestamp) {
+    /// Adds the config map of a workload, and the secret of those that need one.
+    pub(crate) fn add_configuration(&mut self, app: &App, created: Timestamp) {
         let namespace = self.namespace();
         let meta = self.meta(&namespace, &app.config(), created);
         let mut data = json!({"LOG_LEVEL": "info", "REQUEST_TIMEOUT": "2s", "CACHE_TTL": "60s"});
@@ -216,7 +218,8 @@ impl Site {
         }
     }
 
-    fn add_service(&mut self, app: &App, created: Timestamp) {
+    /// Adds the service in front of a workload.
+    pub(crate) fn add_service(&mut self, app: &App, created: Timestamp) {
         let namespace = self.namespace();
         let mut meta = self.meta(&namespace, &app.name, created);
         let label = self.names.label;

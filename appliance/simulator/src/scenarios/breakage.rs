@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::site::{EventText, Seen, Site};
-use super::workload::{App, condition};
+use super::workload::App;
 
 /// Why a container does not run.
 #[derive(Clone, Copy, Debug)]
@@ -356,50 +356,8 @@ impl Site {
         self.kubelet(pod, "Warning", reason, message, seen);
     }
 
-    /// A replica set may not create its pods.
-    pub(crate) fn cannot_create(&mut self, set: &str, error: &str) {
-        let namespace = self.namespace();
-        let since = self.after(1);
-        let full = format!(
-            "pods \"{set}-{}\" is forbidden: {error}",
-            self.rng.suffix(5)
-        );
-        let failure = condition("ReplicaFailure", "True", "FailedCreate", &full, since);
-        self.edit("ReplicaSet", &namespace, set, |set| {
-            set["status"]["conditions"] = json!([{"type": failure["type"], "status": "True", "reason": "FailedCreate",
-                "message": failure["message"], "lastTransitionTime": failure["lastTransitionTime"]}]);
-        });
-        let text = format!("Error creating: {full}");
-        let text = EventText {
-            kind: "Warning",
-            reason: "FailedCreate",
-            message: &text,
-            from: "replicaset-controller",
-        };
-        let seen = self.repeatedly(1, 14);
-        self.event(("ReplicaSet", &namespace, set), &text, seen);
-    }
-
-    /// Lets a pod of a rollout vanish that never came to be, with its events.
-    pub(crate) fn never_created(&mut self, rollout: &Rollout) {
-        let namespace = self.namespace();
-        for pod in &rollout.pods {
-            self.delete("Pod", &namespace, pod);
-            self.forget_events(pod, "Scheduled");
-            let needle = format!("Created pod: {pod}");
-            for event in self.all("Event") {
-                if event["message"] == json!(needle) {
-                    let name = event["metadata"]["name"]
-                        .as_str()
-                        .unwrap_or_default()
-                        .to_owned();
-                    self.delete("Event", &namespace, &name);
-                }
-            }
-        }
-    }
-
-    fn forget_events(&mut self, object: &str, reason: &str) {
+    /// Lets the events of that reason about a pod vanish.
+    pub(crate) fn forget_events(&mut self, object: &str, reason: &str) {
         let namespace = self.namespace();
         for event in self.all("Event") {
             if event["involvedObject"]["name"] == json!(object) && event["reason"] == json!(reason)
@@ -475,7 +433,8 @@ fn container_off(status: &mut Value, at: Timestamp) {
     not_ready(status, at);
 }
 
-fn not_ready(status: &mut Value, since: Timestamp) {
+/// Lets the Ready conditions of a pod's status say no.
+pub(crate) fn not_ready(status: &mut Value, since: Timestamp) {
     let name = status["containerStatuses"][0]["name"]
         .as_str()
         .unwrap_or_default()

@@ -297,7 +297,7 @@ pub(super) fn init_hangs(params: &Params, id: &str) -> ScenarioRun {
 }
 
 /// A rollout whose pods may not be created.
-fn refused(site: &mut Site, app: &App, change: impl FnOnce(&mut Value), error: &str) {
+pub(super) fn refused(site: &mut Site, app: &App, change: impl FnOnce(&mut Value), error: &str) {
     let rollout = site.rollout(app, change);
     site.never_created(&rollout);
     site.cannot_create(&rollout.set, error);
@@ -344,7 +344,8 @@ pub(super) fn pod_security(params: &Params, id: &str) -> ScenarioRun {
     })
 }
 
-fn add_quota(site: &mut Site, name: &str, hard: &Value) {
+/// Adds a quota of the system's namespace.
+pub(super) fn add_quota(site: &mut Site, name: &str, hard: &Value) {
     let namespace = site.namespace();
     let at = site.fault_at;
     let meta = site.meta(&namespace, name, at);
@@ -419,7 +420,7 @@ pub(super) fn quota_full(params: &Params, id: &str) -> ScenarioRun {
         site.cannot_create(&set, &error);
         let expected = Expected::Cause(
             causes,
-            ("ResourceQuota", namespace.clone(), quota.to_owned()),
+            ("Namespace", String::new(), namespace.clone()),
         );
         (Alert::replicas_mismatch(&namespace, &app.name), expected)
     })

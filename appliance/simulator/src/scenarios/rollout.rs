@@ -1,4 +1,10 @@
 //! Workloads that stand still because somebody said so.
+//!
+//! Controllers that cannot do their work, and the tools around them, have
+//! files of their own.
+
+mod controllers;
+mod tools;
 
 use serde_json::json;
 
@@ -7,6 +13,13 @@ use super::image::{at_deployment, victim};
 use super::names::Role;
 use super::site::{EventText, Seen};
 use super::{Params, ScenarioRun, run};
+
+pub(super) use self::controllers::{
+    budget_blocks, collected, daemon_missing, ordered_start, service_gone, stuck, unnoticed,
+};
+pub(super) use self::tools::{
+    edited_by_hand, helm_pending, no_definition, wrong_namespace,
+};
 
 pub(super) fn scaled_to_zero(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1300, |site| {

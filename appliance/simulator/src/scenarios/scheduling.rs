@@ -10,7 +10,7 @@ use super::{Expected, Params, ScenarioRun, run};
 const NO_PREEMPTION: &str = "Preemption is not helpful for scheduling";
 
 /// The scheduler's sentence: what each group of nodes lacks.
-fn no_node(site: &Site, why: &[(usize, &str)]) -> String {
+pub(super) fn no_node(site: &Site, why: &[(usize, &str)]) -> String {
     let total = site.names.nodes.len();
     let reasons: Vec<String> = why
         .iter()

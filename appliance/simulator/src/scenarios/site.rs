@@ -5,7 +5,7 @@
 //! (statuses, endpoints, metrics) is written by [`super::controllers`] and
 //! [`super::metrics`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -28,6 +28,8 @@ pub(crate) struct Site {
     pub(crate) fault_at: Timestamp,
     /// Deployments that were rolled out by the scenario, and when.
     pub(crate) rollouts: BTreeMap<String, Timestamp>,
+    /// Deployments whose newest specification their controller has not seen.
+    pub(crate) unobserved: BTreeSet<String>,
     next_address: i64,
 }
 
@@ -74,6 +76,7 @@ impl Site {
             apps: Vec::new(),
             fault_at: now,
             rollouts: BTreeMap::new(),
+            unobserved: BTreeSet::new(),
             next_address: 10,
         }
     }

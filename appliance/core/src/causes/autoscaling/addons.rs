@@ -1,9 +1,9 @@
 //! Autoscalers of other projects: KEDA's triggers, the vertical autoscaler's
 //! evictions.
 //!
-//! Their own objects are not captured; their events and the objects they make
-//! are. The object is what was captured: KEDA's `HorizontalPodAutoscaler`, the
-//! workload whose pods the vertical autoscaler evicts.
+//! Read from their objects and events. The object of a finding is what does the
+//! work: KEDA's `HorizontalPodAutoscaler` where it made one, the workload whose
+//! pods the vertical autoscaler evicts.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,23 @@ pub(super) fn keda(case: &Case<'_>, findings: &mut Findings) {
             let own = autoscalers
                 .in_namespace(namespace)
                 .find(|one| scaled_object(one) == Some(event.object.name.as_str()));
-            findings.add(trigger_fails(event, own));
+            let draft = Draft::event(event);
+            findings.add(trigger_fails(&event.object, &event.reason, draft, own).since(event.first));
+        }
+    }
+    for scaled in case.snapshot.objects.customs.of("ScaledObject").iter() {
+        let ready = scaled
+            .conditions()
+            .find(|condition| condition.kind == "Ready" && condition.status == "False");
+        if let Some(condition) = ready {
+            let own = autoscalers
+                .in_namespace(view::namespace_of(scaled))
+                .find(|one| scaled_object(one) == Some(view::name_of(scaled)));
+            let about = view::reference("ScaledObject", scaled);
+            let title = format!("Ready is False ({})", condition.reason);
+            let lines = vec![condition.message.to_owned()];
+            let draft = Draft::status(about.clone(), title, lines).at(condition.at);
+            findings.add(trigger_fails(&about, condition.reason, draft, own).since(condition.at));
         }
     }
     for autoscaler in autoscalers.iter().filter(|one| is_of_keda(one)) {
@@ -86,18 +102,19 @@ pub(super) fn keda(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
-fn trigger_fails(event: &EventFold, own: Option<&HorizontalPodAutoscaler>) -> Finding {
+fn trigger_fails(
+    about: &ObjectRef,
+    reason: &str,
+    draft: Draft,
+    own: Option<&HorizontalPodAutoscaler>,
+) -> Finding {
     let object = own.map_or_else(
-        || event.object.clone(),
+        || about.clone(),
         |one| view::reference("HorizontalPodAutoscaler", one),
     );
-    let statement = format!(
-        "{} cannot read its trigger: {}.",
-        event.object, event.reason
-    );
+    let statement = format!("{about} cannot read its trigger: {reason}.");
     Finding::new(Cause::KedaScalerFail, object, Strength::Stated, statement)
-        .because([Draft::event(event)])
-        .since(event.first)
+        .because([draft])
         .explains(own.map(target_of))
 }
 

@@ -181,6 +181,14 @@ fn a_trigger_that_keda_cannot_read_is_no_missing_metric() {
             "error reading queue: 401 Unauthorized",
         )
         .check(addons::keda, &[expected]);
+    let scaled = |status: &str| {
+        json!({"kind": "ScaledObject", "metadata": {"name": "queue"}, "status": {"conditions": [
+            {"type": "Ready", "status": status, "reason": "ScaledObjectCheckFailed", "message": "no trigger"}]}})
+    };
+    Fixture::new()
+        .with(scaled("False"))
+        .check(addons::keda, &["KedaScalerFail ScaledObject shop/queue"]);
+    Fixture::new().with(scaled("True")).check(addons::keda, &[]);
     Fixture::new().with(keda).check(analyze, &[]);
     Fixture::new()
         .warning("ScaledObject/web", "ScaledObjectReady", "ready")

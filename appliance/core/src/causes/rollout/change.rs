@@ -50,6 +50,12 @@ fn rolled_out(case: &Case<'_>, change: &Change, findings: &mut Findings) {
         return;
     };
     let object = change.object.clone();
+    // A path does not become slow at the moment of a rollout.
+    findings.exclude(
+        Cause::PodNetworkDelay,
+        object.clone(),
+        vec![Draft::change(change)],
+    );
     let statement = format!(
         "{object} became worse right after it was changed ({}).",
         change.what

@@ -1,8 +1,10 @@
 //! Live objects that differ from their repository.
 //!
-//! Two witnesses: Argo CD's and Flux' own events and metrics about what they
-//! cannot bring about, and a workload under their care that somebody edited by
-//! hand. An application that waits for its pods is a symptom of theirs.
+//! Two witnesses: Argo CD's and Flux' own objects, events and metrics about what
+//! they cannot bring about ([`reported`]), and a workload under their care that
+//! somebody edited by hand. An application that waits for its pods is a symptom of theirs.
+
+mod reported;
 
 use std::collections::BTreeMap;
 
@@ -66,6 +68,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
         }
     }
     measured(case, findings);
+    reported::analyze(case, findings);
     for (workload, meta) in tracked(&case.snapshot.objects) {
         by_hand(case, &workload, meta, findings);
     }

@@ -210,6 +210,13 @@ fn verdict(
             "asks a port that the container does not serve",
         );
     }
+    if role == Role::Startup && kill.is_some() {
+        return (
+            Cause::SlowStart,
+            Strength::Strong,
+            "gives up before the program has started",
+        );
+    }
     if role != Role::Readiness && kill.is_some() {
         if patience(probe) < PATIENCE_MIN {
             return (

@@ -5,6 +5,7 @@
     reason = "fixtures are written in place"
 )]
 
+mod alike;
 mod data;
 mod going;
 mod load;

@@ -190,6 +190,17 @@ pub(crate) fn preempted(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
+/// The word that a pod of `workload` was removed for another one of late.
+pub(super) fn preemption_of(case: &Case<'_>, workload: &ObjectRef) -> Option<Draft> {
+    let objects = &case.snapshot.objects;
+    let event = case.facts.events.iter().find(|event| {
+        event.reason == "Preempted"
+            && in_window(case, event.last)
+            && workload_of_gone(objects, &event.object).as_ref() == Some(workload)
+    })?;
+    Some(Draft::event(event))
+}
+
 /// The workload of a pod that is gone: its name is the workload's and two suffixes, or one.
 fn workload_of_gone(objects: &Objects, pod: &ObjectRef) -> Option<ObjectRef> {
     let namespace = pod.namespace.as_deref().unwrap_or_default();

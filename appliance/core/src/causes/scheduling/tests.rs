@@ -5,6 +5,8 @@
     reason = "JSON snippets read best when written where they are used"
 )]
 
+mod room;
+
 use serde_json::{Value, json};
 
 use super::fit::Kind;

@@ -121,10 +121,9 @@ fn deployment_status(
     for (field, value) in fields {
         set_or_remove(&mut status, field, usize::try_from(value).unwrap_or(0));
     }
-    status["observedGeneration"] = deployment
-        .pointer("/metadata/generation")
-        .cloned()
-        .unwrap_or(json!(1));
+    let unobserved = site.unobserved.contains(text(deployment, "/metadata/name"));
+    let generation = count(deployment, "/metadata/generation").max(1);
+    status["observedGeneration"] = json!(generation - i64::from(unobserved));
     // 25 % rounded down may be missing, unless the deployment says a number.
     let may_miss = deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"]
         .as_i64()

@@ -54,7 +54,7 @@ pub(crate) fn oom_after_limit_lowered(params: &Params, id: &str) -> ScenarioRun 
 }
 
 /// A rollout whose pod writes `lines` and ends with `code`.
-fn crash_rollout(
+pub(super) fn crash_rollout(
     site: &mut Site,
     app: &App,
     change: impl FnOnce(&mut Value),

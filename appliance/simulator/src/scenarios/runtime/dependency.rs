@@ -81,6 +81,19 @@ pub(crate) fn wrong_dependency_name(params: &Params, id: &str) -> ScenarioRun {
     })
 }
 
+pub(crate) fn unknown_dependency(params: &Params, id: &str) -> ScenarioRun {
+    run(params, id, 1300, |site| {
+        let host = *site.rng.pick(&["legacy-mq", "tokenizer", "old-ledger"]);
+        let (alert, app) = wrong_dependency(
+            site,
+            |_| format!("{host}:7070"),
+            |_, _| format!("call to {host} failed: Post \"http://{host}:7070/charge\": dial tcp: lookup {host} on 10.96.0.10:53: no such host"),
+        );
+        let expected = at_deployment(site, &app, &["DnsNameWrong"]);
+        (alert, expected)
+    })
+}
+
 pub(crate) fn stale_credentials(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1300, |site| {
         let role = *site.rng.pick(&[Role::Orders, Role::Catalog]);

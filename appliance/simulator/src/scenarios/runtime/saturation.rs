@@ -111,7 +111,7 @@ pub(crate) fn volume_full(params: &Params, id: &str) -> ScenarioRun {
         }
         let expected = Expected::Cause(
             &["DiskFullVolume", "VolumeFilling"],
-            ("StatefulSet", namespace.clone(), app.name.clone()),
+            ("PersistentVolumeClaim", namespace.clone(), claim.clone()),
         );
         (Alert::volume_filling(&namespace, &claim), expected)
     })

@@ -69,6 +69,22 @@ fn a_reconciliation_that_fails_is_drift_and_an_unhealthy_one_is_a_symptom() {
 }
 
 #[test]
+fn delivery_objects_speak_for_themselves() {
+    let application = |sync: &str, phase: &str| {
+        tracked("argocd-controller", 900).with(json!({"kind": "Application", "metadata": {"name": "front"},
+            "status": {"sync": {"status": sync}, "operationState": {"phase": phase, "message": "one object is not valid"}}}))
+    };
+    application("OutOfSync", "Failed").check(gitops::analyze, &["GitopsDrift Application shop/front"]);
+    application("Synced", "Succeeded").check(gitops::analyze, &[]);
+    let flux = |reason: &str| {
+        Fixture::new().with(json!({"kind": "Kustomization", "metadata": {"name": "apps"},
+            "status": {"conditions": [{"type": "Ready", "status": "False", "reason": reason, "message": "m"}]}}))
+    };
+    flux("BuildFailed").check(gitops::analyze, &["GitopsDrift Kustomization shop/apps"]);
+    flux("HealthCheckFailed").check(gitops::analyze, &[]);
+}
+
+#[test]
 fn a_conversion_webhook_without_backend_breaks_its_kind() {
     let message = "Error creating: conversion webhook for db.example/v1, Kind=Cluster failed: Post \"https://db-operator.shop.svc:443/convert?timeout=30s\": no endpoints available for service \"db-operator\"";
     let service = json!({"kind": "Service", "metadata": {"name": "db-operator"},
