@@ -60,7 +60,7 @@ pub(super) fn keda(case: &Case<'_>, findings: &mut Findings) {
             findings.add(trigger_fails(&event.object, &event.reason, draft, own).since(event.first));
         }
     }
-    for scaled in case.snapshot.objects.customs.of("ScaledObject").iter() {
+    for scaled in case.snapshot.objects.customs.of("ScaledObject") {
         let ready = scaled
             .conditions()
             .find(|condition| condition.kind == "Ready" && condition.status == "False");

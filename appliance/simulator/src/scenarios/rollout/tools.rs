@@ -1,4 +1,4 @@
-//! What Helm, GitOps tools and operators leave behind.
+//! What Helm, delivery tools and operators leave behind.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Jobs and CronJobs: failed, hung, not started, and made good.
+//! Jobs and `CronJobs`: failed, hung, not started, and made good.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

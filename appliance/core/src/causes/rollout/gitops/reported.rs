@@ -1,7 +1,7 @@
 //! What the objects of Argo CD and Flux say of themselves.
 //!
 //! An Application that is out of sync and whose sync failed, a Kustomization
-//! or HelmRelease that is not ready for a reason of its own. Waiting for pods
+//! or `HelmRelease` that is not ready for a reason of its own. Waiting for pods
 //! is no such reason.
 
 use jiff::Timestamp;
@@ -33,7 +33,7 @@ struct Complaint {
 /// Finds delivery objects that report failure.
 pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     for kind in KINDS {
-        for item in case.snapshot.objects.customs.of(kind).iter() {
+        for item in case.snapshot.objects.customs.of(kind) {
             let complaint = match kind {
                 "Application" => of_application(item),
                 _ => of_flux(item),
