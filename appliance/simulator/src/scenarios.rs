@@ -41,11 +41,11 @@ mod metrics;
 mod names;
 mod network;
 mod node;
-mod platform;
-mod resolving;
 mod placement;
+mod platform;
 mod quiet;
 mod refusals;
+mod resolving;
 mod rng;
 mod rollout;
 mod runtime;
@@ -122,7 +122,8 @@ impl ScenarioRun {
 }
 
 /// Every registry, one after the other.
-static ALL: LazyLock<Vec<Recipe>> = LazyLock::new(|| [RECIPES, workloads::RECIPES, infrastructure::RECIPES].concat());
+static ALL: LazyLock<Vec<Recipe>> =
+    LazyLock::new(|| [RECIPES, workloads::RECIPES, infrastructure::RECIPES].concat());
 
 /// All recipes: the twelve told in demos first, then family by family.
 pub fn all() -> &'static [Recipe] {

@@ -67,7 +67,10 @@ pub(super) fn unplaced(case: &Case<'_>, findings: &mut Findings) {
 }
 
 fn is_about_room(kind: Kind) -> bool {
-    matches!(kind, Kind::Cpu | Kind::Memory | Kind::Resources | Kind::Pods)
+    matches!(
+        kind,
+        Kind::Cpu | Kind::Memory | Kind::Resources | Kind::Pods
+    )
 }
 
 /// Whether the scheduler has not found a node for this pod yet.

@@ -97,7 +97,8 @@ impl Alert {
 
     /// The alert that always fires.
     pub(crate) fn watchdog() -> Self {
-        let description = "This is an alert meant to ensure that the entire alerting pipeline is functional.";
+        let description =
+            "This is an alert meant to ensure that the entire alerting pipeline is functional.";
         let summary = "An alert that should always be firing.";
         Self::new("Watchdog", "none", 0, summary, description.to_owned())
     }

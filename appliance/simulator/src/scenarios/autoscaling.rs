@@ -23,19 +23,37 @@ fn add(site: &mut Site, app: &App, name: &str, now: i64, conditions: &[Value]) {
 }
 
 fn at_autoscaler(site: &Site, name: &str, causes: &'static [&'static str]) -> Expected {
-    Expected::Cause(causes, ("HorizontalPodAutoscaler", site.namespace(), name.to_owned()))
+    Expected::Cause(
+        causes,
+        ("HorizontalPodAutoscaler", site.namespace(), name.to_owned()),
+    )
 }
 
 fn alert(site: &Site, rule: &'static str, name: &str) -> Alert {
-    Alert::about(rule, "An autoscaler does not do its work.", &site.namespace(), "horizontalpodautoscaler", name)
+    Alert::about(
+        rule,
+        "An autoscaler does not do its work.",
+        &site.namespace(),
+        "horizontalpodautoscaler",
+        name,
+    )
 }
 
 fn rescaled(site: &mut Site, name: &str, size: i64, why: &str, seconds: i64) {
     let namespace = site.namespace();
     let message = format!("New size: {size}; reason: {why}");
-    let text = EventText { kind: "Normal", reason: "SuccessfulRescale", message: &message, from: "horizontal-pod-autoscaler" };
+    let text = EventText {
+        kind: "Normal",
+        reason: "SuccessfulRescale",
+        message: &message,
+        from: "horizontal-pod-autoscaler",
+    };
     let at = site.ago(seconds);
-    site.event(("HorizontalPodAutoscaler", &namespace, name), &text, Seen::once(at));
+    site.event(
+        ("HorizontalPodAutoscaler", &namespace, name),
+        &text,
+        Seen::once(at),
+    );
 }
 
 const ABOVE: &str = "cpu resource utilization (percentage of request) above target";
@@ -45,8 +63,23 @@ pub(super) fn no_metrics(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1700, |site| {
         let app = victim(site);
         let at = site.fault_at;
-        let message = format!("the HPA was unable to compute the replica count: failed to get cpu utilization: missing request for cpu in container {}", app.name);
-        add(site, &app, &app.name, 0, &[condition("ScalingActive", "False", "FailedGetResourceMetric", &message, at)]);
+        let message = format!(
+            "the HPA was unable to compute the replica count: failed to get cpu utilization: missing request for cpu in container {}",
+            app.name
+        );
+        add(
+            site,
+            &app,
+            &app.name,
+            0,
+            &[condition(
+                "ScalingActive",
+                "False",
+                "FailedGetResourceMetric",
+                &message,
+                at,
+            )],
+        );
         let expected = at_autoscaler(site, &app.name, &["HpaNoMetrics"]);
         (alert(site, "KubeHpaReplicasMismatch", &app.name), expected)
     })
@@ -55,10 +88,28 @@ pub(super) fn no_metrics(params: &Params, id: &str) -> ScenarioRun {
 pub(super) fn no_target(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1700, |site| {
         let app = victim(site);
-        let gone = App { name: format!("{}-v1", app.name), ..app.clone() };
+        let gone = App {
+            name: format!("{}-v1", app.name),
+            ..app.clone()
+        };
         let at = site.fault_at;
-        let message = format!("the HPA controller was unable to get the target's current scale: deployments.apps \"{}\" not found", gone.name);
-        add(site, &gone, &app.name, 0, &[condition("AbleToScale", "False", "FailedGetScale", &message, at)]);
+        let message = format!(
+            "the HPA controller was unable to get the target's current scale: deployments.apps \"{}\" not found",
+            gone.name
+        );
+        add(
+            site,
+            &gone,
+            &app.name,
+            0,
+            &[condition(
+                "AbleToScale",
+                "False",
+                "FailedGetScale",
+                &message,
+                at,
+            )],
+        );
         let expected = at_autoscaler(site, &app.name, &["HpaTargetMissing"]);
         (alert(site, "KubeHpaReplicasMismatch", &app.name), expected)
     })
@@ -68,8 +119,23 @@ pub(super) fn maxed(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1700, |site| {
         let app = victim(site);
         let at = site.fault_at;
-        let limited = condition("ScalingLimited", "True", "TooManyReplicas", "the desired replica count is more than the maximum replica count", at);
-        add(site, &app, &app.name, 140, &[condition("ScalingActive", "True", "ValidMetricFound", "", at), limited]);
+        let limited = condition(
+            "ScalingLimited",
+            "True",
+            "TooManyReplicas",
+            "the desired replica count is more than the maximum replica count",
+            at,
+        );
+        add(
+            site,
+            &app,
+            &app.name,
+            140,
+            &[
+                condition("ScalingActive", "True", "ValidMetricFound", "", at),
+                limited,
+            ],
+        );
         let expected = at_autoscaler(site, &app.name, &["HpaMaxed"]);
         (alert(site, "KubeHpaMaxedOut", &app.name), expected)
     })
@@ -81,7 +147,11 @@ pub(super) fn thrash(params: &Params, id: &str) -> ScenarioRun {
         add(site, &app, &app.name, 66, &[]);
         for step in 0..9 {
             let up = step % 2 == 0;
-            let (size, why) = if up { (app.replicas + 2, ABOVE) } else { (app.replicas, BELOW) };
+            let (size, why) = if up {
+                (app.replicas + 2, ABOVE)
+            } else {
+                (app.replicas, BELOW)
+            };
             rescaled(site, &app.name, size, why, 2600 - step * 280);
         }
         let expected = at_autoscaler(site, &app.name, &["HpaThrash"]);
@@ -114,14 +184,18 @@ pub(super) fn lag(params: &Params, id: &str) -> ScenarioRun {
         let wanted = app.replicas + 3;
         let set = site.current_set(&app);
         for (kind, name) in [("Deployment", &app.name), ("ReplicaSet", &set)] {
-            site.edit(kind, &namespace, name, |one| one["spec"]["replicas"] = json!(wanted));
+            site.edit(kind, &namespace, name, |one| {
+                one["spec"]["replicas"] = json!(wanted)
+            });
         }
         rescaled(site, &app.name, wanted, ABOVE, 200);
         site.scaled(&app, &set, app.replicas, wanted, site.ago(198));
         for _ in app.replicas..wanted {
             let at = site.ago(195);
             let pod = site.create_pod(&set, at);
-            site.edit_pod(&pod, |pod| pod["status"]["containerStatuses"][0]["ready"] = json!(false));
+            site.edit_pod(&pod, |pod| {
+                pod["status"]["containerStatuses"][0]["ready"] = json!(false)
+            });
             site.not_ready(&pod, at);
         }
         let expected = at_autoscaler(site, &app.name, &["HpaScaleLag"]);
@@ -135,7 +209,19 @@ pub(super) fn keda_trigger(params: &Params, id: &str) -> ScenarioRun {
         let name = format!("keda-hpa-{}", app.name);
         let at = site.fault_at;
         let message = "the HPA was unable to compute the replica count: unable to get external metric: error reading the queue: 401 Unauthorized";
-        add(site, &app, &name, 0, &[condition("ScalingActive", "False", "FailedGetExternalMetric", message, at)]);
+        add(
+            site,
+            &app,
+            &name,
+            0,
+            &[condition(
+                "ScalingActive",
+                "False",
+                "FailedGetExternalMetric",
+                message,
+                at,
+            )],
+        );
         let namespace = site.namespace();
         let scaled = app.name.clone();
         site.edit("HorizontalPodAutoscaler", &namespace, &name, |one| {

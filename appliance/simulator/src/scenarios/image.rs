@@ -418,10 +418,7 @@ pub(super) fn quota_full(params: &Params, id: &str) -> ScenarioRun {
             "exceeded quota: {quota}, requested: {resource}={asked}, used: {resource}={used}, limited: {resource}={used}"
         );
         site.cannot_create(&set, &error);
-        let expected = Expected::Cause(
-            causes,
-            ("Namespace", String::new(), namespace.clone()),
-        );
+        let expected = Expected::Cause(causes, ("Namespace", String::new(), namespace.clone()));
         (Alert::replicas_mismatch(&namespace, &app.name), expected)
     })
 }

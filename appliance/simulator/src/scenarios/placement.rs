@@ -88,8 +88,10 @@ pub(super) fn claim_missing(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let claim = format!("{}-cache", app.name);
         let rollout = site.rollout(&app, |template| {
-            template["spec"]["volumes"] = json!([{"name": "cache", "persistentVolumeClaim": {"claimName": claim}}]);
-            template["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "cache", "mountPath": "/var/cache/app"}]);
+            template["spec"]["volumes"] =
+                json!([{"name": "cache", "persistentVolumeClaim": {"claimName": claim}}]);
+            template["spec"]["containers"][0]["volumeMounts"] =
+                json!([{"name": "cache", "mountPath": "/var/cache/app"}]);
         });
         let total = site.names.nodes.len();
         let message = format!(
@@ -117,7 +119,9 @@ pub(super) fn host_port_taken(params: &Params, id: &str) -> ScenarioRun {
         let set = site.current_set(&app);
         let wanted = total + 1;
         for (kind, name) in [("Deployment", &app.name), ("ReplicaSet", &set)] {
-            site.edit(kind, &namespace, name, |one| one["spec"]["replicas"] = json!(wanted));
+            site.edit(kind, &namespace, name, |one| {
+                one["spec"]["replicas"] = json!(wanted)
+            });
         }
         let at = site.after(60);
         while all.len() < wanted {
@@ -146,7 +150,11 @@ pub(super) fn nodes_full_of_pods(params: &Params, id: &str) -> ScenarioRun {
         let message = no_node(site, &[(total, "Too many pods")]);
         site.unschedulable(&rollout.pods[0], &message);
         for node in site.names.nodes.clone() {
-            let carried = site.all("Pod").iter().filter(|pod| pod["spec"]["nodeName"] == json!(node)).count();
+            let carried = site
+                .all("Pod")
+                .iter()
+                .filter(|pod| pod["spec"]["nodeName"] == json!(node))
+                .count();
             site.edit("Node", "", &node, |node| {
                 node["status"]["allocatable"]["pods"] = json!(carried.to_string());
                 node["status"]["capacity"]["pods"] = json!(carried.to_string());
@@ -169,7 +177,8 @@ fn silent(site: &mut Site, pod: &str, conditions: &Value) {
         if let Some(spec) = pod["spec"].as_object_mut() {
             spec.shift_remove("nodeName");
         }
-        pod["status"] = json!({"phase": "Pending", "qosClass": "Burstable", "conditions": conditions});
+        pod["status"] =
+            json!({"phase": "Pending", "qosClass": "Burstable", "conditions": conditions});
     });
 }
 
@@ -193,7 +202,9 @@ pub(super) fn unknown_scheduler(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1500, |site| {
         let app = victim(site);
         let name = *site.rng.pick(&["volcano", "batch-scheduler", "gang"]);
-        let rollout = site.rollout(&app, |template| template["spec"]["schedulerName"] = json!(name));
+        let rollout = site.rollout(&app, |template| {
+            template["spec"]["schedulerName"] = json!(name)
+        });
         silent(site, &rollout.pods[0], &json!([]));
         let expected = at_deployment(site, &app, &["CustomSchedulerMissing"]);
         (
@@ -209,7 +220,9 @@ pub(super) fn unknown_node(params: &Params, id: &str) -> ScenarioRun {
         let wrong = format!("{}-old", site.names.nodes[0]);
         let rollout = site.rollout(&app, |template| template["spec"]["nodeName"] = json!(wrong));
         silent(site, &rollout.pods[0], &json!([]));
-        site.edit_pod(&rollout.pods[0], |pod| pod["spec"]["nodeName"] = json!(wrong));
+        site.edit_pod(&rollout.pods[0], |pod| {
+            pod["spec"]["nodeName"] = json!(wrong)
+        });
         let expected = at_deployment(site, &app, &["NodeNameUnknown"]);
         (
             Alert::pod_not_ready(&site.namespace(), &rollout.pods[0]),
@@ -251,8 +264,18 @@ pub(super) fn preempted(params: &Params, id: &str) -> ScenarioRun {
         let set = site.current_set(&app);
         let gone = site.pods_of(&app)[0].clone();
         let at = site.after(2);
-        let by = format!("Preempted by pod {} on node {}", site.rng.uuid(), site.names.nodes[0]);
-        site.scheduler_event((&namespace, &gone), "Normal", "Preempted", &by, Seen::once(at));
+        let by = format!(
+            "Preempted by pod {} on node {}",
+            site.rng.uuid(),
+            site.names.nodes[0]
+        );
+        site.scheduler_event(
+            (&namespace, &gone),
+            "Normal",
+            "Preempted",
+            &by,
+            Seen::once(at),
+        );
         site.delete("Pod", &namespace, &gone);
         let fresh = site.create_pod(&set, at);
         let total = site.names.nodes.len();
@@ -260,7 +283,12 @@ pub(super) fn preempted(params: &Params, id: &str) -> ScenarioRun {
             "0/{total} nodes are available: {total} Insufficient cpu. preemption: 0/{total} nodes are available: {total} No preemption victims found for incoming pod."
         );
         site.unschedulable(&fresh, &message);
-        let text = EventText { kind: "Normal", reason: "Killing", message: &format!("Stopping container {}", app.name), from: "kubelet" };
+        let text = EventText {
+            kind: "Normal",
+            reason: "Killing",
+            message: &format!("Stopping container {}", app.name),
+            from: "kubelet",
+        };
         site.event(("Pod", &namespace, &gone), &text, Seen::once(at));
         let expected = at_deployment(site, &app, &["Preempted"]);
         (Alert::pod_not_ready(&namespace, &fresh), expected)

@@ -11,7 +11,10 @@ use super::{Expected, Params, ScenarioRun, run};
 
 pub(super) fn watchdog(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 3000, |_| {
-        let expected = Expected::Cause(&["WatchdogInfoInhibitor"], ("Namespace", String::new(), "default".to_owned()));
+        let expected = Expected::Cause(
+            &["WatchdogInfoInhibitor"],
+            ("Namespace", String::new(), "default".to_owned()),
+        );
         (Alert::watchdog(), expected)
     })
 }
@@ -21,10 +24,16 @@ pub(super) fn rolling_out(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 60, |site| {
         let app = victim(site);
         let image = format!("{}:{}", app.image, site.names.tag(app.release + 1));
-        let rollout = site.rollout(&app, |template| template["spec"]["containers"][0]["image"] = json!(image));
+        let rollout = site.rollout(&app, |template| {
+            template["spec"]["containers"][0]["image"] = json!(image)
+        });
         let pod = rollout.pods[0].clone();
         site.waits(&pod, "ContainerCreating", "");
-        let gone = site.pods_of(&app).into_iter().find(|other| *other != pod).unwrap_or_default();
+        let gone = site
+            .pods_of(&app)
+            .into_iter()
+            .find(|other| *other != pod)
+            .unwrap_or_default();
         let namespace = site.namespace();
         site.delete("Pod", &namespace, &gone);
         let expected = at_deployment(site, &app, &["RolloutInProgress"]);
@@ -44,10 +53,21 @@ pub(super) fn maintenance(params: &Params, id: &str) -> ScenarioRun {
             node["metadata"]["annotations"] = json!({"weave.works/kured-reboot-in-progress": since});
         });
         let message = format!("Node {node} status is now: NodeNotSchedulable");
-        let text = EventText { kind: "Normal", reason: "NodeNotSchedulable", message: &message, from: "kubelet" };
+        let text = EventText {
+            kind: "Normal",
+            reason: "NodeNotSchedulable",
+            message: &message,
+            from: "kubelet",
+        };
         site.event(("Node", "", &node), &text, Seen::once(at));
-        let expected = Expected::Cause(&["PlannedMaintenance"], ("Node", String::new(), node.clone()));
-        (Alert::node("NodeUnschedulable", &node, "Node takes no pods."), expected)
+        let expected = Expected::Cause(
+            &["PlannedMaintenance"],
+            ("Node", String::new(), node.clone()),
+        );
+        (
+            Alert::node("NodeUnschedulable", &node, "Node takes no pods."),
+            expected,
+        )
     })
 }
 
@@ -55,8 +75,15 @@ pub(super) fn maintenance(params: &Params, id: &str) -> ScenarioRun {
 pub(super) fn absent(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1700, |site| {
         let namespace = site.namespace();
-        let pod = format!("legacy-import-{}-{}", site.rng.suffix(9), site.rng.suffix(5));
-        let expected = Expected::Cause(&["AlertObjectAbsent"], ("Pod", namespace.clone(), pod.clone()));
+        let pod = format!(
+            "legacy-import-{}-{}",
+            site.rng.suffix(9),
+            site.rng.suffix(5)
+        );
+        let expected = Expected::Cause(
+            &["AlertObjectAbsent"],
+            ("Pod", namespace.clone(), pod.clone()),
+        );
         (Alert::pod_not_ready(&namespace, &pod), expected)
     })
 }
@@ -72,9 +99,23 @@ pub(super) fn almost_full(params: &Params, id: &str) -> ScenarioRun {
             .and_then(|text| text.parse().ok())
             .unwrap_or(10);
         let hard = (used + 1).to_string();
-        site.edit("ResourceQuota", &namespace, quota, |one| one["spec"]["hard"] = json!({"pods": hard}));
-        let expected = Expected::Cause(&["CapacityAdvice"], ("ResourceQuota", namespace.clone(), quota.to_owned()));
-        (Alert::about("KubeQuotaAlmostFull", "Namespace quota is going to be full.", &namespace, "resourcequota", quota), expected)
+        site.edit("ResourceQuota", &namespace, quota, |one| {
+            one["spec"]["hard"] = json!({"pods": hard})
+        });
+        let expected = Expected::Cause(
+            &["CapacityAdvice"],
+            ("ResourceQuota", namespace.clone(), quota.to_owned()),
+        );
+        (
+            Alert::about(
+                "KubeQuotaAlmostFull",
+                "Namespace quota is going to be full.",
+                &namespace,
+                "resourcequota",
+                quota,
+            ),
+            expected,
+        )
     })
 }
 
@@ -86,13 +127,20 @@ pub(super) fn hiccup(params: &Params, id: &str) -> ScenarioRun {
         for pod in site.pods_of(&app) {
             for second in [4, 9, 31] {
                 let at = site.after(second);
-                let line = app.runtime.line(super::log_lines::Level::Error, at, &format!("call to {} failed: connection reset by peer", target.name));
+                let line = app.runtime.line(
+                    super::log_lines::Level::Error,
+                    at,
+                    &format!("call to {} failed: connection reset by peer", target.name),
+                );
                 site.log(&pod, &app.name, at, &line);
             }
             let until = site.now;
             let from = site.after(60);
             site.chat(&app, &pod, from, until, 40);
         }
-        (Alert::errors(&site.namespace(), &app.name), Expected::Healthy)
+        (
+            Alert::errors(&site.namespace(), &app.name),
+            Expected::Healthy,
+        )
     })
 }

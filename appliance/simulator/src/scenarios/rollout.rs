@@ -17,9 +17,7 @@ use super::{Params, ScenarioRun, run};
 pub(super) use self::controllers::{
     budget_blocks, collected, daemon_missing, ordered_start, service_gone, stuck, unnoticed,
 };
-pub(super) use self::tools::{
-    edited_by_hand, helm_pending, no_definition, wrong_namespace,
-};
+pub(super) use self::tools::{edited_by_hand, helm_pending, no_definition, wrong_namespace};
 
 pub(super) fn scaled_to_zero(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1300, |site| {

@@ -21,7 +21,12 @@ fn new_image(site: &mut Site, app: &App, image: &str) -> String {
 pub(super) fn rate_limited(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1500, |site| {
         let app = victim(site);
-        let image = format!("docker.io/{}/{}:{}", site.names.system, app.name, app.release + 1);
+        let image = format!(
+            "docker.io/{}/{}:{}",
+            site.names.system,
+            app.name,
+            app.release + 1
+        );
         let pod = new_image(site, &app, &image);
         let error = format!(
             "failed to pull and unpack image \"{image}\": failed to copy: httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/{}/manifests/latest: 429 Too Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit.",
@@ -55,7 +60,10 @@ pub(super) fn mount_fails(params: &Params, id: &str) -> ScenarioRun {
         let app = site.app(Role::Database);
         let namespace = site.namespace();
         let pod = format!("{}-0", app.name);
-        let (at, device) = (site.fault_at.to_string(), *site.rng.pick(&["sdb", "sdc", "nvme1n1"]));
+        let (at, device) = (
+            site.fault_at.to_string(),
+            *site.rng.pick(&["sdb", "sdc", "nvme1n1"]),
+        );
         site.edit_pod(&pod, |pod| pod["metadata"]["creationTimestamp"] = json!(at));
         let message = format!(
             "MountVolume.MountDevice failed for volume \"data\" : rpc error: code = Internal desc = mounting /dev/{device} failed: exit status 32: wrong fs type, bad option, bad superblock on /dev/{device}, missing codepage or helper program, or other error."
@@ -65,7 +73,10 @@ pub(super) fn mount_fails(params: &Params, id: &str) -> ScenarioRun {
             &["MountVolumeFailed"],
             ("StatefulSet", namespace.clone(), app.name.clone()),
         );
-        (Alert::stateful_set_mismatch(&namespace, &app.name), expected)
+        (
+            Alert::stateful_set_mismatch(&namespace, &app.name),
+            expected,
+        )
     })
 }
 
@@ -121,7 +132,13 @@ pub(super) fn webhook_down(params: &Params, id: &str) -> ScenarioRun {
 }
 
 /// A rollout of a new image whose pods admission refuses.
-fn refused_rollout(params: &Params, id: &str, error: &str, change: impl Fn(&mut Value), cause: &'static [&'static str]) -> ScenarioRun {
+fn refused_rollout(
+    params: &Params,
+    id: &str,
+    error: &str,
+    change: impl Fn(&mut Value),
+    cause: &'static [&'static str],
+) -> ScenarioRun {
     run(params, id, 1500, |site| {
         let app = victim(site);
         refused(site, &app, change, error);
@@ -145,7 +162,9 @@ pub(super) fn limit_range(params: &Params, id: &str) -> ScenarioRun {
         params,
         id,
         "maximum memory usage per Container is 1Gi, but limit is 4Gi",
-        |template| template["spec"]["containers"][0]["resources"]["limits"]["memory"] = json!("4Gi"),
+        |template| {
+            template["spec"]["containers"][0]["resources"]["limits"]["memory"] = json!("4Gi")
+        },
         &["LimitRangeViolation"],
     )
 }
@@ -155,7 +174,8 @@ pub(super) fn hook_fails(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let command = json!(["/bin/sh", "-c", "/app/warm-up --all"]);
         let rollout = site.rollout(&app, |template| {
-            template["spec"]["containers"][0]["lifecycle"] = json!({"postStart": {"exec": {"command": command}}});
+            template["spec"]["containers"][0]["lifecycle"] =
+                json!({"postStart": {"exec": {"command": command}}});
         });
         let pod = rollout.pods[0].clone();
         site.waits(&pod, "PostStartHookError", "PostStartHook failed");
@@ -172,20 +192,34 @@ pub(super) fn storage_quota(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1500, |site| {
         let app = site.app(Role::Database);
         let namespace = site.namespace();
-        add_quota(site, "storage", &json!({"requests.storage": "20Gi", "persistentvolumeclaims": "1"}));
+        add_quota(
+            site,
+            "storage",
+            &json!({"requests.storage": "20Gi", "persistentvolumeclaims": "1"}),
+        );
         site.settle();
-        site.edit("StatefulSet", &namespace, &app.name, |set| set["spec"]["replicas"] = json!(2));
+        site.edit("StatefulSet", &namespace, &app.name, |set| {
+            set["spec"]["replicas"] = json!(2)
+        });
         let name = app.name.clone();
         let message = format!(
             "create Claim data-{name}-1 for Pod {name}-1 in StatefulSet {name} failed error: persistentvolumeclaims \"data-{name}-1\" is forbidden: exceeded quota: storage, requested: requests.storage=20Gi, used: requests.storage=20Gi, limited: requests.storage=20Gi"
         );
-        let text = EventText { kind: "Warning", reason: "FailedCreate", message: &message, from: "statefulset-controller" };
+        let text = EventText {
+            kind: "Warning",
+            reason: "FailedCreate",
+            message: &message,
+            from: "statefulset-controller",
+        };
         let seen = site.repeatedly(2, 17);
         site.controller_event(("StatefulSet", &app.name), &text, seen);
         let expected = Expected::Cause(
             &["StorageQuotaExceeded", "QuotaExceeded"],
             ("Namespace", String::new(), namespace.clone()),
         );
-        (Alert::stateful_set_mismatch(&namespace, &app.name), expected)
+        (
+            Alert::stateful_set_mismatch(&namespace, &app.name),
+            expected,
+        )
     })
 }

@@ -44,7 +44,7 @@ recipes! {
         "A template names a scheduler that was removed."
     placement::unknown_node "node-name-unknown" "A pod is pinned to a node that is gone"
         "A template pins its pods to a node that was replaced."
-    placement::scheduler_down "scheduler-down" "Nobody looks at pending pods"
+    placement::scheduler_down "scheduler-silent" "Nobody looks at pending pods"
         "The scheduler stopped. New pods of several workloads wait, and not one was refused."
     placement::preempted "preempted-pod" "A pod was removed for a more important one"
         "A pod made room for another one of higher priority, and its replacement finds none."

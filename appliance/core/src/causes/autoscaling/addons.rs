@@ -57,7 +57,8 @@ pub(super) fn keda(case: &Case<'_>, findings: &mut Findings) {
                 .in_namespace(namespace)
                 .find(|one| scaled_object(one) == Some(event.object.name.as_str()));
             let draft = Draft::event(event);
-            findings.add(trigger_fails(&event.object, &event.reason, draft, own).since(event.first));
+            findings
+                .add(trigger_fails(&event.object, &event.reason, draft, own).since(event.first));
         }
     }
     for scaled in case.snapshot.objects.customs.of("ScaledObject") {

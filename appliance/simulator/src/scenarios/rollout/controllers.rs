@@ -21,7 +21,11 @@ pub(crate) fn stuck(params: &Params, id: &str) -> ScenarioRun {
         let pod = rollout.pods[0].clone();
         let since = site.after(15).to_string();
         site.edit_pod(&pod, |pod| {
-            for condition in pod["status"]["conditions"].as_array_mut().into_iter().flatten() {
+            for condition in pod["status"]["conditions"]
+                .as_array_mut()
+                .into_iter()
+                .flatten()
+            {
                 if condition["type"] == "Ready" {
                     condition["status"] = json!("False");
                     condition["reason"] = json!("ReadinessGatesNotReady");
@@ -52,7 +56,13 @@ pub(crate) fn unnoticed(params: &Params, id: &str) -> ScenarioRun {
         });
         site.unobserved.insert(app.name.clone());
         let expected = at_deployment(site, &app, &["GenerationMismatch", "ControllerManagerDown"]);
-        let alert = Alert::about("KubeDeploymentGenerationMismatch", "Deployment generation mismatch due to possible roll-back.", &namespace, "deployment", &app.name);
+        let alert = Alert::about(
+            "KubeDeploymentGenerationMismatch",
+            "Deployment generation mismatch due to possible roll-back.",
+            &namespace,
+            "deployment",
+            &app.name,
+        );
         (alert, expected)
     })
 }
@@ -62,13 +72,23 @@ pub(crate) fn ordered_start(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1700, |site| {
         let database = site.app(Role::Database);
         let namespace = site.namespace();
-        site.edit("StatefulSet", &namespace, &database.name, |set| set["spec"]["replicas"] = json!(3));
+        site.edit("StatefulSet", &namespace, &database.name, |set| {
+            set["spec"]["replicas"] = json!(3)
+        });
         let pod = format!("{}-0", database.name);
         let since = site.after(20);
-        site.edit_pod(&pod, |pod| pod["status"]["containerStatuses"][0]["ready"] = json!(false));
+        site.edit_pod(&pod, |pod| {
+            pod["status"]["containerStatuses"][0]["ready"] = json!(false)
+        });
         site.not_ready(&pod, since);
-        let expected = Expected::Cause(&["StatefulSetBlocked"], ("StatefulSet", namespace.clone(), database.name.clone()));
-        (Alert::stateful_set_mismatch(&namespace, &database.name), expected)
+        let expected = Expected::Cause(
+            &["StatefulSetBlocked"],
+            ("StatefulSet", namespace.clone(), database.name.clone()),
+        );
+        (
+            Alert::stateful_set_mismatch(&namespace, &database.name),
+            expected,
+        )
     })
 }
 
@@ -80,8 +100,14 @@ pub(crate) fn service_gone(params: &Params, id: &str) -> ScenarioRun {
         site.delete("Service", &namespace, &database.name);
         site.delete("Endpoints", &namespace, &database.name);
         site.delete("EndpointSlice", &namespace, &format!("{}-1", database.name));
-        let expected = Expected::Cause(&["StatefulSetServiceMissing"], ("StatefulSet", namespace.clone(), database.name.clone()));
-        (Alert::stateful_set_mismatch(&namespace, &database.name), expected)
+        let expected = Expected::Cause(
+            &["StatefulSetServiceMissing"],
+            ("StatefulSet", namespace.clone(), database.name.clone()),
+        );
+        (
+            Alert::stateful_set_mismatch(&namespace, &database.name),
+            expected,
+        )
     })
 }
 
@@ -95,8 +121,17 @@ pub(crate) fn daemon_missing(params: &Params, id: &str) -> ScenarioRun {
             .filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
             .collect();
         site.delete("Pod", namespace, &pods[0]);
-        let expected = Expected::Cause(&["DaemonSetNotScheduledMisscheduled"], ("DaemonSet", namespace.to_owned(), name.to_owned()));
-        let alert = Alert::about("KubeDaemonSetNotScheduled", "DaemonSet pods are not scheduled.", namespace, "daemonset", name);
+        let expected = Expected::Cause(
+            &["DaemonSetNotScheduledMisscheduled"],
+            ("DaemonSet", namespace.to_owned(), name.to_owned()),
+        );
+        let alert = Alert::about(
+            "KubeDaemonSetNotScheduled",
+            "DaemonSet pods are not scheduled.",
+            namespace,
+            "daemonset",
+            name,
+        );
         (alert, expected)
     })
 }
@@ -118,8 +153,17 @@ pub(crate) fn budget_blocks(params: &Params, id: &str) -> ScenarioRun {
         };
         let seen = site.repeatedly(10, 200);
         site.event(("Pod", &namespace, &pod), &text, seen);
-        let expected = Expected::Cause(&["PdbBlocks"], ("PodDisruptionBudget", namespace.clone(), front.name.clone()));
-        let alert = Alert::about("KubePdbNotEnoughHealthyPods", "PDB does not have enough healthy pods.", &namespace, "poddisruptionbudget", &front.name);
+        let expected = Expected::Cause(
+            &["PdbBlocks"],
+            ("PodDisruptionBudget", namespace.clone(), front.name.clone()),
+        );
+        let alert = Alert::about(
+            "KubePdbNotEnoughHealthyPods",
+            "PDB does not have enough healthy pods.",
+            &namespace,
+            "poddisruptionbudget",
+            &front.name,
+        );
         (alert, expected)
     })
 }
@@ -144,11 +188,17 @@ pub(crate) fn collected(params: &Params, id: &str) -> ScenarioRun {
             site.delete("ReplicaSet", &namespace, &set);
         }
         site.delete("Deployment", &namespace, &app.name);
-        let error = format!("call to {} failed: dial tcp: connect: connection refused", app.name);
+        let error = format!(
+            "call to {} failed: dial tcp: connect: connection refused",
+            app.name
+        );
         site.complain(&caller, &error, 20);
         site.traffic_now(&caller, 0.9, 0.6);
         site.traffic_now(&app, 0.0, 0.0);
-        let expected = Expected::Cause(&["OwnerGc"], ("Service", namespace.clone(), app.name.clone()));
+        let expected = Expected::Cause(
+            &["OwnerGc"],
+            ("Service", namespace.clone(), app.name.clone()),
+        );
         (Alert::errors(&namespace, &app.name), expected)
     })
 }

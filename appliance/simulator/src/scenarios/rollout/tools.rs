@@ -18,7 +18,10 @@ fn add_release(site: &mut Site, release: &str, version: i64, status: &str, secon
     let mut meta = site.meta(&namespace, &name, created);
     meta["labels"] = json!({"owner": "helm", "name": release, "version": version.to_string(), "status": status,
         "modifiedAt": created.as_second().to_string()});
-    site.put("Secret", json!({"metadata": meta, "type": "helm.sh/release.v1", "data": {"release": ""}}));
+    site.put(
+        "Secret",
+        json!({"metadata": meta, "type": "helm.sh/release.v1", "data": {"release": ""}}),
+    );
     name
 }
 
@@ -32,7 +35,16 @@ pub(crate) fn helm_pending(params: &Params, id: &str) -> ScenarioRun {
         let secret = add_release(site, release, version + 1, "pending-upgrade", seconds);
         let namespace = site.namespace();
         let expected = Expected::Cause(&["HelmStuck"], ("Secret", namespace.clone(), secret));
-        (Alert::about("HelmReleaseNotDeployed", "A Helm release is not deployed.", &namespace, "release", release), expected)
+        (
+            Alert::about(
+                "HelmReleaseNotDeployed",
+                "A Helm release is not deployed.",
+                &namespace,
+                "release",
+                release,
+            ),
+            expected,
+        )
     })
 }
 
@@ -50,13 +62,28 @@ pub(crate) fn edited_by_hand(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1700, |site| {
         let app = victim(site);
         let (earlier, at) = (site.ago(40 * 3600).to_string(), site.fault_at.to_string());
-        managed_by(site, &app, &json!([
+        managed_by(
+            site,
+            &app,
+            &json!([
             {"manager": "argocd-controller", "operation": "Apply", "apiVersion": "apps/v1", "time": earlier, "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:template": {}}}},
-            {"manager": "kubectl-edit", "operation": "Update", "apiVersion": "apps/v1", "time": at, "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:minReadySeconds": {}}}}]));
+            {"manager": "kubectl-edit", "operation": "Update", "apiVersion": "apps/v1", "time": at, "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:minReadySeconds": {}}}}]),
+        );
         let namespace = site.namespace();
-        site.edit("Deployment", &namespace, &app.name, |one| one["spec"]["minReadySeconds"] = json!(30));
+        site.edit("Deployment", &namespace, &app.name, |one| {
+            one["spec"]["minReadySeconds"] = json!(30)
+        });
         let expected = at_deployment(site, &app, &["GitopsDrift"]);
-        (Alert::about("GitopsOutOfSync", "An application differs from its repository.", &namespace, "deployment", &app.name), expected)
+        (
+            Alert::about(
+                "GitopsOutOfSync",
+                "An application differs from its repository.",
+                &namespace,
+                "deployment",
+                &app.name,
+            ),
+            expected,
+        )
     })
 }
 
@@ -83,11 +110,22 @@ pub(crate) fn no_definition(params: &Params, id: &str) -> ScenarioRun {
         site.add_configuration(&app, at);
         site.add_deployment(&app, at);
         let pod = site.pods_of(&app)[0].clone();
-        site.crash_loops(&pod, Exit { code: 1, reason: "Error", restarts: 7, lives: 2 });
+        site.crash_loops(
+            &pod,
+            Exit {
+                code: 1,
+                reason: "Error",
+                restarts: 7,
+                lives: 2,
+            },
+        );
         let error = "unable to start manager: no matches for kind \"QueueCluster\" in version \"queues.example/v1\"";
         let lines = [app.runtime.line(Level::Error, site.ago(72), error)];
         site.crash_log(&app, &pod, &lines);
         let expected = at_deployment(site, &app, &["CrdOrOperatorBroken"]);
-        (Alert::crash_looping(&site.namespace(), &pod, &app.name), expected)
+        (
+            Alert::crash_looping(&site.namespace(), &pod, &app.name),
+            expected,
+        )
     })
 }

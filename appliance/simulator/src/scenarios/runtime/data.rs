@@ -17,7 +17,12 @@ fn at_database(site: &Site, causes: &'static [&'static str]) -> Expected {
 }
 
 /// Both clients of the database say `error`, and most of their requests fail.
-fn clients_say(params: &Params, id: &str, error: &'static str, causes: &'static [&'static str]) -> ScenarioRun {
+fn clients_say(
+    params: &Params,
+    id: &str,
+    error: &'static str,
+    causes: &'static [&'static str],
+) -> ScenarioRun {
     run(params, id, 1400, |site| {
         for role in [Role::Orders, Role::Catalog] {
             let app = site.app(role);
@@ -25,7 +30,10 @@ fn clients_say(params: &Params, id: &str, error: &'static str, causes: &'static 
             site.traffic_now(&app, 0.8, 0.6);
         }
         let app = site.app(Role::Orders);
-        (Alert::errors(&site.namespace(), &app.name), at_database(site, causes))
+        (
+            Alert::errors(&site.namespace(), &app.name),
+            at_database(site, causes),
+        )
     })
 }
 
@@ -65,7 +73,10 @@ pub(crate) fn dependency_down(params: &Params, id: &str) -> ScenarioRun {
             site.traffic_now(&app, 0.8, 0.9);
         }
         let app = site.app(Role::Orders);
-        let expected = at_database(site, &["ReadinessFailing", "DependencyRefused", "NoReadyEndpoints"]);
+        let expected = at_database(
+            site,
+            &["ReadinessFailing", "DependencyRefused", "NoReadyEndpoints"],
+        );
         (Alert::errors(&site.namespace(), &app.name), expected)
     })
 }
@@ -129,7 +140,11 @@ pub(crate) fn cache_full(params: &Params, id: &str) -> ScenarioRun {
         let cache = beside(site, "session-cache", "docker.io/library/redis", 6379);
         let app = site.app(Role::Cart);
         configure(site, &app, "REDIS_ADDRESS", "session-cache:6379");
-        site.complain(&app, "redis: OOM command not allowed when used memory > 'maxmemory'.", 22);
+        site.complain(
+            &app,
+            "redis: OOM command not allowed when used memory > 'maxmemory'.",
+            22,
+        );
         site.traffic_now(&app, 0.8, 0.7);
         let expected = at_deployment(site, &cache, &["CacheFullOrEvicting"]);
         (Alert::errors(&site.namespace(), &app.name), expected)
@@ -143,7 +158,12 @@ pub(crate) fn broker_split(params: &Params, id: &str) -> ScenarioRun {
         site.complain(&broker, line, 6);
         let app = site.app(Role::Worker);
         configure(site, &app, "AMQP_HOST", "event-bus");
-        site.complain_at(&app, Level::Warn, "publish was not confirmed, it is tried again", 9);
+        site.complain_at(
+            &app,
+            Level::Warn,
+            "publish was not confirmed, it is tried again",
+            9,
+        );
         site.traffic_now(&app, 0.4, 0.3);
         let expected = at_deployment(site, &broker, &["MessageBrokerPartition"]);
         (Alert::errors(&site.namespace(), &app.name), expected)
@@ -157,19 +177,34 @@ pub(crate) fn backlog(params: &Params, id: &str) -> ScenarioRun {
         let namespace = site.namespace();
         let queue = *site.rng.pick(&["receipts", "outbox", "thumbnails"]);
         configure(site, &app, "QUEUE_NAME", queue);
-        let labels = [("namespace", namespace.as_str()), ("queue", queue), ("job", "rabbitmq")];
+        let labels = [
+            ("namespace", namespace.as_str()),
+            ("queue", queue),
+            ("job", "rabbitmq"),
+        ];
         site.new_gauge("rabbitmq_queue_messages_ready", &labels, |since| {
-            if since < 0.0 { 20.0 + (since / 120.0).sin() * 4.0 } else { 20.0 + since * 1.7 }
+            if since < 0.0 {
+                20.0 + (since / 120.0).sin() * 4.0
+            } else {
+                20.0 + since * 1.7
+            }
         });
         let expected = at_deployment(site, &app, &["QueueBacklog"]);
-        (Alert::about("QueueGrows", "A queue grows.", &namespace, "queue", queue), expected)
+        (
+            Alert::about("QueueGrows", "A queue grows.", &namespace, "queue", queue),
+            expected,
+        )
     })
 }
 
 pub(crate) fn upstream_limits(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1400, |site| {
         let app = site.app(Role::Payment);
-        site.complain(&app, "upstream answered 429 Too Many Requests, retry after 30 s", 26);
+        site.complain(
+            &app,
+            "upstream answered 429 Too Many Requests, retry after 30 s",
+            26,
+        );
         site.traffic_now(&app, 1.0, 0.4);
         let expected = at_deployment(site, &app, &["UpstreamRateLimited"]);
         (Alert::errors(&site.namespace(), &app.name), expected)

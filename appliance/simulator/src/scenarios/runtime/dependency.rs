@@ -87,7 +87,11 @@ pub(crate) fn unknown_dependency(params: &Params, id: &str) -> ScenarioRun {
         let (alert, app) = wrong_dependency(
             site,
             |_| format!("{host}:7070"),
-            |_, _| format!("call to {host} failed: Post \"http://{host}:7070/charge\": dial tcp: lookup {host} on 10.96.0.10:53: no such host"),
+            |_, _| {
+                format!(
+                    "call to {host} failed: Post \"http://{host}:7070/charge\": dial tcp: lookup {host} on 10.96.0.10:53: no such host"
+                )
+            },
         );
         let expected = at_deployment(site, &app, &["DnsNameWrong"]);
         (alert, expected)

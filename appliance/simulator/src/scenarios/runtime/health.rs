@@ -14,12 +14,27 @@ use super::{container, start_up};
 
 /// The kubelet kills the container again and again after its probe failed.
 fn killed(site: &mut Site, app: &App, pod: &str, role: &str, error: &str, lives: i64) {
-    let exit = Exit { code: 137, reason: "Error", restarts: 8, lives };
+    let exit = Exit {
+        code: 137,
+        reason: "Error",
+        restarts: 8,
+        lives,
+    };
     site.crash_loops(pod, exit);
     let failing = site.repeatedly(20, 27);
-    site.kubelet(pod, "Warning", "Unhealthy", &format!("{role} probe failed: {error}"), failing);
+    site.kubelet(
+        pod,
+        "Warning",
+        "Unhealthy",
+        &format!("{role} probe failed: {error}"),
+        failing,
+    );
     let killing = site.repeatedly(40, 9);
-    let text = format!("Container {} failed {} probe, will be restarted", app.name, role.to_lowercase());
+    let text = format!(
+        "Container {} failed {} probe, will be restarted",
+        app.name,
+        role.to_lowercase()
+    );
     site.kubelet(pod, "Normal", "Killing", &text, killing);
 }
 
@@ -34,14 +49,19 @@ fn by_probe(
 ) -> ScenarioRun {
     run(params, id, 1800, |site| {
         let app = victim(site);
-        let rollout = site.rollout(&app, |template| change(&mut container(template)["livenessProbe"]));
+        let rollout = site.rollout(&app, |template| {
+            change(&mut container(template)["livenessProbe"])
+        });
         let pod = rollout.pods[0].clone();
         let error = error(&site.address_of(&pod), app.port);
         killed(site, &app, &pod, "Liveness", &error, lives);
         let hello = app.runtime.hello(site.ago(72), app.port);
         site.crash_log(&app, &pod, &[hello]);
         let expected = at_deployment(site, &app, causes);
-        (Alert::crash_looping(&site.namespace(), &pod, &app.name), expected)
+        (
+            Alert::crash_looping(&site.namespace(), &pod, &app.name),
+            expected,
+        )
     })
 }
 
@@ -50,7 +70,11 @@ pub(crate) fn liveness_wrong_protocol(params: &Params, id: &str) -> ScenarioRun 
         params,
         id,
         |probe| probe["httpGet"]["scheme"] = json!("HTTPS"),
-        |address, port| format!("Get \"https://{address}:{port}/healthz\": http: server gave HTTP response to HTTPS client"),
+        |address, port| {
+            format!(
+                "Get \"https://{address}:{port}/healthz\": http: server gave HTTP response to HTTPS client"
+            )
+        },
         60,
         &["LivenessProbeWrongProtocol", "LivenessKill"],
     )
@@ -65,7 +89,11 @@ pub(crate) fn liveness_impatient(params: &Params, id: &str) -> ScenarioRun {
             probe["failureThreshold"] = json!(1);
             probe["initialDelaySeconds"] = json!(1);
         },
-        |address, port| format!("Get \"http://{address}:{port}/healthz\": dial tcp {address}:{port}: connect: connection refused"),
+        |address, port| {
+            format!(
+                "Get \"http://{address}:{port}/healthz\": dial tcp {address}:{port}: connect: connection refused"
+            )
+        },
         3,
         &["LivenessProbeWrongTiming", "LivenessKill", "SlowStart"],
     )
@@ -84,7 +112,10 @@ pub(crate) fn liveness_hangs(params: &Params, id: &str) -> ScenarioRun {
         let hello = app.runtime.hello(site.ago(290), app.port);
         site.crash_log(&app, &pod, &[hello]);
         let expected = at_deployment(site, &app, &["LivenessKill"]);
-        (Alert::crash_looping(&site.namespace(), &pod, &app.name), expected)
+        (
+            Alert::crash_looping(&site.namespace(), &pod, &app.name),
+            expected,
+        )
     })
 }
 
@@ -97,15 +128,28 @@ pub(crate) fn slow_start(params: &Params, id: &str) -> ScenarioRun {
         });
         let pod = rollout.pods[0].clone();
         let (address, port) = (site.address_of(&pod), app.port);
-        let error = format!("Get \"http://{address}:{port}/healthz\": dial tcp {address}:{port}: connect: connection refused");
+        let error = format!(
+            "Get \"http://{address}:{port}/healthz\": dial tcp {address}:{port}: connect: connection refused"
+        );
         killed(site, &app, &pod, "Startup", &error, 32);
         let lines = [
-            app.runtime.line(super::super::log_lines::Level::Info, site.ago(90), "loading the price index, 2.1 million entries"),
-            app.runtime.line(super::super::log_lines::Level::Info, site.ago(75), "loading the price index, 31 % done"),
+            app.runtime.line(
+                super::super::log_lines::Level::Info,
+                site.ago(90),
+                "loading the price index, 2.1 million entries",
+            ),
+            app.runtime.line(
+                super::super::log_lines::Level::Info,
+                site.ago(75),
+                "loading the price index, 31 % done",
+            ),
         ];
         site.crash_log(&app, &pod, &lines);
         let expected = at_deployment(site, &app, &["SlowStart"]);
-        (Alert::crash_looping(&site.namespace(), &pod, &app.name), expected)
+        (
+            Alert::crash_looping(&site.namespace(), &pod, &app.name),
+            expected,
+        )
     })
 }
 
@@ -124,7 +168,11 @@ pub(crate) fn readiness_wrong_protocol(params: &Params, id: &str) -> ScenarioRun
         );
         let since = site.after(12);
         site.unready(&pod, &error, since);
-        let expected = at_deployment(site, &app, &["ReadinessProbeWrongProtocol", "ReadinessFailing"]);
+        let expected = at_deployment(
+            site,
+            &app,
+            &["ReadinessProbeWrongProtocol", "ReadinessFailing"],
+        );
         (Alert::pod_not_ready(&site.namespace(), &pod), expected)
     })
 }
@@ -137,7 +185,12 @@ pub(crate) fn answers_not_ready(params: &Params, id: &str) -> ScenarioRun {
             let since = site.after(25);
             site.unready(&pod, "HTTP probe failed with statuscode: 503", since);
         }
-        site.complain_at(&app, super::super::log_lines::Level::Warn, "not ready: the model is stale and is built anew", 9);
+        site.complain_at(
+            &app,
+            super::super::log_lines::Level::Warn,
+            "not ready: the model is stale and is built anew",
+            9,
+        );
         site.traffic_now(&app, 0.1, 0.1);
         let expected = at_deployment(site, &app, &["ReadinessFailing"]);
         let pod = site.pods_of(&app)[0].clone();

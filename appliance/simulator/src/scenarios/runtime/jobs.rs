@@ -23,7 +23,10 @@ fn add_cron(site: &mut Site, more: &Value) {
     for (key, value) in more.as_object().into_iter().flatten() {
         spec[key] = value.clone();
     }
-    site.put("CronJob", json!({"metadata": meta, "spec": spec, "status": {}}));
+    site.put(
+        "CronJob",
+        json!({"metadata": meta, "spec": spec, "status": {}}),
+    );
 }
 
 fn add_run(site: &mut Site, name: &str, created: Timestamp, status: &Value) {
@@ -32,7 +35,10 @@ fn add_run(site: &mut Site, name: &str, created: Timestamp, status: &Value) {
     meta["ownerReferences"] = site.owner("CronJob", &namespace, CRON);
     let mut spec = job_spec();
     spec["template"]["metadata"]["labels"]["job-name"] = json!(name);
-    site.put("Job", json!({"metadata": meta, "spec": spec, "status": status}));
+    site.put(
+        "Job",
+        json!({"metadata": meta, "spec": spec, "status": status}),
+    );
 }
 
 /// The pod a run left behind, and what it wrote.
@@ -60,12 +66,23 @@ fn failed(reason: &str, at: Timestamp) -> Value {
         "message": "Job has failed", "lastTransitionTime": at.to_string()}]})
 }
 
-fn at_job(site: &Site, kind: &'static str, name: &str, causes: &'static [&'static str]) -> Expected {
+fn at_job(
+    site: &Site,
+    kind: &'static str,
+    name: &str,
+    causes: &'static [&'static str],
+) -> Expected {
     Expected::Cause(causes, (kind, site.namespace(), name.to_owned()))
 }
 
 fn alert(site: &Site, name: &'static str, label: &'static str, object: &str) -> Alert {
-    Alert::about(name, "A Job did not do its work.", &site.namespace(), label, object)
+    Alert::about(
+        name,
+        "A Job did not do its work.",
+        &site.namespace(),
+        label,
+        object,
+    )
 }
 
 pub(crate) fn gives_up(params: &Params, id: &str) -> ScenarioRun {
@@ -73,8 +90,17 @@ pub(crate) fn gives_up(params: &Params, id: &str) -> ScenarioRun {
         add_cron(site, &json!({}));
         let at = site.fault_at;
         let name = format!("{CRON}-29010030");
-        add_run(site, &name, at, &failed("BackoffLimitExceeded", site.after(300)));
-        add_pod(site, &name, "export: 14 of 90 tables written, then the target closed");
+        add_run(
+            site,
+            &name,
+            at,
+            &failed("BackoffLimitExceeded", site.after(300)),
+        );
+        add_pod(
+            site,
+            &name,
+            "export: 14 of 90 tables written, then the target closed",
+        );
         let expected = at_job(site, "Job", &name, &["JobFailedBackoff"]);
         (alert(site, "KubeJobFailed", "job_name", &name), expected)
     })
@@ -85,7 +111,12 @@ pub(crate) fn misses_deadline(params: &Params, id: &str) -> ScenarioRun {
         add_cron(site, &json!({}));
         let at = site.fault_at;
         let name = format!("{CRON}-29010060");
-        add_run(site, &name, at, &failed("DeadlineExceeded", site.after(600)));
+        add_run(
+            site,
+            &name,
+            at,
+            &failed("DeadlineExceeded", site.after(600)),
+        );
         let expected = at_job(site, "Job", &name, &["JobDeadlineOrHung"]);
         (alert(site, "KubeJobFailed", "job_name", &name), expected)
     })
@@ -107,7 +138,12 @@ pub(crate) fn kept_back(params: &Params, id: &str) -> ScenarioRun {
         let name = format!("{CRON}-29009500");
         let status = json!({"active": 1, "startTime": started.to_string()});
         add_run(site, &name, started, &status);
-        let expected = at_job(site, "CronJob", CRON, &["CronjobNotRunning", "JobDeadlineOrHung"]);
+        let expected = at_job(
+            site,
+            "CronJob",
+            CRON,
+            &["CronjobNotRunning", "JobDeadlineOrHung"],
+        );
         (alert(site, "CronJobDidNotRun", "cronjob", CRON), expected)
     })
 }
@@ -118,7 +154,12 @@ pub(crate) fn made_good(params: &Params, id: &str) -> ScenarioRun {
         add_cron(site, &json!({}));
         let (at, later) = (site.fault_at, site.after(1800));
         let name = format!("{CRON}-29010030");
-        add_run(site, &name, at, &failed("BackoffLimitExceeded", site.after(120)));
+        add_run(
+            site,
+            &name,
+            at,
+            &failed("BackoffLimitExceeded", site.after(120)),
+        );
         let status = json!({"succeeded": 1, "startTime": later.to_string(), "completionTime": site.ago(300).to_string(),
             "conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": site.ago(300).to_string()}]});
         add_run(site, &format!("{CRON}-29010060"), later, &status);

@@ -26,7 +26,10 @@ fn ends_with(
         let lines = [app.runtime.line(Level::Error, site.ago(72), &text)];
         let pod = crash_rollout(site, &app, |template| change(template, &app), 1, &lines);
         let expected = at_deployment(site, &app, causes);
-        (Alert::crash_looping(&site.namespace(), &pod, &app.name), expected)
+        (
+            Alert::crash_looping(&site.namespace(), &pod, &app.name),
+            expected,
+        )
     })
 }
 
@@ -36,8 +39,10 @@ pub(crate) fn volume_denied(params: &Params, id: &str) -> ScenarioRun {
         id,
         |template, _| {
             template["spec"]["securityContext"] = json!({"runAsUser": 1000});
-            template["spec"]["volumes"] = json!([{"name": "state", "hostPath": {"path": "/srv/state"}}]);
-            container(template)["volumeMounts"] = json!([{"name": "state", "mountPath": "/var/lib/state"}]);
+            template["spec"]["volumes"] =
+                json!([{"name": "state", "hostPath": {"path": "/srv/state"}}]);
+            container(template)["volumeMounts"] =
+                json!([{"name": "state", "mountPath": "/var/lib/state"}]);
         },
         |_, _| "open /var/lib/state/index.db: permission denied".to_owned(),
         &["VolumePermissionDenied"],
@@ -65,7 +70,9 @@ pub(crate) fn certificate_of_app(params: &Params, id: &str) -> ScenarioRun {
         params,
         id,
         |template, app| container(template)["image"] = json!(format!("{}:next", app.image)),
-        |_, _| "cannot start the TLS listener: x509: certificate has expired or is not yet valid: current time is after the end of its validity".to_owned(),
+        |_, _| {
+            "cannot start the TLS listener: x509: certificate has expired or is not yet valid: current time is after the end of its validity".to_owned()
+        },
         &["AppCertExpired"],
     )
 }
@@ -91,7 +98,11 @@ pub(crate) fn files_used_up(params: &Params, id: &str) -> ScenarioRun {
             let since = site.after(40);
             site.unready(&pod, "HTTP probe failed with statuscode: 503", since);
         }
-        site.complain(&app, "accept tcp [::]:8080: accept4: too many open files; retrying in 1s", 20);
+        site.complain(
+            &app,
+            "accept tcp [::]:8080: accept4: too many open files; retrying in 1s",
+            20,
+        );
         site.traffic_now(&app, 0.3, 0.5);
         let expected = at_deployment(site, &app, &["UlimitFdInotify"]);
         (Alert::errors(&site.namespace(), &app.name), expected)
@@ -103,11 +114,22 @@ pub(crate) fn shared_memory(params: &Params, id: &str) -> ScenarioRun {
         let app = site.app(Role::Database);
         let namespace = site.namespace();
         let pod = format!("{}-0", app.name);
-        site.crash_loops(&pod, Exit { code: 1, reason: "Error", restarts: 5, lives: 9 });
+        site.crash_loops(
+            &pod,
+            Exit {
+                code: 1,
+                reason: "Error",
+                restarts: 5,
+                lives: 9,
+            },
+        );
         let error = "could not resize shared memory segment \"/PostgreSQL.1804289\" to 8388608 bytes: No space left on device";
         let lines = [app.runtime.line(Level::Error, site.ago(72), error)];
         site.crash_log(&app, &pod, &lines);
-        let expected = Expected::Cause(&["ShmOrTmpExhausted"], ("StatefulSet", namespace.clone(), app.name.clone()));
+        let expected = Expected::Cause(
+            &["ShmOrTmpExhausted"],
+            ("StatefulSet", namespace.clone(), app.name.clone()),
+        );
         (Alert::crash_looping(&namespace, &pod, &app.name), expected)
     })
 }
@@ -126,7 +148,10 @@ pub(crate) fn held_by_finalizer(params: &Params, id: &str) -> ScenarioRun {
         site.not_ready(&pod, since);
         let set = site.current_set(&app);
         site.create_pod(&set, since);
-        let expected = Expected::Cause(&["StuckTerminating"], ("Pod", site.namespace(), pod.clone()));
+        let expected = Expected::Cause(
+            &["StuckTerminating"],
+            ("Pod", site.namespace(), pod.clone()),
+        );
         (Alert::pod_not_ready(&site.namespace(), &pod), expected)
     })
 }

@@ -16,10 +16,22 @@ pub(crate) fn surge(params: &Params, id: &str) -> ScenarioRun {
         let app = site.app(Role::Front);
         let from = site.fault_at.as_second();
         let times = 3.5 + site.rng.unit() * 3.0;
-        for (role, latency, errors) in [(Role::Front, 1.9, 0.06), (Role::Catalog, 0.2, 0.0), (Role::Cart, 0.15, 0.0)] {
+        for (role, latency, errors) in [
+            (Role::Front, 1.9, 0.06),
+            (Role::Catalog, 0.2, 0.0),
+            (Role::Cart, 0.15, 0.0),
+        ] {
             let one = site.app(role);
             let rate = one.load.max(3.0) * one.replicas as f64 * times;
-            site.traffic(&one.name, from, Traffic { rate, errors, latency });
+            site.traffic(
+                &one.name,
+                from,
+                Traffic {
+                    rate,
+                    errors,
+                    latency,
+                },
+            );
         }
         let expected = at_deployment(site, &app, &["TrafficSurge"]);
         (Alert::slow(&site.namespace(), &app.name), expected)
@@ -35,7 +47,13 @@ pub(crate) fn stays_away(params: &Params, id: &str) -> ScenarioRun {
             site.traffic_now(&one, 0.0, 0.0);
         }
         let expected = at_deployment(site, &app, &["TrafficDrop"]);
-        let alert = Alert::about("NoRequests", "A service gets no requests.", &site.namespace(), "service", &app.name);
+        let alert = Alert::about(
+            "NoRequests",
+            "A service gets no requests.",
+            &site.namespace(),
+            "service",
+            &app.name,
+        );
         (alert, expected)
     })
 }
@@ -51,10 +69,16 @@ fn release(site: &mut Site, app: &App) {
 
 pub(crate) fn defect(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1600, |site| {
-        let role = *site.rng.pick(&[Role::Catalog, Role::Orders, Role::Checkout]);
+        let role = *site
+            .rng
+            .pick(&[Role::Catalog, Role::Orders, Role::Checkout]);
         let app = site.app(role);
         release(site, &app);
-        site.complain(&app, "unhandled exception in request handler: index 3 is out of range for length 3", 28);
+        site.complain(
+            &app,
+            "unhandled exception in request handler: index 3 is out of range for length 3",
+            28,
+        );
         site.traffic_now(&app, 1.0, 0.35);
         let expected = at_deployment(site, &app, &["CodeDefect"]);
         (Alert::errors(&site.namespace(), &app.name), expected)
@@ -74,8 +98,15 @@ pub(crate) fn slower_release(params: &Params, id: &str) -> ScenarioRun {
 /// A series of how well requests go, from one level to another at the fault.
 fn quality(site: &mut Site, app: &App, name: &str, before: f64, after: f64) {
     let namespace = site.namespace();
-    let labels = [("namespace", namespace.as_str()), ("service", app.name.as_str())];
-    site.new_gauge(name, &labels, |since| if since < 0.0 { before } else { after });
+    let labels = [
+        ("namespace", namespace.as_str()),
+        ("service", app.name.as_str()),
+    ];
+    site.new_gauge(
+        name,
+        &labels,
+        |since| if since < 0.0 { before } else { after },
+    );
 }
 
 pub(crate) fn settings_changed(params: &Params, id: &str) -> ScenarioRun {
@@ -90,7 +121,10 @@ pub(crate) fn settings_changed(params: &Params, id: &str) -> ScenarioRun {
         });
         quality(site, &app, "request_errors_per_second", 0.02, 2.4);
         site.traffic_now(&app, 1.0, 0.4);
-        let expected = Expected::Cause(&["ConfigChangeRegression"], ("ConfigMap", namespace.clone(), app.config()));
+        let expected = Expected::Cause(
+            &["ConfigChangeRegression"],
+            ("ConfigMap", namespace.clone(), app.config()),
+        );
         (Alert::errors(&namespace, &app.name), expected)
     })
 }
@@ -100,22 +134,40 @@ pub(crate) fn noisy_neighbour(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1700, |site| {
         let victim = site.app(Role::Front);
         let namespace = site.namespace();
-        let batch = App { name: "reindex".to_owned(), image: "docker.io/library/python".to_owned(), replicas: 1, calls: &[], ..App::plain(site, Role::Worker) };
+        let batch = App {
+            name: "reindex".to_owned(),
+            image: "docker.io/library/python".to_owned(),
+            replicas: 1,
+            calls: &[],
+            ..App::plain(site, Role::Worker)
+        };
         let at = site.fault_at;
         site.add_configuration(&batch, at);
         site.add_deployment(&batch, at);
-        let host = site.get("Pod", &namespace, &site.pods_of(&victim)[0].clone())["spec"]["nodeName"].clone();
-        let cpus = site.all("Node")[0]["status"]["allocatable"]["cpu"].as_str().and_then(|text| text.parse::<f64>().ok()).unwrap_or(8.0);
+        let host =
+            site.get("Pod", &namespace, &site.pods_of(&victim)[0].clone())["spec"]["nodeName"]
+                .clone();
+        let cpus = site.all("Node")[0]["status"]["allocatable"]["cpu"]
+            .as_str()
+            .and_then(|text| text.parse::<f64>().ok())
+            .unwrap_or(8.0);
         let pod = site.pods_of(&batch)[0].clone();
         let (node, started) = (host.as_str().unwrap_or_default().to_owned(), at.to_string());
         site.edit_pod(&pod, |pod| {
             pod["metadata"]["creationTimestamp"] = json!(started);
             pod["status"]["startTime"] = json!(started);
             pod["spec"]["nodeName"] = host;
-            pod["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "100m", "memory": "128Mi"}});
+            pod["spec"]["containers"][0]["resources"] =
+                json!({"requests": {"cpu": "100m", "memory": "128Mi"}});
         });
         site.settle();
-        let key = labels(&[("namespace", &namespace), ("pod", &pod), ("container", "reindex"), ("node", &node), ("job", "kubelet")]);
+        let key = labels(&[
+            ("namespace", &namespace),
+            ("pod", &pod),
+            ("container", "reindex"),
+            ("node", &node),
+            ("job", "kubelet"),
+        ]);
         let from = site.fault_at.as_second();
         site.counter("container_cpu_usage_seconds_total", &key, from, cpus * 0.94);
         quality(site, &victim, "request_duration_p95_seconds", 0.1, 1.3);
@@ -132,10 +184,18 @@ pub(crate) fn burns_cpu(params: &Params, id: &str) -> ScenarioRun {
         site.settle();
         for other in site.apps.clone() {
             for pod in site.pods_of(&other) {
-                let labels = [("namespace", namespace.as_str()), ("pod", pod.as_str()), ("container", other.name.as_str())];
+                let labels = [
+                    ("namespace", namespace.as_str()),
+                    ("pod", pod.as_str()),
+                    ("container", other.name.as_str()),
+                ];
                 let burning = other.name == app.name;
                 site.new_gauge("container_cpu_usage_cores", &labels, |since| {
-                    if burning && since >= 0.0 { 0.9 } else { 0.05 + (since / 300.0).sin().abs() * 0.01 }
+                    if burning && since >= 0.0 {
+                        0.9
+                    } else {
+                        0.05 + (since / 300.0).sin().abs() * 0.01
+                    }
                 });
             }
         }

@@ -34,7 +34,10 @@ pub(crate) fn sidecar_killed(params: &Params, id: &str) -> ScenarioRun {
             site.not_ready(pod, since);
         }
         let expected = at_deployment(site, &app, &["OomSidecar"]);
-        (Alert::crash_looping(&site.namespace(), &pods[0], "log-agent"), expected)
+        (
+            Alert::crash_looping(&site.namespace(), &pods[0], "log-agent"),
+            expected,
+        )
     })
 }
 
@@ -43,21 +46,60 @@ pub(crate) fn node_victim(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1500, |site| {
         let app = victim(site);
         let pods = site.replace_pods(&app, |template| {
-            template["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "50m", "memory": "64Mi"}});
+            template["spec"]["containers"][0]["resources"] =
+                json!({"requests": {"cpu": "50m", "memory": "64Mi"}});
         });
         let pod = pods[0].clone();
-        let node = site.get("Pod", &site.namespace(), &pod)["spec"]["nodeName"].as_str().unwrap_or_default().to_owned();
-        site.crash_loops(&pod, Exit { code: 137, reason: "Error", restarts: 3, lives: 400 });
+        let node = site.get("Pod", &site.namespace(), &pod)["spec"]["nodeName"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        site.crash_loops(
+            &pod,
+            Exit {
+                code: 137,
+                reason: "Error",
+                restarts: 3,
+                lives: 400,
+            },
+        );
         let hello = app.runtime.hello(site.ago(470), app.port);
         site.crash_log(&app, &pod, &[hello]);
-        let message = format!("System OOM encountered, victim process: {}, pid: {}", app.name, site.rng.range(2000, 90_000));
-        let text = EventText { kind: "Warning", reason: "SystemOOM", message: &message, from: "kubelet" };
+        let message = format!(
+            "System OOM encountered, victim process: {}, pid: {}",
+            app.name,
+            site.rng.range(2000, 90_000)
+        );
+        let text = EventText {
+            kind: "Warning",
+            reason: "SystemOOM",
+            message: &message,
+            from: "kubelet",
+        };
         let (first, last) = (site.after(60), site.ago(75));
-        site.event(("Node", "", &node), &text, Seen { first, last, count: 3 });
+        site.event(
+            ("Node", "", &node),
+            &text,
+            Seen {
+                first,
+                last,
+                count: 3,
+            },
+        );
         site.settle();
-        site.gauge("node_memory_MemAvailable_bytes", &[("node", &node)], |_, before| before * 0.02);
-        let expected = Expected::Cause(&["NodeOomVictim", "MemoryPressure"], ("Node", String::new(), node));
-        (Alert::crash_looping(&site.namespace(), &pod, &app.name), expected)
+        site.gauge(
+            "node_memory_MemAvailable_bytes",
+            &[("node", &node)],
+            |_, before| before * 0.02,
+        );
+        let expected = Expected::Cause(
+            &["NodeOomVictim", "MemoryPressure"],
+            ("Node", String::new(), node),
+        );
+        (
+            Alert::crash_looping(&site.namespace(), &pod, &app.name),
+            expected,
+        )
     })
 }
 
@@ -66,7 +108,9 @@ pub(crate) fn leaks(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 3300, |site| {
         let app = victim(site);
         let image = format!("{}:{}", app.image, site.names.tag(app.release + 1));
-        let pods = site.replace_pods(&app, |template| template["spec"]["containers"][0]["image"] = json!(image));
+        let pods = site.replace_pods(&app, |template| {
+            template["spec"]["containers"][0]["image"] = json!(image)
+        });
         for pod in &pods {
             start_up(site, &app, pod);
         }
@@ -75,13 +119,24 @@ pub(crate) fn leaks(params: &Params, id: &str) -> ScenarioRun {
         let span = site.now.duration_since(site.fault_at).as_secs_f64();
         for pod in &pods {
             let start = 0.3 + site.rng.unit() * 0.05;
-            site.gauge("container_memory_working_set_bytes", &[("pod", pod)], |since, _| {
-                (limit * (start + (0.92 - start) * since / span)).round()
-            });
+            site.gauge(
+                "container_memory_working_set_bytes",
+                &[("pod", pod)],
+                |since, _| (limit * (start + (0.92 - start) * since / span)).round(),
+            );
         }
         let expected = at_deployment(site, &app, &["MemoryLeak"]);
         let namespace = site.namespace();
-        (Alert::about("ContainerMemoryNearLimit", "A container uses most of its memory limit.", &namespace, "pod", &pods[0]), expected)
+        (
+            Alert::about(
+                "ContainerMemoryNearLimit",
+                "A container uses most of its memory limit.",
+                &namespace,
+                "pod",
+                &pods[0],
+            ),
+            expected,
+        )
     })
 }
 
@@ -92,7 +147,10 @@ pub(crate) fn evicted(params: &Params, id: &str) -> ScenarioRun {
         let message = "The node was low on resource: ephemeral-storage. Threshold quantity: 10Gi, available: 3072Mi. Container was using 9Gi, request is 0, has larger consumption of ephemeral-storage. ";
         evict(site, &app, message);
         let expected = at_deployment(site, &app, &["EvictedPressure"]);
-        (Alert::replicas_mismatch(&site.namespace(), &app.name), expected)
+        (
+            Alert::replicas_mismatch(&site.namespace(), &app.name),
+            expected,
+        )
     })
 }
 
@@ -100,9 +158,16 @@ pub(crate) fn evicted(params: &Params, id: &str) -> ScenarioRun {
 pub(crate) fn scratch_limit(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1500, |site| {
         let app = victim(site);
-        evict(site, &app, "Usage of EmptyDir volume \"scratch\" exceeds the limit \"500Mi\". ");
+        evict(
+            site,
+            &app,
+            "Usage of EmptyDir volume \"scratch\" exceeds the limit \"500Mi\". ",
+        );
         let expected = at_deployment(site, &app, &["EphemeralLimit"]);
-        (Alert::replicas_mismatch(&site.namespace(), &app.name), expected)
+        (
+            Alert::replicas_mismatch(&site.namespace(), &app.name),
+            expected,
+        )
     })
 }
 
@@ -121,10 +186,10 @@ fn evict(site: &mut super::super::site::Site, app: &super::super::workload::App,
         site.edit_pod(&fresh, |pod| {
             pod["status"]["phase"] = json!("Pending");
             pod["status"]["containerStatuses"][0]["ready"] = json!(false);
-            pod["status"]["containerStatuses"][0]["state"] = json!({"waiting": {"reason": "ContainerCreating"}});
+            pod["status"]["containerStatuses"][0]["state"] =
+                json!({"waiting": {"reason": "ContainerCreating"}});
         });
         let since = site.ago(50);
         site.not_ready(&fresh, since);
     }
-
 }

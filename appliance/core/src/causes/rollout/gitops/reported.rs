@@ -46,7 +46,10 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
 }
 
 fn of_application(item: &Custom) -> Option<Complaint> {
-    let failed = matches!(item.text("/status/operationState/phase"), "Failed" | "Error");
+    let failed = matches!(
+        item.text("/status/operationState/phase"),
+        "Failed" | "Error"
+    );
     let error = item
         .conditions()
         .find(|condition| condition.kind.ends_with("Error"));
@@ -64,7 +67,9 @@ fn of_application(item: &Custom) -> Option<Complaint> {
         Strength::Likely
     };
     Some(Complaint {
-        what: format!("{} {said}", item.text("/status/sync/status")).trim().to_owned(),
+        what: format!("{} {said}", item.text("/status/sync/status"))
+            .trim()
+            .to_owned(),
         at: item.text("/status/operationState/finishedAt").parse().ok(),
         strength,
     })
@@ -72,7 +77,9 @@ fn of_application(item: &Custom) -> Option<Complaint> {
 
 fn of_flux(item: &Custom) -> Option<Complaint> {
     let ready = item.conditions().find(|condition| {
-        condition.kind == "Ready" && condition.status == "False" && !WAITS.contains(&condition.reason)
+        condition.kind == "Ready"
+            && condition.status == "False"
+            && !WAITS.contains(&condition.reason)
     })?;
     Some(Complaint {
         what: format!("{}: {}", ready.reason, ready.message),
@@ -89,7 +96,10 @@ fn state(case: &Case<'_>, object: &ObjectRef, complaint: Complaint, findings: &m
     } else {
         Strength::Hint
     };
-    let statement = format!("{object} does not bring its repository about: {}.", complaint.what);
+    let statement = format!(
+        "{object} does not bring its repository about: {}.",
+        complaint.what
+    );
     let draft = Draft::status(
         object.clone(),
         "reports that it is not in step",

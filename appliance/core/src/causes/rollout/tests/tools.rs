@@ -74,7 +74,8 @@ fn delivery_objects_speak_for_themselves() {
         tracked("argocd-controller", 900).with(json!({"kind": "Application", "metadata": {"name": "front"},
             "status": {"sync": {"status": sync}, "operationState": {"phase": phase, "message": "one object is not valid"}}}))
     };
-    application("OutOfSync", "Failed").check(gitops::analyze, &["GitopsDrift Application shop/front"]);
+    application("OutOfSync", "Failed")
+        .check(gitops::analyze, &["GitopsDrift Application shop/front"]);
     application("Synced", "Succeeded").check(gitops::analyze, &[]);
     let flux = |reason: &str| {
         Fixture::new().with(json!({"kind": "Kustomization", "metadata": {"name": "apps"},

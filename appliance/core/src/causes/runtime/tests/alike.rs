@@ -16,7 +16,8 @@ fn ended_137(reason: &str) -> Fixture {
 fn exit_137_is_read_by_who_killed() {
     ended_137("OOMKilled").check(memory::analyze, &["OomOwnLimit Deployment shop/web"]);
     ended_137("Error").check(memory::analyze, &[]);
-    let probe = json!({"tcpSocket": {"port": 8080}, "periodSeconds": 10, "initialDelaySeconds": 60});
+    let probe =
+        json!({"tcpSocket": {"port": 8080}, "periodSeconds": 10, "initialDelaySeconds": 60});
     let words = "Liveness probe failed: command timed out";
     let killed = probed(probe, true, words);
     killed.check(memory::analyze, &[]);
@@ -27,7 +28,13 @@ fn exit_137_is_read_by_who_killed() {
 #[test]
 fn a_deleted_pod_that_was_killed_is_no_case() {
     let mut fixture = ended_137("OOMKilled");
-    let mut pod = fixture.snapshot.objects.pods.get("shop", "web-77f-a").cloned().unwrap();
+    let mut pod = fixture
+        .snapshot
+        .objects
+        .pods
+        .get("shop", "web-77f-a")
+        .cloned()
+        .unwrap();
     pod.metadata.deletion_timestamp = serde_json::from_value(json!(ago(1))).unwrap();
     fixture.snapshot.objects.pods.insert(pod);
     fixture.check(memory::analyze, &[]);
@@ -54,10 +61,22 @@ fn a_crash_loop_is_read_by_what_was_said_last() {
     let said = |text: &str, cause: &str| {
         crashing(text).check(crash_and_logs, &[&format!("{cause} Deployment shop/web")]);
     };
-    said("FATAL environment variable DATABASE_URL is not set", "CrashConfigEnv");
-    said("panic: runtime error: index out of range", "CrashAppException");
-    said("listen tcp :8080: bind: address already in use", "PortConflict");
-    said("x509: certificate has expired or is not yet valid", "AppCertExpired");
+    said(
+        "FATAL environment variable DATABASE_URL is not set",
+        "CrashConfigEnv",
+    );
+    said(
+        "panic: runtime error: index out of range",
+        "CrashAppException",
+    );
+    said(
+        "listen tcp :8080: bind: address already in use",
+        "PortConflict",
+    );
+    said(
+        "x509: certificate has expired or is not yet valid",
+        "AppCertExpired",
+    );
     app(json!({}), running(false, 5, ended("Completed", 0)))
         .check(crash_and_logs, &["CrashExit0Loop Deployment shop/web"]);
 }
@@ -65,8 +84,10 @@ fn a_crash_loop_is_read_by_what_was_said_last() {
 #[test]
 fn a_crash_over_a_dependency_moves_to_the_dependency() {
     let line = "dial tcp: connect: connection refused: http://ledger:8080/api";
-    server(crashing(line), "ledger", 8080, false)
-        .check(crash_and_logs, &["DependencyRefused Deployment shop/ledger"]);
+    server(crashing(line), "ledger", 8080, false).check(
+        crash_and_logs,
+        &["DependencyRefused Deployment shop/ledger"],
+    );
 }
 
 #[test]
@@ -76,6 +97,12 @@ fn a_startup_probe_that_kills_is_a_slow_start_and_no_hang() {
     let words = "Startup probe failed: dial tcp 10.1.1.1:8080: connect: connection refused";
     app(container, running(false, 3, ended("Error", 137)))
         .warning("Pod/web-77f-a", "Unhealthy", words)
-        .event("Normal", "Pod/web-77f-a", "Killing", "Container main failed startup probe, will be restarted", 2)
+        .event(
+            "Normal",
+            "Pod/web-77f-a",
+            "Killing",
+            "Container main failed startup probe, will be restarted",
+            2,
+        )
         .check(probes::analyze, &["SlowStart Deployment shop/web"]);
 }
