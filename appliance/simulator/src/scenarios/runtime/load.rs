@@ -182,6 +182,10 @@ pub(crate) fn burns_cpu(params: &Params, id: &str) -> ScenarioRun {
         let app = site.app(Role::Advice);
         let namespace = site.namespace();
         site.settle();
+        // This site's Prometheus keeps recorded rates only.
+        site.world
+            .series
+            .retain(|name, _| name != "container_cpu_usage_seconds_total");
         for other in site.apps.clone() {
             for pod in site.pods_of(&other) {
                 let labels = [
