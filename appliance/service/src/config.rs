@@ -90,6 +90,20 @@ pub struct Model {
     pub context_tokens_max: usize,
 }
 
+/// How keys and values are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KvDtype {
+    /// 32-bit reals.
+    #[default]
+    F32,
+    /// 16-bit reals.
+    F16,
+    /// Signed bytes with a scale for each 32 of them.
+    #[serde(rename = "q8_0")]
+    Q8,
+}
+
 /// How models run, and which others can be asked for under `/v1/`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -101,6 +115,8 @@ pub struct Inference {
     pub memory_bytes_max: Option<u64>,
     /// Bytes of keys and values of one model; an eighth of that memory, at most 8 GiB, otherwise.
     pub kv_bytes_max: Option<u64>,
+    /// How keys and values are stored; smaller types hold more tokens and round more.
+    pub kv_dtype: KvDtype,
     /// Requests that one model answers side by side.
     pub sequences_max: usize,
     /// Requests that may wait for one model.
@@ -178,6 +194,7 @@ impl Default for Inference {
             models_dir: None,
             memory_bytes_max: None,
             kv_bytes_max: None,
+            kv_dtype: KvDtype::default(),
             sequences_max: engine.sequences_max,
             queue_capacity: engine.queue_capacity,
             queue_patience_seconds: engine.queue_patience.as_secs(),

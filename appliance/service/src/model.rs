@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use inference_core::slot::EngineSlot;
 use inference_engine::{
-    DecoderOptions, EngineOptions, LoadError, LocalEngine, Metrics, ModelSet, ModelSetOptions,
+    DecoderOptions, EngineOptions, KvDtype, LoadError, LocalEngine, Metrics, ModelSet,
+    ModelSetOptions,
 };
 use inference_nn::Activations;
 use models::{Embedded, Manifest};
 
-use crate::config::{Config, Inference, Model};
+use crate::config::{self, Config, Inference, Model};
 use crate::memory;
 
 /// Keys and values of one model where the configuration does not say: an eighth of the memory,
@@ -95,9 +96,7 @@ pub fn set(config: &Config, slot: EngineSlot, metrics: Metrics) -> ModelSet {
     let directory = inference.models_dir.clone();
     let options = ModelSetOptions {
         directory: directory.unwrap_or_else(|| config.data_dir.join("models")),
-        memory_bytes_max: inference
-            .memory_bytes_max
-            .unwrap_or_else(|| memory_bytes() / 4 * 3),
+        memory_bytes_max: memory_budget(inference),
         engine: engine_options(&config.model, inference, Activations::Int8),
     };
     ModelSet::new(slot, options, metrics)
@@ -112,8 +111,13 @@ fn engine_options(model: &Model, inference: &Inference, activations: Activations
                 .kv_bytes_max
                 .unwrap_or(kv_bytes.clamp(*KV_BYTES.start(), *KV_BYTES.end())),
             activations,
-            ..DecoderOptions::default()
+            kv_dtype: match inference.kv_dtype {
+                config::KvDtype::F32 => KvDtype::F32,
+                config::KvDtype::F16 => KvDtype::F16,
+                config::KvDtype::Q8 => KvDtype::Q8_0,
+            },
         },
+        memory_bytes_max: memory_budget(inference),
         queue_capacity: inference.queue_capacity,
         queue_patience: Duration::from_secs(inference.queue_patience_seconds),
         sequences_max: inference.sequences_max,
@@ -121,6 +125,13 @@ fn engine_options(model: &Model, inference: &Inference, activations: Activations
         threads: model.threads.and_then(NonZero::new),
         ..EngineOptions::default()
     }
+}
+
+/// Bytes of all models together.
+fn memory_budget(inference: &Inference) -> u64 {
+    inference
+        .memory_bytes_max
+        .unwrap_or_else(|| memory_bytes() / 4 * 3)
 }
 
 fn memory_bytes() -> u64 {

@@ -20,7 +20,7 @@ mod stream;
 mod warm_up;
 mod worker;
 
-pub use inference_nn::DecoderOptions;
+pub use inference_nn::{DecoderOptions, KvDtype};
 
 pub use self::local::{EngineHealth, EngineOptions, LocalEngine};
 pub use self::metrics::Metrics;

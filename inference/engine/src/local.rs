@@ -43,6 +43,9 @@ pub struct EngineOptions {
     pub name: Option<String>,
     /// How the decoder is set up.
     pub decoder: DecoderOptions,
+    /// Bytes the model may take in all; keys and values get what the rest of it leaves, at most
+    /// as many as the decoder's options say.
+    pub memory_bytes_max: u64,
     /// Requests that may wait.
     pub queue_capacity: usize,
     /// How long [`submit`](Engine::submit) waits for a place in a full queue before it refuses.
@@ -62,6 +65,7 @@ impl Default for EngineOptions {
         Self {
             name: None,
             decoder: DecoderOptions::default(),
+            memory_bytes_max: u64::MAX,
             queue_capacity: QUEUE_CAPACITY,
             queue_patience: QUEUE_PATIENCE,
             sequences_max: SEQUENCES_MAX,
@@ -141,8 +145,8 @@ impl LocalEngine {
         let mut pace = Pace::new(options.step_tokens.map(NonZero::get));
         pool.install(|| warm_up::run(&mut *decoder, &mut pace))?;
         let info = decoder.info();
-        let memory_bytes =
-            info.weights_bytes + (info.blocks * BLOCK_TOKENS) as u64 * info.kv_bytes_per_token;
+        let kv_bytes = (info.blocks * BLOCK_TOKENS) as u64 * info.kv_bytes_per_token;
+        let memory_bytes = text.fixed_bytes.saturating_add(kv_bytes);
         let scheduler = Scheduler::new(SchedulerOptions {
             blocks: info.blocks,
             block_tokens: BLOCK_TOKENS,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use inference_constrain::{ConstraintCompiler, ConstraintVocabulary};
 use inference_core::{EngineError, ModelInfo};
-use inference_nn::{Decoder, ModelError, ModelSource};
+use inference_nn::{Decoder, DecoderOptions, MemoryPlan, ModelError, ModelSource};
 use inference_text::{ChatTemplate, TextError, TokenKind, Tokenizer};
 
 use crate::local::EngineOptions;
@@ -47,6 +47,23 @@ pub(crate) struct ModelText {
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) template: ChatTemplate,
     pub(crate) compiler: ConstraintCompiler,
+    /// Bytes of the model but for keys and values.
+    pub(crate) fixed_bytes: u64,
+}
+
+/// What the model at `path` takes, without loading it.
+pub(crate) fn plan(path: &Path, options: &EngineOptions) -> Result<MemoryPlan, LoadProblem> {
+    let source = ModelSource::open(path)?;
+    Ok(MemoryPlan::new(&source, options.decoder)?)
+}
+
+/// The decoder's options with as much memory for keys and values as the rest of the model leaves.
+fn fitted(plan: &MemoryPlan, options: &EngineOptions) -> Result<DecoderOptions, ModelError> {
+    let left = plan.fit(options.memory_bytes_max)?;
+    Ok(DecoderOptions {
+        kv_bytes_max: left.min(options.decoder.kv_bytes_max),
+        ..options.decoder
+    })
 }
 
 /// Reads the model file at `path`.
@@ -55,7 +72,8 @@ pub(crate) fn load(
     options: &EngineOptions,
 ) -> Result<(Box<dyn Decoder>, ModelText), LoadProblem> {
     let source = ModelSource::open(path)?;
-    let decoder = inference_nn::load(&source, options.decoder)?;
+    let plan = MemoryPlan::new(&source, options.decoder)?;
+    let decoder = inference_nn::load(&source, fitted(&plan, options)?)?;
     let architecture = &decoder.info().architecture;
     let words = match &source {
         ModelSource::Gguf(gguf) => words::from_gguf(gguf, architecture)?,
@@ -93,6 +111,7 @@ pub(crate) fn load(
             tokenizer,
             template,
             compiler,
+            fixed_bytes: plan.fixed_bytes(),
         },
     ))
 }

@@ -19,13 +19,12 @@ use std::time::{Duration, Instant};
 
 use inference_core::slot::EngineSlot;
 use inference_core::{Engine, EngineError, ModelEntry, ModelState, Models};
+use inference_nn::MemoryPlan;
 
 use self::directory::Found;
 use crate::local::{EngineOptions, LocalEngine};
 use crate::metrics::Metrics;
-
-/// Least memory for keys and values that a model is loaded with.
-const KV_BYTES_MIN: u64 = 16 << 20;
+use crate::model::{self, LoadProblem};
 
 /// How a set of models is set up.
 #[derive(Clone, Debug)]
@@ -198,70 +197,63 @@ impl ModelSet {
                 Some(Place::Unloaded | Place::Failed(_)) | None => break,
             }
         }
-        let granted = self.make_room(&mut state, model)?;
-        let name = model.name.clone();
-        let place = Place::Loading(model.bytes + granted);
-        state.places.insert(name.clone(), place);
+        // Whoever asks from now on waits for this load.
+        self.put(&mut state, model, Place::Loading(0));
         drop(state);
-        let loaded = self.load(model, granted);
+        let loaded = self.load(model);
         let mut state = self.lock();
-        let used = state.uses;
-        let (place, engine) = match loaded {
+        match loaded {
             Ok(engine) => {
                 let place = Place::Ready {
                     engine: Arc::clone(&engine),
-                    used,
+                    used: state.uses,
                 };
-                (place, Ok(engine as Arc<dyn Engine>))
+                self.put(&mut state, model, place);
+                Ok(engine as Arc<dyn Engine>)
             }
-            Err(reason) => {
-                let error = cannot_load(model, reason.clone());
-                (Place::Failed(reason), Err(error))
+            Err(problem) => {
+                tracing::warn!(model = model.name, %problem, "a model cannot be loaded");
+                let reason = problem.to_string();
+                self.put(&mut state, model, Place::Failed(reason.clone()));
+                Err(EngineError::CannotLoad {
+                    name: model.name.clone(),
+                    reason,
+                })
             }
-        };
-        state.places.insert(name, place);
-        self.changed.notify_all();
-        engine
-    }
-
-    /// Unloads what is idle until `model` fits; gives the bytes for its keys and values.
-    fn make_room(&self, state: &mut State, model: &Found) -> Result<u64, EngineError> {
-        let budget = self.options.memory_bytes_max;
-        let wanted = self.options.engine.decoder.kv_bytes_max;
-        loop {
-            let free = budget.saturating_sub(state.bytes());
-            if free >= model.bytes.saturating_add(wanted) {
-                return Ok(wanted);
-            }
-            // Joins a thread that has nothing to do.
-            if state.unload_one().is_some() {
-                continue;
-            }
-            let granted = free.saturating_sub(model.bytes);
-            return if granted >= KV_BYTES_MIN {
-                Ok(granted)
-            } else {
-                let reason = format!(
-                    "it needs {} MiB, {} MiB are free of the {} MiB for models; try again when others are idle, \
-                     or raise `inference.memory_bytes_max`",
-                    (model.bytes + KV_BYTES_MIN) >> 20,
-                    free >> 20,
-                    budget >> 20
-                );
-                Err(cannot_load(model, reason))
-            };
         }
     }
 
-    fn load(&self, model: &Found, kv_bytes_max: u64) -> Result<Arc<LocalEngine>, String> {
+    fn put(&self, state: &mut State, model: &Found, place: Place) {
+        state.places.insert(model.name.clone(), place);
+        self.changed.notify_all();
+    }
+
+    /// Makes room for `model` and loads it.
+    fn load(&self, model: &Found) -> Result<Arc<LocalEngine>, LoadProblem> {
         let mut options = self.options.engine.clone();
         options.name = Some(model.name.clone());
-        options.decoder.kv_bytes_max = kv_bytes_max;
+        let plan = model::plan(&model.path, &options)?;
+        let mut state = self.lock();
+        options.memory_bytes_max = self.make_room(&mut state, &plan);
+        self.put(&mut state, model, Place::Loading(options.memory_bytes_max));
+        drop(state);
         let loaded = LocalEngine::load(&model.path, &options, &self.metrics);
-        loaded.map(Arc::new).map_err(|error| {
-            tracing::warn!(model = model.name, %error, "a model cannot be loaded");
-            error.problem.to_string()
-        })
+        loaded.map(Arc::new).map_err(|error| error.problem)
+    }
+
+    /// Unloads what is idle until the model of `plan` fits with all its keys and values, or
+    /// nothing is idle any more; gives the bytes it may take.
+    fn make_room(&self, state: &mut State, plan: &MemoryPlan) -> u64 {
+        let wanted = plan
+            .fixed_bytes()
+            .saturating_add(self.options.engine.decoder.kv_bytes_max);
+        loop {
+            let free = self.options.memory_bytes_max.saturating_sub(state.bytes());
+            // Unloading joins a thread that has nothing to do.
+            if free >= wanted || state.unload_one().is_none() {
+                return free.min(wanted);
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -303,13 +295,6 @@ impl Models for ModelSet {
                 known: self.list().into_iter().map(|entry| entry.id).collect(),
             }),
         }
-    }
-}
-
-fn cannot_load(model: &Found, reason: String) -> EngineError {
-    EngineError::CannotLoad {
-        name: model.name.clone(),
-        reason,
     }
 }
 

@@ -15,16 +15,12 @@ pub(super) struct Found {
     /// Its file's or directory's name.
     pub(super) name: String,
     pub(super) path: PathBuf,
-    /// Bytes of its weights.
-    pub(super) bytes: u64,
 }
 
 /// The models in `directory`, by name; none if it cannot be read.
 pub(super) fn scan(directory: &Path) -> Vec<Found> {
-    let mut found: Vec<Found> = paths(directory)
-        .iter()
-        .filter_map(|path| model(path))
-        .collect();
+    let paths = paths(directory);
+    let mut found: Vec<Found> = paths.iter().filter_map(|path| model(path)).collect();
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found.dedup_by(|a, b| a.name == b.name);
     found.truncate(MODELS_MAX);
@@ -37,27 +33,18 @@ fn model(path: &Path) -> Option<Found> {
         return Some(Found {
             name: path.file_stem()?.to_str()?.to_owned(),
             path: path.to_owned(),
-            bytes: size(path),
         });
     }
     let name = path.file_name()?.to_str()?.to_owned();
     let inside = paths(path);
-    let of = |extension| {
-        inside
-            .iter()
-            .filter(move |path| is_weights(path, extension))
-    };
-    if let (Some(only), 1) = (of("gguf").next(), of("gguf").count()) {
-        let (path, bytes) = (only.clone(), size(only));
-        return Some(Found { name, path, bytes });
+    let mut files = inside.iter().filter(|path| is_weights(path, "gguf"));
+    if let (Some(only), None) = (files.next(), files.next()) {
+        let path = only.clone();
+        return Some(Found { name, path });
     }
-    let bytes = of("safetensors").map(|path| size(path)).sum();
-    let whole = bytes > 0 && path.join("config.json").is_file();
-    whole.then(|| Found {
-        name,
-        path: path.to_owned(),
-        bytes,
-    })
+    let weights = inside.iter().any(|path| is_weights(path, "safetensors"));
+    let path = path.to_owned();
+    (weights && path.join("config.json").is_file()).then_some(Found { name, path })
 }
 
 fn paths(directory: &Path) -> Vec<PathBuf> {
@@ -67,8 +54,4 @@ fn paths(directory: &Path) -> Vec<PathBuf> {
 
 fn is_weights(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found == extension) && path.is_file()
-}
-
-fn size(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |found| found.len())
 }
