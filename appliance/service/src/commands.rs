@@ -6,6 +6,7 @@ pub mod capture;
 pub mod config;
 pub mod demo;
 pub mod eval;
+pub mod model;
 pub mod serve;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ pub async fn run(options: Options) -> anyhow::Result<Outcome> {
         Command::Eval(eval) => eval::run(eval).await,
         Command::Bench(bench) => bench::run(&bench),
         Command::Capture(capture) => capture::run(capture).await,
+        Command::Model(model) => model::run(model).await,
         Command::Config(config) => config::run(config),
         Command::Version => {
             print(&format!("anchorite {}", env!("CARGO_PKG_VERSION")));

@@ -14,6 +14,7 @@ use inference_engine::EngineOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::options::{ModelOptions, ServeOptions};
+use crate::shelf::Shelf;
 
 /// Everything a site can set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +83,7 @@ pub struct Prometheus {
 pub struct Model {
     /// Whether a model is loaded at all.
     pub enabled: bool,
-    /// GGUF file; the embedded starter model otherwise.
+    /// GGUF file, folder, or name of an imported model; the embedded starter model otherwise.
     pub file: Option<PathBuf>,
     /// Threads for inference; all cores otherwise.
     pub threads: Option<usize>,
@@ -217,6 +218,7 @@ impl Config {
             config.data_dir.clone_from(data_dir);
         }
         config.model.apply(&options.model);
+        config.find_model();
         config.check()?;
         Ok(config)
     }
@@ -237,6 +239,25 @@ impl Config {
             file: file.to_owned(),
             reason: Box::new(reason),
         })
+    }
+
+    /// Where imported models are.
+    pub fn shelf(&self) -> Shelf {
+        let folder = self.inference.models_dir.clone();
+        Shelf::new(folder.unwrap_or_else(|| self.data_dir.join("models")))
+    }
+
+    /// Puts the path of an imported model where its name stands; a file of that name goes first.
+    pub fn find_model(&mut self) {
+        let name = self
+            .model
+            .file
+            .as_deref()
+            .filter(|file| !file.exists())
+            .and_then(Path::to_str);
+        if let Some(path) = name.and_then(|name| self.shelf().path(name).ok()) {
+            self.model.file = Some(path);
+        }
     }
 
     /// Says whether the configuration can be used.
@@ -263,8 +284,10 @@ impl Config {
             &self.kubernetes.kubeconfig,
             &self.prometheus.bearer_token_file,
             &self.prometheus.ca_file,
-            &self.model.file,
         ];
+        if let Some(model) = self.model.file.as_ref().filter(|model| !model.exists()) {
+            return Err(ConfigError::NoSuchModel(model.clone()));
+        }
         match files.into_iter().flatten().find(|file| !file.is_file()) {
             Some(file) => Err(ConfigError::NoSuchFile(file.clone())),
             None => Ok(()),

@@ -19,6 +19,7 @@ pub mod offline;
 pub mod options;
 pub mod pipeline;
 mod routes;
+pub mod shelf;
 pub mod sources;
 pub mod telemetry;
 pub mod worklist;

@@ -52,6 +52,12 @@ pub enum Command {
         after_help = "Example:\n  anchorite bench --model model.gguf --prefill 512 --decode 64 --format json"
     )]
     Bench(BenchOptions),
+    /// Take models in from a stick, list, verify and remove them.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  anchorite model import /media/stick/qwen2.5-3b-instruct-q4_k_m.gguf --name qwen2.5-3b\n  anchorite serve --model qwen2.5-3b"
+    )]
+    Model(ModelCommand),
     /// Look at the configuration.
     #[command(
         subcommand,
@@ -83,8 +89,8 @@ pub struct ServeOptions {
 /// Which model words analyses.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ModelOptions {
-    /// GGUF file to load instead of the embedded starter model.
-    #[arg(long, value_name = "FILE", conflicts_with = "no_model")]
+    /// GGUF file, or for `serve` the name of an imported model, to load instead of the embedded starter model.
+    #[arg(long, value_name = "FILE|NAME", conflicts_with = "no_model")]
     pub model: Option<PathBuf>,
     /// Work by rules alone.
     #[arg(long)]
@@ -231,6 +237,72 @@ pub struct CaptureOptions {
     /// Alertmanager webhook body to capture for and to put in the bundle.
     #[arg(long, value_name = "FILE")]
     pub alert: Option<PathBuf>,
+}
+
+/// `model import`, `list`, `verify` and `remove`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Copy a model into the data directory, hash it, and check that it can be used.
+    #[command(
+        after_help = "Examples:\n  anchorite model import /media/stick/model.gguf\n  anchorite model import /media/stick/Qwen2.5-3B-Instruct --name qwen2.5-3b --data-dir /var/lib/anchorite"
+    )]
+    Import {
+        /// GGUF file, or folder with config.json, tokenizer.json and .safetensors files.
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+        /// Name to give; that of the file or folder otherwise.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the fields carry the help")]
+        shelf: ShelfOptions,
+    },
+    /// List the imported models.
+    #[command(after_help = "Example:\n  anchorite model list --format json")]
+    List {
+        /// Form of the output.
+        #[arg(long, value_enum, default_value_t = TableFormat::Text)]
+        format: TableFormat,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the fields carry the help")]
+        shelf: ShelfOptions,
+    },
+    /// Read every file of imported models again and compare digests.
+    #[command(
+        after_help = "Examples:\n  anchorite model verify\n  anchorite model verify qwen2.5-3b"
+    )]
+    Verify {
+        /// Models to verify; all otherwise.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the fields carry the help")]
+        shelf: ShelfOptions,
+    },
+    /// Remove an imported model.
+    #[command(after_help = "Example:\n  anchorite model remove qwen2.5-3b")]
+    Remove {
+        /// Model to remove.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Remove it even if the configuration uses it.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "the fields carry the help")]
+        shelf: ShelfOptions,
+    },
+}
+
+/// Where imported models are.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ShelfOptions {
+    /// Configuration file (TOML) that names the data directory and the model in use.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Data directory; that of the configuration otherwise.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
 }
 
 /// `config check` and `config print`.

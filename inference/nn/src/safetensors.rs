@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use inference_kernels::{Dtype, Mapping};
+use inference_kernels::{Bytes, Dtype, Mapping};
 use serde_json::{Map, Value};
 
 use crate::error::{ModelError, malformed};
@@ -48,6 +48,15 @@ pub struct StoredTensor {
 }
 
 impl StoredTensor {
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// None in practice: the range was judged when the file was opened.
+    pub fn bytes(&self) -> Result<Bytes, ModelError> {
+        let storage = Arc::clone(&self.mapping) as _;
+        Ok(Bytes::new(storage, self.range.clone())?)
+    }
+
     /// Weights of the tensor; two in each byte where they are packed.
     pub fn weights(&self) -> usize {
         let count: usize = self.shape.iter().product();

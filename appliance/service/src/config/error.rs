@@ -33,6 +33,9 @@ pub enum ConfigError {
     /// A number that must not be zero.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
+    /// A model that is named is not there.
+    #[error("{} is no model file, and no model of that name is imported (see `anchorite model list`)", .0.display())]
+    NoSuchModel(PathBuf),
     /// A file that is named is not there.
     #[error("{} is named in the configuration but is no file", .0.display())]
     NoSuchFile(PathBuf),

@@ -35,7 +35,11 @@ fn model(path: &Path) -> Option<Found> {
             path: path.to_owned(),
         });
     }
+    // Hidden folders are imports that are not finished.
     let name = path.file_name()?.to_str()?.to_owned();
+    if name.starts_with('.') {
+        return None;
+    }
     let inside = paths(path);
     let mut files = inside.iter().filter(|path| is_weights(path, "gguf"));
     if let (Some(only), None) = (files.next(), files.next()) {

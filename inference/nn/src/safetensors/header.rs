@@ -101,6 +101,8 @@ fn entry(name: String, stored: &Stored, start: usize, length: usize) -> Result<E
         "F16" => (Some(Dtype::F16), 2),
         "BF16" => (Some(Dtype::Bf16), 2),
         "U8" => (None, 1),
+        // Numbers of positions, which encoders are saved with and nothing reads.
+        "I64" => (None, 8),
         other => {
             return Err(ModelError::Unsupported(format!(
                 "the tensor `{name}` is stored as {other}, which is not supported; use a model in F32, F16 or BF16"
