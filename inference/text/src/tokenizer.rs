@@ -263,7 +263,7 @@ fn encoder(
     let bytes = if profile.plain {
         spm::token_bytes(vocabulary, kinds)?
     } else {
-        bpe::token_bytes(vocabulary, kinds)?
+        bpe::token_bytes(vocabulary, kinds)
     };
     let encoder = ByteLevel::try_new(vocabulary, kinds, profile)?;
     Ok((
