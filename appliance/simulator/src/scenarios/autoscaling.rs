@@ -185,7 +185,7 @@ pub(super) fn lag(params: &Params, id: &str) -> ScenarioRun {
         let set = site.current_set(&app);
         for (kind, name) in [("Deployment", &app.name), ("ReplicaSet", &set)] {
             site.edit(kind, &namespace, name, |one| {
-                one["spec"]["replicas"] = json!(wanted)
+                one["spec"]["replicas"] = json!(wanted);
             });
         }
         rescaled(site, &app.name, wanted, ABOVE, 200);
@@ -194,7 +194,7 @@ pub(super) fn lag(params: &Params, id: &str) -> ScenarioRun {
             let at = site.ago(195);
             let pod = site.create_pod(&set, at);
             site.edit_pod(&pod, |pod| {
-                pod["status"]["containerStatuses"][0]["ready"] = json!(false)
+                pod["status"]["containerStatuses"][0]["ready"] = json!(false);
             });
             site.not_ready(&pod, at);
         }

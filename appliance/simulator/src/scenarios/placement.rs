@@ -120,7 +120,7 @@ pub(super) fn host_port_taken(params: &Params, id: &str) -> ScenarioRun {
         let wanted = total + 1;
         for (kind, name) in [("Deployment", &app.name), ("ReplicaSet", &set)] {
             site.edit(kind, &namespace, name, |one| {
-                one["spec"]["replicas"] = json!(wanted)
+                one["spec"]["replicas"] = json!(wanted);
             });
         }
         let at = site.after(60);
@@ -203,7 +203,7 @@ pub(super) fn unknown_scheduler(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let name = *site.rng.pick(&["volcano", "batch-scheduler", "gang"]);
         let rollout = site.rollout(&app, |template| {
-            template["spec"]["schedulerName"] = json!(name)
+            template["spec"]["schedulerName"] = json!(name);
         });
         silent(site, &rollout.pods[0], &json!([]));
         let expected = at_deployment(site, &app, &["CustomSchedulerMissing"]);
@@ -221,7 +221,7 @@ pub(super) fn unknown_node(params: &Params, id: &str) -> ScenarioRun {
         let rollout = site.rollout(&app, |template| template["spec"]["nodeName"] = json!(wrong));
         silent(site, &rollout.pods[0], &json!([]));
         site.edit_pod(&rollout.pods[0], |pod| {
-            pod["spec"]["nodeName"] = json!(wrong)
+            pod["spec"]["nodeName"] = json!(wrong);
         });
         let expected = at_deployment(site, &app, &["NodeNameUnknown"]);
         (

@@ -25,7 +25,7 @@ pub(super) fn rolling_out(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let image = format!("{}:{}", app.image, site.names.tag(app.release + 1));
         let rollout = site.rollout(&app, |template| {
-            template["spec"]["containers"][0]["image"] = json!(image)
+            template["spec"]["containers"][0]["image"] = json!(image);
         });
         let pod = rollout.pods[0].clone();
         site.waits(&pod, "ContainerCreating", "");
@@ -100,7 +100,7 @@ pub(super) fn almost_full(params: &Params, id: &str) -> ScenarioRun {
             .unwrap_or(10);
         let hard = (used + 1).to_string();
         site.edit("ResourceQuota", &namespace, quota, |one| {
-            one["spec"]["hard"] = json!({"pods": hard})
+            one["spec"]["hard"] = json!({"pods": hard});
         });
         let expected = Expected::Cause(
             &["CapacityAdvice"],

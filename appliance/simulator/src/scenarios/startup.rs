@@ -163,7 +163,7 @@ pub(super) fn limit_range(params: &Params, id: &str) -> ScenarioRun {
         id,
         "maximum memory usage per Container is 1Gi, but limit is 4Gi",
         |template| {
-            template["spec"]["containers"][0]["resources"]["limits"]["memory"] = json!("4Gi")
+            template["spec"]["containers"][0]["resources"]["limits"]["memory"] = json!("4Gi");
         },
         &["LimitRangeViolation"],
     )
@@ -199,7 +199,7 @@ pub(super) fn storage_quota(params: &Params, id: &str) -> ScenarioRun {
         );
         site.settle();
         site.edit("StatefulSet", &namespace, &app.name, |set| {
-            set["spec"]["replicas"] = json!(2)
+            set["spec"]["replicas"] = json!(2);
         });
         let name = app.name.clone();
         let message = format!(

@@ -119,7 +119,7 @@ fn names(path: &str, host: &str) -> bool {
     }
     path.split('/')
         .map(squeezed)
-        .any(|part| part.len() >= NAME_MIN && forms.iter().any(|form| *form == part))
+        .any(|part| part.len() >= NAME_MIN && forms.contains(&part))
 }
 
 /// Letters and digits in lower case.

@@ -39,6 +39,10 @@ impl Model {
 
 /// What the machine can do at most.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "the names are the report's, where each states its unit"
+)]
 pub(super) struct Limits {
     pub(super) memory_bytes_per_second: f64,
     pub(super) int8_operations_per_second: f64,

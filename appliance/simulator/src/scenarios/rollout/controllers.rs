@@ -73,12 +73,12 @@ pub(crate) fn ordered_start(params: &Params, id: &str) -> ScenarioRun {
         let database = site.app(Role::Database);
         let namespace = site.namespace();
         site.edit("StatefulSet", &namespace, &database.name, |set| {
-            set["spec"]["replicas"] = json!(3)
+            set["spec"]["replicas"] = json!(3);
         });
         let pod = format!("{}-0", database.name);
         let since = site.after(20);
         site.edit_pod(&pod, |pod| {
-            pod["status"]["containerStatuses"][0]["ready"] = json!(false)
+            pod["status"]["containerStatuses"][0]["ready"] = json!(false);
         });
         site.not_ready(&pod, since);
         let expected = Expected::Cause(

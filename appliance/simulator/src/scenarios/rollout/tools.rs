@@ -71,7 +71,7 @@ pub(crate) fn edited_by_hand(params: &Params, id: &str) -> ScenarioRun {
         );
         let namespace = site.namespace();
         site.edit("Deployment", &namespace, &app.name, |one| {
-            one["spec"]["minReadySeconds"] = json!(30)
+            one["spec"]["minReadySeconds"] = json!(30);
         });
         let expected = at_deployment(site, &app, &["GitopsDrift"]);
         (

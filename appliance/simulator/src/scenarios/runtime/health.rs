@@ -50,7 +50,7 @@ fn by_probe(
     run(params, id, 1800, |site| {
         let app = victim(site);
         let rollout = site.rollout(&app, |template| {
-            change(&mut container(template)["livenessProbe"])
+            change(&mut container(template)["livenessProbe"]);
         });
         let pod = rollout.pods[0].clone();
         let error = error(&site.address_of(&pod), app.port);

@@ -109,7 +109,7 @@ pub(crate) fn leaks(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let image = format!("{}:{}", app.image, site.names.tag(app.release + 1));
         let pods = site.replace_pods(&app, |template| {
-            template["spec"]["containers"][0]["image"] = json!(image)
+            template["spec"]["containers"][0]["image"] = json!(image);
         });
         for pod in &pods {
             start_up(site, &app, pod);
