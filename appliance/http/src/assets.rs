@@ -27,13 +27,31 @@ pub fn router() -> Router {
     router.layer(middleware::from_fn(headers::pages))
 }
 
+/// Pages of errors that the commands name, not an answer.
+const COMMAND_PAGES: [(&str, &str); 3] = [
+    (
+        "model-damaged",
+        include_str!("../../../docs/errors/model-damaged.md"),
+    ),
+    (
+        "model-too-large",
+        include_str!("../../../docs/errors/model-too-large.md"),
+    ),
+    (
+        "model-unusable",
+        include_str!("../../../docs/errors/model-unusable.md"),
+    ),
+];
+
 async fn error_page(Path(name): Path<String>) -> Response {
-    match Code::ALL.into_iter().find(|code| code.as_str() == name) {
-        Some(code) => (
-            [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-            code.page(),
-        )
-            .into_response(),
+    let mut pages = Code::ALL
+        .into_iter()
+        .map(|code| (code.as_str(), code.page()))
+        .chain(COMMAND_PAGES);
+    match pages.find(|(page, _)| *page == name) {
+        Some((_, text)) => {
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+        }
         None => Problem::new(Code::NotFound, "no error has this code").into_response(),
     }
 }

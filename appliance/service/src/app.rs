@@ -77,6 +77,7 @@ impl App {
             &mut registry,
         );
 
+        let embedder = model::embedder(&config.inference).await?;
         let slot = EngineSlot::default();
         let model = prepare_model(config)?;
         if model.is_some() {
@@ -146,6 +147,7 @@ impl App {
             status,
             intake,
             Arc::clone(&models) as Arc<dyn Models>,
+            embedder,
         );
         let listener = TcpListener::bind(config.listen)
             .await

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use appliance_core::resolver::Aliases;
 use inference_engine::EngineOptions;
+use inference_nn::Safetensors;
 use serde::{Deserialize, Serialize};
 
 use crate::options::{ModelOptions, ServeOptions};
@@ -111,6 +112,8 @@ pub enum KvDtype {
 pub struct Inference {
     /// Directory of models that can be asked for by name; `models` in the data directory otherwise.
     pub models_dir: Option<PathBuf>,
+    /// Folder, or name of an imported model, that turns texts into vectors under `/v1/embeddings`.
+    pub embedding_model: Option<PathBuf>,
     /// Bytes of weights, keys and values of all models together; three quarters of the
     /// memory this process may use otherwise.
     pub memory_bytes_max: Option<u64>,
@@ -193,6 +196,7 @@ impl Default for Inference {
         let engine = EngineOptions::default();
         Self {
             models_dir: None,
+            embedding_model: None,
             memory_bytes_max: None,
             kv_bytes_max: None,
             kv_dtype: KvDtype::default(),
@@ -218,7 +222,7 @@ impl Config {
             config.data_dir.clone_from(data_dir);
         }
         config.model.apply(&options.model);
-        config.find_model();
+        config.find_models();
         config.check()?;
         Ok(config)
     }
@@ -247,16 +251,15 @@ impl Config {
         Shelf::new(folder.unwrap_or_else(|| self.data_dir.join("models")))
     }
 
-    /// Puts the path of an imported model where its name stands; a file of that name goes first.
-    pub fn find_model(&mut self) {
-        let name = self
-            .model
-            .file
-            .as_deref()
-            .filter(|file| !file.exists())
-            .and_then(Path::to_str);
-        if let Some(path) = name.and_then(|name| self.shelf().path(name).ok()) {
-            self.model.file = Some(path);
+    /// Puts the paths of imported models where their names stand; a file of that name goes first.
+    pub fn find_models(&mut self) {
+        let shelf = self.shelf();
+        let models = [&mut self.model.file, &mut self.inference.embedding_model];
+        for model in models.into_iter().flatten() {
+            let name = model.to_str().filter(|_| !model.exists());
+            if let Some(path) = name.and_then(|name| shelf.path(name).ok()) {
+                *model = path;
+            }
         }
     }
 
@@ -279,18 +282,32 @@ impl Config {
                 "inference.sequences_max and inference.queue_capacity",
             ));
         }
+        self.check_models()?;
         let files = [
             &self.auth.credentials_file,
             &self.kubernetes.kubeconfig,
             &self.prometheus.bearer_token_file,
             &self.prometheus.ca_file,
         ];
-        if let Some(model) = self.model.file.as_ref().filter(|model| !model.exists()) {
-            return Err(ConfigError::NoSuchModel(model.clone()));
-        }
         match files.into_iter().flatten().find(|file| !file.is_file()) {
             Some(file) => Err(ConfigError::NoSuchFile(file.clone())),
             None => Ok(()),
+        }
+    }
+
+    fn check_models(&self) -> Result<(), ConfigError> {
+        match &self.model.file {
+            Some(model) if !model.exists() => {
+                return Err(ConfigError::NoSuchModel(model.clone()));
+            }
+            Some(model) if Safetensors::is_encoder(model) => {
+                return Err(ConfigError::NoWriter(model.clone()));
+            }
+            _ => {}
+        }
+        match &self.inference.embedding_model {
+            Some(model) if !model.is_dir() => Err(ConfigError::NoSuchFolder(model.clone())),
+            _ => Ok(()),
         }
     }
 

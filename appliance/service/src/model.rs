@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use inference_core::embedding::Embedder;
 use inference_core::slot::EngineSlot;
+use inference_embedding::{EmbeddingError, SentenceModel};
 use inference_engine::{
-    DecoderOptions, EngineOptions, KvDtype, LoadError, LocalEngine, Metrics, ModelSet,
+    DecoderOptions, EngineOptions, KvDtype, LoadProblem, LocalEngine, Metrics, ModelSet,
     ModelSetOptions,
 };
-use inference_nn::Activations;
+use inference_nn::{Activations, ModelError};
 use models::{Embedded, Manifest};
+use tracing::info;
 
 use crate::config::{self, Config, Inference, Model};
 use crate::memory;
@@ -84,10 +87,65 @@ pub async fn load(
     };
     let options = engine_options(config, inference, activations);
     let path = file.path.clone();
-    let loading = tokio::task::spawn_blocking(move || -> Result<LocalEngine, LoadError> {
-        LocalEngine::load(&path, &options, &metrics)
+    let loading = tokio::task::spawn_blocking(move || {
+        LocalEngine::load(&path, &options, &metrics).map_err(|error| {
+            let problem = explain(&error.problem);
+            anyhow::anyhow!("{}: {problem}", error.path.display())
+        })
     });
     Ok(Arc::new(loading.await??))
+}
+
+/// The model that turns texts into vectors, if the site names one; read on a thread of its own.
+///
+/// # Errors
+/// Why its folder cannot be used.
+pub async fn embedder(config: &Inference) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
+    let Some(folder) = config.embedding_model.clone() else {
+        return Ok(None);
+    };
+    let opening = tokio::task::spawn_blocking(move || {
+        SentenceModel::open(&folder, None).map_err(|error| {
+            let problem = explain_embedding(&error);
+            anyhow::anyhow!("inference.embedding_model {}: {problem}", folder.display())
+        })
+    });
+    let embedder: Arc<dyn Embedder> = Arc::new(opening.await??);
+    info!(
+        model = embedder.model(),
+        dimensions = embedder.dimensions(),
+        "the embedding model is loaded"
+    );
+    Ok(Some(embedder))
+}
+
+/// What is wrong with a model, and the error page that says what to do.
+pub fn explain(problem: &LoadProblem) -> String {
+    match problem {
+        LoadProblem::Threads(_) => problem.to_string(),
+        LoadProblem::Model(error) => paged(problem, page(error)),
+        _ => paged(problem, "model-unusable"),
+    }
+}
+
+/// As [`explain`], of a model that embeds.
+pub fn explain_embedding(problem: &EmbeddingError) -> String {
+    match problem {
+        EmbeddingError::Model(error) => paged(problem, page(error)),
+        EmbeddingError::File { .. } => paged(problem, "model-unusable"),
+    }
+}
+
+fn page(error: &ModelError) -> &'static str {
+    match error {
+        ModelError::Memory { .. } => "model-too-large",
+        ModelError::Io(_) | ModelError::Malformed(_) => "model-damaged",
+        _ => "model-unusable",
+    }
+}
+
+fn paged(problem: &dyn std::fmt::Display, page: &str) -> String {
+    format!("{problem} (error page: {page})")
 }
 
 /// The default model, in `slot`, and those that lie in the models directory.

@@ -17,6 +17,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Router, middleware};
 use inference_core::Models;
+use inference_core::embedding::Embedder;
 use inference_openai::Grant;
 use prometheus_client::registry::Registry;
 
@@ -62,11 +63,12 @@ pub(crate) fn router(
     health: Arc<dyn HealthSource>,
     intake: Intake,
     models: Arc<dyn Models>,
+    embedder: Option<Arc<dyn Embedder>>,
 ) -> Router {
     let data = Router::new()
         .merge(receiver::router(intake.receiver))
         .merge(console::router(backend));
-    let inference = inference_openai::router(Arc::clone(&models));
+    let inference = inference_openai::router_with(Arc::clone(&models), embedder);
     let (data, inference) = match intake.credentials {
         Some(credentials) => (
             data.layer(middleware::from_fn_with_state(

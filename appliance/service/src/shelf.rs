@@ -64,13 +64,15 @@ pub enum ShelfError {
     )]
     Damaged(String),
     /// The model is refused by the engine.
-    #[error("the model cannot be used: {0} (error page: model-unusable)")]
+    #[error("the model cannot be used: {0}")]
     Unusable(String),
     /// The configuration uses it.
-    #[error("the configuration uses `{0}`; change model.file first, or give --force")]
+    #[error(
+        "the configuration uses `{0}`; change model.file or inference.embedding_model first, or give --force"
+    )]
     InUse(String),
     /// A file or folder cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot read or write {}", path.display())]
     Io {
         /// Which.
         path: PathBuf,
@@ -90,12 +92,36 @@ pub struct Piece {
     pub sha256: String,
 }
 
+/// What a model is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// It writes: `model.file`, and by name under `/v1/`.
+    #[default]
+    Chat,
+    /// It turns texts into vectors: `inference.embedding_model`.
+    Embedding,
+}
+
+impl Kind {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Embedding => "embedding",
+        }
+    }
+}
+
 /// What is known of an imported model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shelved {
     /// The model.
     #[serde(flatten)]
     pub manifest: Manifest,
+    /// What it is for.
+    #[serde(default)]
+    pub kind: Kind,
     /// Every file of it.
     pub pieces: Vec<Piece>,
     /// When it was imported, RFC 3339.
@@ -189,14 +215,14 @@ impl Shelf {
         Ok(found)
     }
 
-    /// Removes the model called `name`, unless `used` lies in its folder.
+    /// Removes the model called `name`, unless one of `used` lies in its folder.
     ///
     /// # Errors
     /// As [`get`](Self::get), [`ShelfError::InUse`], and what the file system says.
-    pub fn remove(&self, name: &str, used: Option<&Path>) -> Result<(), ShelfError> {
+    pub fn remove(&self, name: &str, used: &[PathBuf]) -> Result<(), ShelfError> {
         self.get(name)?;
         let folder = self.folder.join(name);
-        if used.is_some_and(|used| is_within(used, &folder)) {
+        if used.iter().any(|used| is_within(used, &folder)) {
             return Err(ShelfError::InUse(name.to_owned()));
         }
         // Out of the list first, so that half a model is never found.

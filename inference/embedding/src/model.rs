@@ -51,6 +51,7 @@ pub struct SentenceModel {
     pooling: Pooling,
     /// Tokens of its window, those in front and behind counted.
     window: usize,
+    parameters: u64,
 }
 
 impl SentenceModel {
@@ -61,6 +62,7 @@ impl SentenceModel {
     pub fn open(folder: &Path, name: Option<&str>) -> Result<Self, EmbeddingError> {
         let weights = Safetensors::open(folder)?;
         let bert = Bert::try_new(&weights)?;
+        check_modules(folder)?;
         let settings = json(folder, "sentence_bert_config.json")?;
         let declared = settings.get("max_seq_length").and_then(Value::as_u64);
         let declared = declared
@@ -75,8 +77,22 @@ impl SentenceModel {
             tokenizer: tokenizer(folder)?,
             pooling: pooling(&json(folder, "1_Pooling/config.json")?)?,
             window: declared.unwrap_or(usize::MAX).min(bert.positions()),
+            parameters: weights
+                .tensors()
+                .map(|(_, tensor)| tensor.weights() as u64)
+                .sum(),
             bert,
         })
+    }
+
+    /// Weights, counted.
+    pub fn parameters(&self) -> u64 {
+        self.parameters
+    }
+
+    /// Tokens of its window, those in front and behind counted.
+    pub fn context_tokens(&self) -> usize {
+        self.window
     }
 
     fn tokens(&self, text: &str) -> Result<Vec<u32>, EngineError> {
@@ -104,7 +120,9 @@ impl SentenceModel {
             Pooling::Mean | Pooling::Max => fold(&rows, width, self.pooling),
         };
         let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
-        vector.iter_mut().for_each(|x| *x /= length);
+        for x in &mut vector {
+            *x /= length;
+        }
         Ok(vector)
     }
 }
@@ -160,9 +178,38 @@ fn fold(rows: &[f32], width: usize, pooling: Pooling) -> Vec<f32> {
     }
     if pooling == Pooling::Mean {
         let count = (rows.len() / width) as f32;
-        folded.iter_mut().for_each(|x| *x /= count);
+        for x in &mut folded {
+            *x /= count;
+        }
     }
     folded
+}
+
+/// Refuses steps behind the encoder that are not done here; without them the vectors would be others.
+fn check_modules(folder: &Path) -> Result<(), EmbeddingError> {
+    let file = "modules.json";
+    let wrong = |problem: String| EmbeddingError::File {
+        file: file.to_owned(),
+        problem,
+    };
+    let Some(bytes) = read(folder, file)? else {
+        return Ok(());
+    };
+    let modules: Vec<Map<String, Value>> =
+        serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let kinds = modules
+        .iter()
+        .filter_map(|module| module.get("type").and_then(Value::as_str))
+        .map(|kind| kind.rsplit('.').next().unwrap_or_default());
+    match kinds
+        .into_iter()
+        .find(|kind| !matches!(*kind, "Transformer" | "Pooling" | "Normalize"))
+    {
+        Some(kind) => Err(wrong(format!(
+            "the step `{kind}` is not supported; supported are Transformer, Pooling and Normalize"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn pooling(settings: &Map<String, Value>) -> Result<Pooling, EmbeddingError> {
@@ -211,17 +258,29 @@ fn tokenizer(folder: &Path) -> Result<Tokenizer, EmbeddingError> {
 
 /// The JSON object in `folder`'s file `name`; an empty one where there is no such file.
 fn json(folder: &Path, name: &str) -> Result<Map<String, Value>, EmbeddingError> {
+    let Some(bytes) = read(folder, name)? else {
+        return Ok(Map::new());
+    };
+    serde_json::from_slice(&bytes).map_err(|error| EmbeddingError::File {
+        file: name.to_owned(),
+        problem: error.to_string(),
+    })
+}
+
+/// The bytes of `folder`'s file `name`, if there is one.
+fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, EmbeddingError> {
     let wrong = |problem: String| EmbeddingError::File {
         file: name.to_owned(),
         problem,
     };
     let path = folder.join(name);
-    let bytes = match std::fs::metadata(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Map::new()),
+    match std::fs::metadata(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Ok(found) if found.len() > FILE_BYTES_MAX => {
-            return Err(wrong(format!("it has {} bytes", found.len())));
+            Err(wrong(format!("it has {} bytes", found.len())))
         }
-        _ => std::fs::read(&path).map_err(|error| wrong(error.to_string()))?,
-    };
-    serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))
+        _ => std::fs::read(&path)
+            .map(Some)
+            .map_err(|error| wrong(error.to_string())),
+    }
 }

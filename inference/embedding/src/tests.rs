@@ -128,6 +128,27 @@ fn check_refused(file: &str, from: &str, to: &str, expected: &str) {
 }
 
 #[test]
+fn steps_behind_the_encoder_that_are_unknown_are_refused() {
+    let folder = tempfile::tempdir().expect("can be made");
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        std::fs::copy(tiny_folder().join(name), folder.path().join(name)).expect("can be copied");
+    }
+    let modules = |last: &str| {
+        let text = format!(
+            r#"[{{"type": "sentence_transformers.models.Transformer"}}, {{"type": "sentence_transformers.models.{last}"}}]"#
+        );
+        std::fs::write(folder.path().join("modules.json"), text).expect("can be written");
+        SentenceModel::open(folder.path(), None)
+    };
+    assert!(modules("Normalize").is_ok());
+    let error = modules("Dense").expect_err("is refused").to_string();
+    assert!(
+        error.contains("the step `Dense` is not supported"),
+        "{error}"
+    );
+}
+
+#[test]
 fn folders_that_make_no_sense_are_refused() {
     check_refused(
         "config.json",

@@ -95,6 +95,17 @@ impl Safetensors {
         })
     }
 
+    /// Whether the folder `directory` holds an encoder, which embeds texts and cannot write any.
+    ///
+    /// It tells by `modules.json`, which sentence-transformers writes, and by the model type; weights are not read.
+    pub fn is_encoder(directory: &Path) -> bool {
+        let encodes = || {
+            let config = object(&directory.join("config.json"), CONFIG_BYTES_MAX).ok()?;
+            Some(config.get("model_type")?.as_str()? == "bert")
+        };
+        directory.join("modules.json").is_file() || encodes() == Some(true)
+    }
+
     /// What `config.json` says.
     pub fn config(&self) -> &Map<String, Value> {
         &self.config

@@ -116,7 +116,7 @@ impl ApiError {
             StatusCode::NOT_FOUND,
             "invalid_request_error",
             Some("model_not_found"),
-            "no embedding model is loaded",
+            "no embedding model is loaded; name its folder in `inference.embedding_model`",
         )
     }
 

@@ -94,5 +94,10 @@ async fn every_error_has_a_page() {
             "text/plain; charset=utf-8"
         );
     }
+    for (page, text) in COMMAND_PAGES {
+        assert!(text.starts_with(&format!("# {page}\n")), "{page}");
+        let response = get_with(&format!("/errors/{page}"), &[]).await;
+        assert_eq!(response.status(), 200, "{page}");
+    }
     assert_eq!(get_with("/errors/unheard-of", &[]).await.status(), 404);
 }

@@ -1,19 +1,24 @@
 //! `anchorite model import|list|verify|remove`.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use inference_core::Engine as _;
+use inference_core::embedding::Embedder as _;
+use inference_embedding::SentenceModel;
 use inference_engine::{DecoderOptions, EngineOptions, LocalEngine, Metrics};
+use inference_nn::Safetensors;
 use prometheus_client::registry::Registry;
+use tracing::subscriber::NoSubscriber;
 
 use crate::commands::{Outcome, WrongCall, print};
 use crate::config::Config;
+use crate::model;
 use crate::options::{ModelCommand, ShelfOptions, TableFormat};
-use crate::shelf::{Checked, Import, Progress, Shelf, ShelfError, Shelved};
+use crate::shelf::{Checked, Import, Kind, Progress, Shelf, ShelfError, Shelved};
 
 /// Window a model is tried with: its memory is small, its weights are all looked at.
 const TRIAL_TOKENS: usize = 256;
@@ -38,11 +43,7 @@ fn dispatch(command: &ModelCommand) -> anyhow::Result<Outcome> {
                 progress: &Bar::new(),
             };
             let model = shelf.import(&import).map_err(call)?;
-            print(&format!(
-                "imported {}; start it with: anchorite serve --model {}",
-                line(&model),
-                model.manifest.name
-            ));
+            print(&format!("imported {}; {}", line(&model), usage(&model)));
             Ok(Outcome::Done)
         }
         ModelCommand::List { format, shelf } => {
@@ -56,8 +57,8 @@ fn dispatch(command: &ModelCommand) -> anyhow::Result<Outcome> {
         }
         ModelCommand::Remove { name, force, shelf } => {
             let (config, shelf) = open(shelf)?;
-            let used = config.model.file.filter(|_| config.model.enabled && !force);
-            shelf.remove(name, used.as_deref()).map_err(call)?;
+            let used = if *force { Vec::new() } else { in_use(&config) };
+            shelf.remove(name, &used).map_err(call)?;
             print(&format!("removed {name}"));
             Ok(Outcome::Done)
         }
@@ -71,7 +72,7 @@ fn open(options: &ShelfOptions) -> anyhow::Result<(Config, Shelf)> {
     if let Some(data_dir) = &options.data_dir {
         config.data_dir.clone_from(data_dir);
     }
-    config.find_model();
+    config.find_models();
     let shelf = config.shelf();
     Ok((config, shelf))
 }
@@ -86,9 +87,47 @@ fn call(error: ShelfError) -> anyhow::Error {
     }
 }
 
-/// Loads the copy with a small window, on a thread of its own: a panic is a refused model.
+/// The files that the configuration uses.
+fn in_use(config: &Config) -> Vec<PathBuf> {
+    let writer = config.model.file.clone().filter(|_| config.model.enabled);
+    let embedder = config.inference.embedding_model.clone();
+    writer.into_iter().chain(embedder).collect()
+}
+
+/// Tries the copy on a thread of its own: a panic is a refused model.
 fn check(path: &Path) -> Result<Checked, String> {
     let path = path.to_owned();
+    let trial = thread::spawn(move || {
+        // What the engine logs is of a server, under a name that does not stay.
+        let _quiet = tracing::subscriber::set_default(NoSubscriber::new());
+        if Safetensors::is_encoder(&path) {
+            try_encoder(&path)
+        } else {
+            try_writer(&path)
+        }
+    });
+    trial.join().unwrap_or_else(|_| {
+        Err("reading it failed unexpectedly; the file is damaged or hostile (error page: model-damaged)".to_owned())
+    })
+}
+
+/// Reads the sentence model in `folder` and embeds a word with it.
+fn try_encoder(folder: &Path) -> Result<Checked, String> {
+    let model =
+        SentenceModel::open(folder, None).map_err(|error| model::explain_embedding(&error))?;
+    model
+        .embed(&["pod".to_owned()])
+        .map_err(|error| format!("{error} (error page: model-unusable)"))?;
+    Ok(Checked {
+        kind: Kind::Embedding,
+        architecture: "bert".to_owned(),
+        parameters: model.parameters(),
+        context_tokens: model.context_tokens(),
+    })
+}
+
+/// Loads the model at `path` with a small window.
+fn try_writer(path: &Path) -> Result<Checked, String> {
     let options = EngineOptions {
         decoder: DecoderOptions {
             context_length_max: TRIAL_TOKENS,
@@ -96,19 +135,15 @@ fn check(path: &Path) -> Result<Checked, String> {
         },
         ..EngineOptions::default()
     };
-    let trial = thread::spawn(move || {
-        let metrics = Metrics::register(&mut Registry::default());
-        let engine = LocalEngine::load(&path, &options, &metrics)
-            .map_err(|error| error.problem.to_string())?;
-        let info = engine.model();
-        Ok(Checked {
-            architecture: info.architecture.clone(),
-            parameters: info.parameters,
-            context_tokens: info.context_length,
-        })
-    });
-    trial.join().unwrap_or_else(|_| {
-        Err("reading it failed unexpectedly; the file is damaged or hostile".to_owned())
+    let metrics = Metrics::register(&mut Registry::default());
+    let engine = LocalEngine::load(path, &options, &metrics)
+        .map_err(|error| model::explain(&error.problem))?;
+    let info = engine.model();
+    Ok(Checked {
+        kind: Kind::Chat,
+        architecture: info.architecture.clone(),
+        parameters: info.parameters,
+        context_tokens: info.context_length,
     })
 }
 
@@ -146,9 +181,10 @@ fn verify(shelf: &Shelf, names: &[String]) -> anyhow::Result<Outcome> {
 
 fn table(shelf: &Shelf, config: &Config, format: TableFormat) -> anyhow::Result<String> {
     let models = shelf.list();
+    let used = in_use(config);
     let in_use = |model: &Shelved| {
         let path = shelf.path(&model.manifest.name).ok();
-        config.model.enabled && path.is_some() && path == config.model.file
+        path.is_some_and(|path| used.contains(&path))
     };
     if format == TableFormat::Json {
         let one = |model: &Shelved| {
@@ -166,8 +202,8 @@ fn table(shelf: &Shelf, config: &Config, format: TableFormat) -> anyhow::Result<
         return Ok("no model is imported; `anchorite model import PATH` takes one in".to_owned());
     }
     let mut lines = vec![format!(
-        "{:<24} {:<12} {:>10} {:>10}  {:<20} {}",
-        "NAME", "ARCHITECTURE", "WEIGHTS", "SIZE", "IMPORTED", "USED"
+        "{:<24} {:<9} {:<12} {:>10} {:>10}  {:<20} {}",
+        "NAME", "KIND", "ARCHITECTURE", "WEIGHTS", "SIZE", "IMPORTED", "USED"
     )];
     lines.extend(models.iter().map(|model| {
         let imported = model.imported_at.split('.').next().unwrap_or_default();
@@ -175,8 +211,10 @@ fn table(shelf: &Shelf, config: &Config, format: TableFormat) -> anyhow::Result<
         let (weights, bytes) = (count(model.manifest.parameters), size(model.bytes()));
         let manifest = &model.manifest;
         format!(
-            "{:<24} {:<12} {weights:>10} {bytes:>10}  {imported:<20} {used}",
-            manifest.name, manifest.architecture
+            "{:<24} {:<9} {:<12} {weights:>10} {bytes:>10}  {imported:<20} {used}",
+            manifest.name,
+            model.kind.as_str(),
+            manifest.architecture
         )
     }));
     Ok(lines
@@ -184,6 +222,18 @@ fn table(shelf: &Shelf, config: &Config, format: TableFormat) -> anyhow::Result<
         .map(|line| line.trim_end())
         .collect::<Vec<_>>()
         .join("\n"))
+}
+
+fn usage(model: &Shelved) -> String {
+    let name = &model.manifest.name;
+    match model.kind {
+        Kind::Chat => format!("start it with: anchorite serve --model {name}"),
+        Kind::Embedding => {
+            format!(
+                "use it with: embedding_model = \"{name}\" under [inference] in the configuration"
+            )
+        }
+    }
 }
 
 fn line(model: &Shelved) -> String {

@@ -36,6 +36,12 @@ pub enum ConfigError {
     /// A model that is named is not there.
     #[error("{} is no model file, and no model of that name is imported (see `anchorite model list`)", .0.display())]
     NoSuchModel(PathBuf),
+    /// The model that is to write only embeds.
+    #[error("{} turns texts into vectors and writes none; name it in inference.embedding_model", .0.display())]
+    NoWriter(PathBuf),
+    /// The embedding model is not there.
+    #[error("inference.embedding_model: {} is no folder, and no model of that name is imported (see `anchorite model list`)", .0.display())]
+    NoSuchFolder(PathBuf),
     /// A file that is named is not there.
     #[error("{} is named in the configuration but is no file", .0.display())]
     NoSuchFile(PathBuf),

@@ -45,7 +45,20 @@ fn urls_and_files_are_checked() {
     );
     check(
         "[model]\nfile = \"/nowhere/model.gguf\"",
-        "/nowhere/model.gguf is named in the configuration",
+        "/nowhere/model.gguf is no model file",
+    );
+    check(
+        "[inference]\nembedding_model = \"/nowhere/minilm\"",
+        "inference.embedding_model: /nowhere/minilm is no folder",
+    );
+    let bert = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../inference/embedding/fixtures/tiny-bert"
+    );
+    check(&format!("[inference]\nembedding_model = {bert:?}"), "ok");
+    check(
+        &format!("[model]\nfile = {bert:?}"),
+        "turns texts into vectors and writes none",
     );
 }
 

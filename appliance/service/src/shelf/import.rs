@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use models::Manifest;
 
-use super::{MANIFEST, Piece, Shelf, ShelfError, Shelved, check_name, digest, io};
+use super::{Kind, MANIFEST, Piece, Shelf, ShelfError, Shelved, check_name, digest, io};
 
 /// Files of a folder that belong to a model beside its weights.
-const BESIDE: [&str; 9] = [
+const BESIDE: [&str; 10] = [
     "config.json",
     "generation_config.json",
     "tokenizer.json",
@@ -19,6 +19,7 @@ const BESIDE: [&str; 9] = [
     "chat_template.jinja",
     "model.safetensors.index.json",
     "modules.json",
+    "sentence_bert_config.json",
     "1_Pooling/config.json",
 ];
 /// Largest manifest that is read from a stick.
@@ -39,6 +40,8 @@ pub trait Progress {
 /// What a model turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
+    /// What it is for.
+    pub kind: Kind,
     /// Its architecture.
     pub architecture: String,
     /// Weights, counted.
@@ -270,6 +273,7 @@ fn judge(
     };
     Ok(Shelved {
         manifest,
+        kind: checked.kind,
         pieces,
         imported_at: Timestamp::now().to_string(),
         source: import.source.display().to_string(),

@@ -16,6 +16,7 @@ impl Progress for Counted {
 
 fn accept(_: &Path) -> Result<Checked, String> {
     Ok(Checked {
+        kind: Kind::Chat,
         architecture: "llama".to_owned(),
         parameters: 7,
         context_tokens: 256,
@@ -206,11 +207,11 @@ fn the_model_in_use_stays_and_others_go() {
     site.import(&site.stick("a.gguf", b"weights"), None)
         .expect("is imported");
     let used = site.shelf.path("a").expect("is there");
-    let error = site.shelf.remove("a", Some(&used)).expect_err("is in use");
+    let error = site.shelf.remove("a", &[used]).expect_err("is in use");
     assert!(error.to_string().contains("--force"), "{error}");
-    site.shelf.remove("a", None).expect("is removed");
+    site.shelf.remove("a", &[]).expect("is removed");
     assert_eq!(site.left(), [""; 0]);
-    let error = site.shelf.remove("a", None).expect_err("is gone");
+    let error = site.shelf.remove("a", &[]).expect_err("is gone");
     assert_eq!(
         error.to_string(),
         "no imported model is called `a`; there are: none"

@@ -1,10 +1,13 @@
 //! Which models lie in a directory.
 //!
 //! Looked at for each request that names one, so that a model that was carried in is there
-//! without a restart. Files are not opened; one that is broken is found out when it is loaded.
+//! without a restart. Weights are not opened; one that is broken is found out when it is loaded. Sentence
+//! models are left out: they write nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use inference_nn::Safetensors;
 
 /// Most models that are listed.
 const MODELS_MAX: usize = 256;
@@ -47,8 +50,9 @@ fn model(path: &Path) -> Option<Found> {
         return Some(Found { name, path });
     }
     let weights = inside.iter().any(|path| is_weights(path, "safetensors"));
+    let writes = weights && path.join("config.json").is_file() && !Safetensors::is_encoder(path);
     let path = path.to_owned();
-    (weights && path.join("config.json").is_file()).then_some(Found { name, path })
+    writes.then_some(Found { name, path })
 }
 
 fn paths(directory: &Path) -> Vec<PathBuf> {

@@ -70,6 +70,18 @@ fn a_model_is_loaded_when_it_is_asked_for() {
 }
 
 #[test]
+fn sentence_models_are_not_listed() {
+    let (directory, set) = set(&["a.gguf"], 1 << 40);
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../embedding/fixtures/tiny-bert");
+    let to = directory.path().join("bert");
+    fs::create_dir(&to).expect("can be made");
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(folder.join(name), to.join(name)).expect("can be copied");
+    }
+    check_states(&set, &[("a", "unloaded")]);
+}
+
+#[test]
 fn a_name_that_is_unknown_is_told_with_those_that_are_known() {
     let (_directory, set) = set(&["a.gguf"], 1 << 40);
     let error = set.engine(Some("z")).err();
