@@ -131,7 +131,9 @@ impl Layer {
         add(&mut attended, rows);
         let attended = self.attention_norm.apply(&attended);
         let mut inner = self.up.apply(&attended, scratch);
-        inner.iter_mut().for_each(|x| *x = gelu(*x));
+        for x in &mut inner {
+            *x = gelu(*x);
+        }
         let mut out = self.down.apply(&inner, scratch);
         add(&mut out, &attended);
         self.norm.apply(&out)

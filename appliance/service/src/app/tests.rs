@@ -51,7 +51,9 @@ async fn the_embedding_model_answers_from_the_start() {
     let app = App::start(&config, Site::One(Box::default()))
         .await
         .expect("starts");
-    let mut stream = TcpStream::connect(app.address()).await.expect("listens");
+    #[allow(clippy::disallowed_methods, reason = "the test is a client")]
+    let connecting = TcpStream::connect(app.address());
+    let mut stream = connecting.await.expect("listens");
     let body = r#"{"model": "tiny-bert", "input": "a"}"#;
     let request = format!(
         "POST /v1/embeddings HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",

@@ -14,15 +14,6 @@ impl Progress for Counted {
     fn end(&self) {}
 }
 
-fn accept(_: &Path) -> Result<Checked, String> {
-    Ok(Checked {
-        kind: Kind::Chat,
-        architecture: "llama".to_owned(),
-        parameters: 7,
-        context_tokens: 256,
-    })
-}
-
 struct Site {
     folder: tempfile::TempDir,
     shelf: Shelf,
@@ -44,6 +35,14 @@ impl Site {
 
     fn import(&self, source: &Path, name: Option<&str>) -> Result<Shelved, ShelfError> {
         let progress = Counted(Cell::new(0));
+        let accept = |_: &Path| {
+            Ok(Checked {
+                kind: Kind::Chat,
+                architecture: "llama".to_owned(),
+                parameters: 7,
+                context_tokens: 256,
+            })
+        };
         self.shelf.import(&Import {
             source,
             name,
