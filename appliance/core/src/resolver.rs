@@ -90,6 +90,14 @@ const CLUSTER_WIDE: [&str; 15] = [
     "Watchdog",
 ];
 
+/// The kind of object that a label of this name names, by Kubernetes' own conventions.
+pub(crate) fn kind_of_label(label: &str) -> Option<&'static str> {
+    let all = KIND_LABELS.iter().chain(&FALLBACK_LABELS);
+    all.filter(|(name, ..)| *name == label)
+        .map(|(_, kind, _)| *kind)
+        .next()
+}
+
 /// Resolves an alert against what was captured.
 pub fn resolve(alert: &Alert, aliases: &Aliases, index: &dyn ObjectIndex) -> Resolution {
     if CLUSTER_WIDE.contains(&alert.name()) {

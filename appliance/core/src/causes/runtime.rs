@@ -21,6 +21,7 @@ mod queue;
 mod stuck;
 #[cfg(test)]
 mod tests;
+mod throttling;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
@@ -46,6 +47,7 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
     neighbour::analyze,
     defect::analyze,
     queue::analyze,
+    throttling::analyze,
 ];
 
 /// Reads the logs once for all that live on them.

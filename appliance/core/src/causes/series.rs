@@ -59,11 +59,17 @@ pub(crate) fn last(series: &Series) -> Option<f64> {
 
 /// How high a series rose and from where; nothing when it has too few samples.
 pub(crate) fn departure(series: &Series) -> Option<Departure> {
-    let numbers: Vec<(f64, f64)> = series
-        .samples
+    // The parts of a histogram are no levels, not even as rates.
+    if ["_bucket", "_count", "_sum"]
         .iter()
-        .filter(|sample| sample.value.is_finite())
-        .map(|sample| (sample.at, sample.value))
+        .any(|part| series.name.ends_with(part))
+    {
+        return None;
+    }
+    // A counter only ever grows; how fast it does is its level.
+    let numbers: Vec<(f64, f64)> = super::trend::levels(series)
+        .into_iter()
+        .map(|point| (point.at, point.value))
         .collect();
     if numbers.len() < SAMPLES_MIN {
         return None;

@@ -177,7 +177,7 @@ const PATTERNS: &[(Sign, &str)] = &[
     ),
     (
         Sign::Exception,
-        r"^panic: |\bpanic: |Traceback \(most recent call last\)|Exception in thread|Unhandled exception|uncaught ?exception|UnhandledPromiseRejection|goroutine \d+ \[running\]|Segmentation fault|SIGSEGV|core dumped|thread '.*' panicked|FATAL EXCEPTION|Application run failed|terminate called after throwing|NullPointerException|^\S*Error: |^Caused by: |assertion failed|fatal error",
+        r"^panic: |\bpanic: |Traceback \(most recent call last\)|Exception in thread|Unhandled exception|uncaught ?exception|UnhandledPromiseRejection|goroutine \d+ \[running\]|Segmentation fault|SIGSEGV|core dumped|thread '.*' panicked|FATAL EXCEPTION|Application run failed|terminate called after throwing|NullPointerException|^\S*Error: |\b(?-i:[A-Z][A-Za-z0-9_]*(?:Error|Exception)): |\bruntime error: |^Caused by: |assertion failed|fatal error",
     ),
 ];
 

@@ -1,8 +1,8 @@
 //! Which names an analysis may use: those the snapshot or the alerts contain.
 //!
 //! Decides what counts as a phantom. An object exists when it was captured,
-//! or when something captured refers to it (a missing Secret is named by the
-//! pod that wants it). Words of prose are not names: only a token after a
+//! or when something captured or the alert refers to it (a missing Secret is
+//! named by the pod that wants it, a pod that is gone by its alert). Words of prose are not names: only a token after a
 //! kind, after `kind/`, in a command's place for a name, or in backquotes.
 
 use std::collections::BTreeSet;
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::analysis::Analysis;
 use crate::object::ObjectRef;
+use crate::resolver::kind_of_label;
 use crate::snapshot::{Collection, KINDS, Snapshot};
 
 /// Kinds that must exist themselves, or be referred to as that kind.
@@ -115,10 +116,13 @@ impl KnownNames {
                 .for_each(|value| known.add_text(value));
         }
         for alert in &analysis.incident.alerts {
-            alert
-                .labels
-                .values()
-                .for_each(|value| known.add_text(value));
+            for (label, value) in &alert.labels {
+                known.add_text(value);
+                // An alert may name what is gone; who repeats it invents nothing.
+                if let Some(kind) = kind_of_label(label) {
+                    known.objects.insert((kind.to_owned(), value.clone()));
+                }
+            }
         }
         known
     }

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::causes::{Case, Cause, Finding, Findings, Strength, series, view};
+use crate::causes::{Case, Cause, Finding, Findings, Strength, series, trend, view};
 use crate::evidence::Draft;
 use crate::object::ObjectRef;
-use crate::snapshot::{Objects, Series};
+use crate::snapshot::{Objects, Sample, Series};
 
 /// How many times its normal level a series must reach to stand out.
 const RISE: f64 = 3.0;
@@ -151,18 +151,12 @@ fn cpu_bound<'a>(case: &Case<'a>) -> BTreeMap<String, Vec<Risen<'a>>> {
 /// Whether the rise lasts: at least a sixth of the samples are near its height.
 fn stays(series: &Series, rise: &series::Departure) -> bool {
     let threshold = rise.normal + (rise.high - rise.normal) * 0.5;
-    let near = series
-        .samples
-        .iter()
-        .filter(|sample| sample.value >= threshold)
-        .count();
+    let levels = trend::levels(series);
+    let is_near = |sample: &&Sample| sample.value >= threshold;
+    let near = levels.iter().filter(is_near).count();
     // Busy start-up at the window's very beginning is no incident.
-    let at_start = series
-        .samples
-        .iter()
-        .take(near)
-        .all(|sample| sample.value >= threshold);
-    near * 6 >= series.samples.len() && !at_start
+    let at_start = levels.iter().take_while(is_near).count() == near;
+    near * 6 >= levels.len() && !at_start
 }
 
 /// The node whose retransmits rose far beyond the other nodes'.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{defect, leak, load, neighbour, queue};
+use super::super::{defect, leak, load, neighbour, queue, throttling};
 use crate::causes::fixture::{Fixture, ago, owner};
 use crate::object::ObjectRef;
 
@@ -214,4 +214,35 @@ fn a_failure_that_a_release_brought_is_a_defect() {
 fn a_failure_that_blames_a_dependency_is_no_defect() {
     let line = "dial tcp 10.0.0.9:5432: connect: connection refused";
     released(line, 10).check(defect::analyze, &[]);
+}
+
+/// A pod whose container was throttled in `share` of its periods since it began.
+fn throttled(limits: Value, share: f64) -> Fixture {
+    web(json!({"resources": {"limits": limits}}))
+        .series(
+            "container_cpu_cfs_periods_total",
+            &CONTAINER,
+            &hour(|minute| minute * 600.0),
+        )
+        .series(
+            "container_cpu_cfs_throttled_periods_total",
+            &CONTAINER,
+            &hour(|minute| minute * 600.0 * share),
+        )
+}
+
+#[test]
+fn a_container_that_was_always_throttled_needs_no_past() {
+    let finding = ["CpuThrottling Deployment shop/web"];
+    throttled(json!({"cpu": "50m"}), 0.7).check(throttling::analyze, &finding);
+    let recorded = hour(|_| 0.4);
+    web(json!({"resources": {"limits": {"cpu": "1"}}}))
+        .series("container_cpu_throttled_ratio", &CONTAINER, &recorded)
+        .check(throttling::analyze, &finding);
+}
+
+#[test]
+fn a_little_throttling_or_none_of_its_own_is_no_cause() {
+    throttled(json!({"cpu": "50m"}), 0.1).check(throttling::analyze, &[]);
+    throttled(json!({}), 0.7).check(throttling::analyze, &[]);
 }
