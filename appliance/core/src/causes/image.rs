@@ -9,6 +9,7 @@
 //! before fragments are looked for.
 
 mod message;
+mod place;
 mod platform;
 mod spelling;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{Container, Pod};
 
 use self::message::{Answer, classify, registry_of, repository_of};
+use self::place::{culprit, node_of};
 pub(super) use self::platform::platform;
 use self::spelling::is_slip;
 use super::said::{Said, about_pod};
@@ -229,38 +231,6 @@ fn decide(
         None if before.is_some() => (Cause::ImageNotFound, Strength::Likely),
         None => (Cause::ImageNotFound, Strength::Hint),
     }
-}
-
-/// An unreachable registry is the node's trouble when several workloads fail
-/// on that node alone while the same registry serves others.
-fn culprit(case: &Case<'_>, pull: &Pull<'_>, failing: &[Pull<'_>], cause: Cause) -> ObjectRef {
-    if cause != Cause::RegistryUnreachable {
-        return pull.workload.clone();
-    }
-    let registry = registry_of(&pull.image);
-    let same: Vec<&Pull<'_>> = failing
-        .iter()
-        .filter(|other| registry_of(&other.image) == registry)
-        .collect();
-    let workloads: BTreeSet<&ObjectRef> = same.iter().map(|other| &other.workload).collect();
-    let nodes: BTreeSet<&str> = same.iter().filter_map(|other| node_of(other.pod)).collect();
-    let served_elsewhere = case.snapshot.objects.pods.iter().any(|pod| {
-        is_well(pod)
-            && node_of(pod).is_some_and(|node| !nodes.contains(node))
-            && containers_of(pod).any(|container| {
-                registry_of(container.image.as_deref().unwrap_or_default()) == registry
-            })
-    });
-    match nodes.first() {
-        Some(node) if nodes.len() == 1 && workloads.len() > 1 && served_elsewhere => {
-            ObjectRef::cluster("Node", *node)
-        }
-        _ => pull.workload.clone(),
-    }
-}
-
-fn node_of(pod: &Pod) -> Option<&str> {
-    pod.spec.as_ref()?.node_name.as_deref()
 }
 
 /// Secrets named in `imagePullSecrets` that are not there, where secrets were captured.

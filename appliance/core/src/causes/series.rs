@@ -100,6 +100,11 @@ pub(crate) fn departure(series: &Series) -> Option<Departure> {
     })
 }
 
+/// Whether a series has enough samples to show a rise, had there been one.
+pub(crate) fn is_judged(series: &Series) -> bool {
+    super::trend::levels(series).len() >= SAMPLES_MIN
+}
+
 /// The service a series is about, by the labels exporters use.
 pub(crate) fn service_label(series: &Series) -> Option<&str> {
     SERVICE_LABELS

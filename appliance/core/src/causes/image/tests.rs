@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::fixture::Fixture;
+use super::super::fixture::{Fixture, ago};
 use super::super::{Cause, Strength};
 use super::message::{Answer, classify, registry_of, repository_of};
 use super::{platform, pulls};
@@ -248,6 +248,16 @@ fn a_registry_that_only_one_node_cannot_reach_is_the_nodes_trouble() {
             spec("reg.local/api:2"),
             waits("ErrImagePull", message),
         );
+    fixture.check(
+        pulls,
+        &[
+            "RegistryUnreachable Deployment shop/api",
+            "RegistryUnreachable Deployment shop/web",
+        ],
+    );
+    let old = json!({"kind": "Pod", "metadata": {"name": "web-66d-c", "creationTimestamp": ago(900)},
+        "spec": elsewhere, "status": runs()});
+    let fixture = fixture.with(old);
     fixture.check(
         pulls,
         &[

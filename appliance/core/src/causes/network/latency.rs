@@ -58,16 +58,24 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     if let Some((node, risen)) = &lossy {
         node_loss(case, node, risen, &slow, findings);
     }
-    for (service, evidence) in &cpu {
-        overloaded(case, service, evidence, slow.get(service), findings);
+    for (workload, evidence) in &cpu {
+        let own = slow
+            .iter()
+            .find(|(service, _)| workload_named(case, service).as_ref() == Some(workload));
+        overloaded(case, workload, evidence, own, findings);
     }
     let roots = deepest(case, &slow);
     let common = common_node(case, &slow).filter(|_| lossy.is_none() && cpu.is_empty());
     if let Some(node) = common {
         node_delay(case, &node, &slow, findings);
     }
-    for service in roots.iter().filter(|service| !cpu.contains_key(*service)) {
-        pod_delay(case, service, &slow[service], findings);
+    for service in &roots {
+        match workload_named(case, service) {
+            Some(workload) if !cpu.contains_key(&workload) => {
+                pod_delay(case, service, workload, &slow[service], findings);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -99,39 +107,35 @@ fn slow_services<'a>(case: &Case<'a>) -> BTreeMap<String, Risen<'a>> {
     slow
 }
 
-/// Services whose own CPU or throttling rose and stands out from all others'.
-fn cpu_bound<'a>(case: &Case<'a>) -> BTreeMap<String, Vec<Risen<'a>>> {
-    let mut all: BTreeMap<String, Vec<Risen<'a>>> = BTreeMap::new();
-    for parts in [["throttled"], ["cpu_usage"]] {
-        let mut risen: Vec<(String, Risen<'a>)> = Vec::new();
-        let mut levels: Vec<f64> = Vec::new();
-        for series in case
-            .snapshot
-            .series
-            .iter()
-            .filter(|series| parts.iter().any(|part| series.name.contains(part)))
-        {
-            let Some(rise) = series::departure(series) else {
+/// Workloads whose own CPU or throttling rose and stands out from all others'.
+fn cpu_bound<'a>(case: &Case<'a>) -> BTreeMap<ObjectRef, Vec<Risen<'a>>> {
+    let mut all: BTreeMap<ObjectRef, Vec<Risen<'a>>> = BTreeMap::new();
+    for part in ["throttled", "cpu_usage"] {
+        // Replicas are no peers of one another: the greatest step of each workload counts.
+        let mut steps: BTreeMap<ObjectRef, f64> = BTreeMap::new();
+        let mut risen: Vec<(ObjectRef, Risen<'a>)> = Vec::new();
+        let named = |series: &&Series| series.name.contains(part);
+        for series in case.snapshot.series.iter().filter(named) {
+            let Some(workload) = workload_of(case, series) else {
                 continue;
             };
-            let Some(service) = series::service_label(series) else {
+            let rise = series::departure(series);
+            if rise.is_none() && !series::is_judged(series) {
                 continue;
-            };
-            let step = rise.high - rise.normal;
-            levels.push(step);
-            if step >= CPU_MIN && rise.high >= rise.normal * RISE && stays(series, &rise) {
-                risen.push((service.to_owned(), Risen { series, rise }));
+            }
+            let step = rise.map_or(0.0, |rise| rise.high - rise.normal);
+            let most = steps.entry(workload.clone()).or_default();
+            *most = most.max(step);
+            let much =
+                |rise: &series::Departure| step >= CPU_MIN && rise.high >= rise.normal * RISE;
+            if let Some(rise) = rise.filter(|rise| much(rise) && stays(series, rise)) {
+                risen.push((workload, Risen { series, rise }));
             }
         }
-        levels.sort_by(f64::total_cmp);
-        let typical = match levels.len() {
-            0 | 1 => 0.0,
-            peers => levels[(peers - 1) / 2],
-        };
-        for (service, one) in risen {
-            let step = one.rise.high - one.rise.normal;
-            if step >= typical * RISE {
-                all.entry(service).or_default().push(one);
+        let typical = typical(steps.into_values().collect());
+        for (workload, one) in risen {
+            if one.rise.high - one.rise.normal >= typical * RISE {
+                all.entry(workload).or_default().push(one);
             }
         }
     }
@@ -146,6 +150,28 @@ fn cpu_bound<'a>(case: &Case<'a>) -> BTreeMap<String, Vec<Risen<'a>>> {
             .any(|one| one.rise.high - one.rise.normal >= worst / 2.0)
     });
     all
+}
+
+/// The median, the lower of two: what a peer shows. One alone has no peers.
+fn typical(mut steps: Vec<f64>) -> f64 {
+    steps.sort_by(f64::total_cmp);
+    match steps.len() {
+        0 | 1 => 0.0,
+        peers => steps[(peers - 1) / 2],
+    }
+}
+
+/// The workload a series is about.
+fn workload_of(case: &Case<'_>, series: &Series) -> Option<ObjectRef> {
+    let objects = &case.snapshot.objects;
+    let label = |name: &str| series.labels.get(name).map(String::as_str);
+    let pod = label("namespace")
+        .zip(label("pod"))
+        .and_then(|(namespace, pod)| objects.pods.get(namespace, pod));
+    match pod {
+        Some(pod) => Some(view::workload_of(objects, pod)),
+        None => workload_named(case, series::service_label(series)?),
+    }
 }
 
 /// Whether the rise lasts: at least a sixth of the samples are near its height.
@@ -218,14 +244,11 @@ fn node_loss(
 
 fn overloaded(
     case: &Case<'_>,
-    service: &str,
+    workload: &ObjectRef,
     evidence: &[Risen<'_>],
-    slow: Option<&Risen<'_>>,
+    slow: Option<(&String, &Risen<'_>)>,
     findings: &mut Findings,
 ) {
-    let Some(workload) = workload_named(case, service) else {
-        return;
-    };
     let throttled = evidence
         .iter()
         .any(|one| one.series.name.contains("throttled"));
@@ -245,16 +268,19 @@ fn overloaded(
     findings.add(
         Finding::new(cause, workload.clone(), Strength::Strong, statement)
             .because(drafts)
-            .because(slow.map(|one| one.draft(workload.clone())))
+            .because(slow.map(|(_, one)| one.draft(workload.clone())))
             .since(since)
-            .explains(callers(case, service)),
+            .explains(callers(case, slow.map_or(&workload.name, |(name, _)| name))),
     );
 }
 
-fn pod_delay(case: &Case<'_>, service: &str, risen: &Risen<'_>, findings: &mut Findings) {
-    let Some(workload) = workload_named(case, service) else {
-        return;
-    };
+fn pod_delay(
+    case: &Case<'_>,
+    service: &str,
+    workload: ObjectRef,
+    risen: &Risen<'_>,
+    findings: &mut Findings,
+) {
     let statement = format!(
         "Requests to {workload} take {:.0} times as long as usual while its CPU is idle: its network path is slow.",
         risen.ratio()

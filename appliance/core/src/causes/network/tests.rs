@@ -181,6 +181,25 @@ fn a_slow_service_that_is_throttled_lacks_cpu() {
 }
 
 #[test]
+fn replicas_that_burn_together_are_no_peers_of_one_another() {
+    let wave: Vec<f64> = (0..20).map(|at| 0.05 + f64::from(at % 3) * 0.003).collect();
+    shop()
+        .series(LATENCY, &[("service", "cart")], &risen(0.1, 0.9))
+        .series(
+            "container_cpu_usage_cores",
+            &[("service", "cart"), ("pod", "a")],
+            &risen(0.05, 0.9),
+        )
+        .series(
+            "container_cpu_usage_cores",
+            &[("service", "cart"), ("pod", "b")],
+            &risen(0.05, 0.9),
+        )
+        .series("container_cpu_usage_cores", &[("service", "mail")], &wave)
+        .check(latency::analyze, &["PodCpuOverload Deployment shop/cart"]);
+}
+
+#[test]
 fn a_load_that_was_always_there_is_no_rise() {
     shop()
         .series(

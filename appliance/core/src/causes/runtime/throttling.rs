@@ -66,7 +66,10 @@ fn judge(case: &Case<'_>, series: &Series, share: f64) -> Option<Finding> {
             ])
             .explains(view::affected_by(objects, pod))
             .check(
-                format!("kubectl top pod {}{namespace} --containers", view::name_of(pod)),
+                format!(
+                    "kubectl top pod {}{namespace} --containers",
+                    view::name_of(pod)
+                ),
                 "shows how near its limit it is",
             ),
     )
@@ -83,9 +86,11 @@ fn limit(pod: &Pod, container: &str) -> Option<String> {
 /// The share of throttled periods in the present: counted by cAdvisor, or recorded as a ratio.
 fn share(case: &Case<'_>, series: &Series) -> Option<f64> {
     if series.name == THROTTLED {
-        let periods = case.snapshot.series.iter().find(|other| {
-            other.name == PERIODS && other.labels == series.labels
-        })?;
+        let periods = case
+            .snapshot
+            .series
+            .iter()
+            .find(|other| other.name == PERIODS && other.labels == series.labels)?;
         let all = present(case, &trend::levels(periods)).filter(|rate| *rate > 0.0)?;
         return Some(present(case, &trend::levels(series))? / all);
     }

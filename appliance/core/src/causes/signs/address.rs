@@ -200,6 +200,19 @@ mod tests {
     }
 
     #[test]
+    fn exceptions_are_known_behind_any_prefix() {
+        for line in [
+            r#"{"level":50,"time":1,"pid":1,"msg":"TypeError: Cannot read properties of undefined"}"#,
+            "2026-01-01T00:00:00Z ERROR 1 --- [main] c.e.Main : java.lang.IllegalStateException: no",
+            "2026-01-01 00:00:00,1 ERROR [app] AttributeError: 'NoneType' object",
+            "time=x level=ERROR msg=\"runtime error: index out of range [3] with length 3\"",
+        ] {
+            check(line, Sign::Exception, "");
+        }
+        assert_eq!(sign_of("ERROR Error: not a type"), None);
+    }
+
+    #[test]
     fn passing_lines_are_no_trouble() {
         assert_eq!(
             sign_of("2026-01-01 INFO retry after connection refused"),
