@@ -20,6 +20,7 @@ use tracing::info;
 
 use crate::config::{self, Config, Inference, Model};
 use crate::memory;
+use crate::shelf::Shelf;
 
 /// Keys and values of one model where the configuration does not say: an eighth of the memory,
 /// within these bounds.
@@ -85,7 +86,10 @@ pub async fn load(
     } else {
         Activations::Exact
     };
-    let options = engine_options(config, inference, activations);
+    let options = EngineOptions {
+        name: Shelf::name_at(&file.path),
+        ..engine_options(config, inference, activations)
+    };
     let path = file.path.clone();
     let loading = tokio::task::spawn_blocking(move || {
         LocalEngine::load(&path, &options, &metrics).map_err(|error| {

@@ -189,6 +189,15 @@ impl Shelf {
         })
     }
 
+    /// The name of the imported model whose file or folder is `path`, if it is one.
+    pub fn name_at(path: &Path) -> Option<String> {
+        let folder = if path.is_dir() { path } else { path.parent()? };
+        let text = fs::read(folder.join(MANIFEST)).ok()?;
+        let model: Shelved = serde_json::from_slice(&text).ok()?;
+        let name = model.manifest.name;
+        (folder.file_name()?.to_str()? == name).then_some(name)
+    }
+
     /// Reads every file of the model called `name` again; the files that are not what the manifest says.
     ///
     /// # Errors

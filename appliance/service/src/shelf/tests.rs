@@ -75,6 +75,8 @@ fn an_imported_model_is_found_by_name_and_verified() {
     );
     assert_eq!(site.shelf.list(), [model]);
     let path = site.shelf.path("Tiny-Model").expect("is there");
+    assert_eq!(Shelf::name_at(&path).as_deref(), Some("Tiny-Model"));
+    assert_eq!(Shelf::name_at(&source), None);
     assert_eq!(fs::read(&path).expect("is there"), b"weights");
     let progress = Counted(Cell::new(0));
     assert_eq!(
@@ -129,10 +131,9 @@ fn a_folder_is_imported_with_what_belongs_to_it() {
         files,
         ["config.json", "model.safetensors", "tokenizer.json"]
     );
-    assert_eq!(
-        site.shelf.path("net").expect("is there"),
-        site.folder.path().join("models/net")
-    );
+    let folder = site.folder.path().join("models/net");
+    assert_eq!(site.shelf.path("net").expect("is there"), folder);
+    assert_eq!(Shelf::name_at(&folder).as_deref(), Some("net"));
 }
 
 #[test]
