@@ -36,7 +36,7 @@ pub enum Command {
     Demo(DemoOptions),
     /// Analyse an incident bundle or a `kubectl cluster-info dump` directory.
     #[command(
-        after_help = "Examples:\n  anchorite analyze ./dump --format md > incident.md\n  anchorite analyze incident.tar.zst --ask \"what changed?\" --ask \"why not the database?\""
+        after_help = "Example:\n  anchorite analyze ./dump --format md > incident.md\n  anchorite analyze incident.tar.zst --ask \"what changed?\" --ask \"why not the database?\""
     )]
     Analyze(AnalyzeOptions),
     /// Analyse bundles that carry an `expected.json`, or simulated scenarios, and score the answers.
