@@ -55,7 +55,7 @@ pub enum Command {
     /// Take models in from a stick, list, verify and remove them.
     #[command(
         subcommand,
-        after_help = "Examples:\n  anchorite model import /media/stick/qwen2.5-3b-instruct-q4_k_m.gguf --name qwen2.5-3b\n  anchorite serve --model qwen2.5-3b"
+        after_help = "Example:\n  anchorite model import /media/stick/qwen2.5-3b-instruct-q4_k_m.gguf --name qwen2.5-3b\n  anchorite serve --model qwen2.5-3b"
     )]
     Model(ModelCommand),
     /// Look at the configuration.
@@ -244,7 +244,7 @@ pub struct CaptureOptions {
 pub enum ModelCommand {
     /// Copy a model into the data directory, hash it, and check that it can be used.
     #[command(
-        after_help = "Examples:\n  anchorite model import /media/stick/model.gguf\n  anchorite model import /media/stick/Qwen2.5-3B-Instruct --name qwen2.5-3b --data-dir /var/lib/anchorite"
+        after_help = "Example:\n  anchorite model import /media/stick/model.gguf\n  anchorite model import /media/stick/Qwen2.5-3B-Instruct --name qwen2.5-3b --data-dir /var/lib/anchorite"
     )]
     Import {
         /// GGUF file, or folder with config.json, tokenizer.json and .safetensors files.
@@ -269,7 +269,7 @@ pub enum ModelCommand {
     },
     /// Read every file of imported models again and compare digests.
     #[command(
-        after_help = "Examples:\n  anchorite model verify\n  anchorite model verify qwen2.5-3b"
+        after_help = "Example:\n  anchorite model verify\n  anchorite model verify qwen2.5-3b"
     )]
     Verify {
         /// Models to verify; all otherwise.

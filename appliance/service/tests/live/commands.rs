@@ -70,7 +70,7 @@ fn bundle(folder: &Folder, scenario: &str) -> (String, ScenarioRun) {
 fn every_command_shows_an_example() {
     let help = check(&["--help"], 0);
     for command in [
-        "serve", "demo", "analyze", "eval", "capture", "config", "version",
+        "serve", "demo", "analyze", "eval", "capture", "bench", "model", "config", "version",
     ] {
         assert!(help.contains(command), "{help}");
         let help = check(&[command, "--help"], 0);
