@@ -46,7 +46,7 @@ pub(crate) fn run(decoder: &mut dyn Decoder, pace: &mut Pace) -> Result<(), Mode
     tracing::info!(
         prefill_tokens_per_second = prefill_rate.round(),
         decode_tokens_per_second = rate(answer, start.elapsed().as_secs_f64()).round(),
-        seconds_for_4096_tokens = (USUAL_PROMPT_TOKENS as f64 / prefill_rate).round(),
+        seconds_for_4096_tokens = (USUAL_PROMPT_TOKENS as f64 / prefill_rate * 10.0).round() / 10.0,
         "model warmed up"
     );
     Ok(())
