@@ -15,9 +15,10 @@ use crate::alert::Alert;
 use crate::evidence::{EvidenceId, EvidenceKind};
 use crate::object::ObjectRef;
 
+pub(crate) use self::check::sentences;
 pub use self::check::{Checked, Vocabulary};
 pub use self::draft::SummaryDraft;
-pub use self::reply::{ReplyError, ReplyReport, apply_reply};
+pub use self::reply::{Reading, ReplyError, ReplyReport, apply_reply};
 
 /// Value of [`Analysis::format`].
 pub const FORMAT: &str = "analysis/v1";
@@ -296,5 +297,7 @@ pub struct Timing {
     pub model_ms: u64,
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

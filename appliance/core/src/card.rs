@@ -18,6 +18,7 @@ pub mod text;
 use std::collections::BTreeSet;
 
 use self::ledger::Ledger;
+pub(crate) use self::summary::in_words;
 use crate::analysis::{
     Action, Analysis, FORMAT, IncidentSummary, Missing, NextCheck, RuledOut, StatedCause, Timing,
 };

@@ -2,11 +2,16 @@
 //!
 //! Decides whether cause and object are right, whether every citation holds,
 //! and whether the analysis names anything that the snapshot does not
-//! contain. Reading the files is left to the caller.
+//! contain; in [`ablation`], what the model adds to the rules. Reading the
+//! files is left to the caller.
 //!
 //! Invariant: an analysis is never shown its expectation; this module only
 //! sees both side by side, afterwards.
 
+pub mod ablation;
+mod calibration;
+mod citing;
+mod contradiction;
 mod evaluation;
 mod expected;
 mod names;
@@ -18,6 +23,9 @@ mod withheld;
 
 use serde::Serialize;
 
+pub use self::calibration::{Calibration, promised};
+pub use self::citing::{Citing, CitingMeans, GoldEvidence};
+pub use self::contradiction::contradictions;
 pub use self::evaluation::{Evaluation, Scored};
 pub use self::expected::{Expected, ExpectedError, ExpectedObject, LabelMap};
 pub use self::names::KnownNames;

@@ -9,6 +9,7 @@
 //! Invariant: every cause of a [`Diagnosis`] was found by an analyzer; this
 //! module only drops, merges, orders and words how sure it is.
 
+mod blind;
 mod edges;
 mod elimination;
 mod fold;

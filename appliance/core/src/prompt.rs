@@ -118,4 +118,6 @@ pub(crate) fn context_lines(card: &Analysis) -> Vec<RankedLine> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

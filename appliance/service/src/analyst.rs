@@ -23,6 +23,21 @@ pub enum WordingError {
     Reply(#[from] ReplyError),
 }
 
+/// A finished answer with the prompt it answers.
+#[derive(Clone, Debug)]
+pub struct ModelReply {
+    /// What was asked.
+    pub prompt: Prompt,
+    /// The answer as the model wrote it; untrusted.
+    pub text: String,
+    /// Name of the model.
+    pub model: String,
+    /// Prompt tokens read.
+    pub prefill_tokens: u64,
+    /// Tokens written.
+    pub decode_tokens: u64,
+}
+
 /// Words cards.
 #[derive(Clone)]
 pub struct Analyst {
@@ -43,6 +58,14 @@ impl Analyst {
         Self { completer }
     }
 
+    /// Name of the loaded model; empty while none is.
+    pub fn model(&self) -> String {
+        self.completer
+            .profile()
+            .map(|profile| profile.name)
+            .unwrap_or_default()
+    }
+
     /// Words `card`; `on_sentence` sees each checked sentence as it is written.
     ///
     /// # Errors
@@ -52,8 +75,25 @@ impl Analyst {
         card: &Analysis,
         on_sentence: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(Analysis, ReplyReport), WordingError> {
-        let profile = self.completer.profile().ok_or(CompletionError::NoModel)?;
         let started = Instant::now();
+        let reply = self.reply(card, on_sentence).await?;
+        let (mut worded, report) = apply_reply(card, &reply.prompt, &reply.text, &reply.model)?;
+        worded.timing.prefill_tokens = reply.prefill_tokens;
+        worded.timing.decode_tokens = reply.decode_tokens;
+        worded.timing.model_ms = millis(started);
+        Ok((worded, report))
+    }
+
+    /// What the model answers to the prompt of `card`, not yet read.
+    ///
+    /// # Errors
+    /// [`WordingError`] when no finished answer could be had.
+    pub async fn reply(
+        &self,
+        card: &Analysis,
+        on_sentence: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<ModelReply, WordingError> {
+        let profile = self.completer.profile().ok_or(CompletionError::NoModel)?;
         let prompt = Prompt::write(card, &profile, &*self.completer);
         let mut draft = SummaryDraft::new(card, &prompt);
         let mut on_text = |piece: &str| {
@@ -68,11 +108,13 @@ impl Analyst {
         if !completion.finished {
             return Err(WordingError::Unfinished(completion.decode_tokens));
         }
-        let (mut worded, report) = apply_reply(card, &prompt, &completion.text, &profile.name)?;
-        worded.timing.prefill_tokens = completion.prefill_tokens;
-        worded.timing.decode_tokens = completion.decode_tokens;
-        worded.timing.model_ms = millis(started);
-        Ok((worded, report))
+        Ok(ModelReply {
+            prompt,
+            text: completion.text,
+            model: profile.name,
+            prefill_tokens: completion.prefill_tokens,
+            decode_tokens: completion.decode_tokens,
+        })
     }
 
     /// Answers `question` about `analysis` by rules, or by a model that reads

@@ -54,6 +54,19 @@ impl Offline {
         })
     }
 
+    /// What words cards, where a model is loaded.
+    pub fn analyst(&self) -> Option<&Analyst> {
+        self.analyst.as_ref()
+    }
+
+    /// Name of the loaded model; empty where there is none.
+    pub fn model_name(&self) -> String {
+        self.analyst
+            .as_ref()
+            .map(Analyst::model)
+            .unwrap_or_default()
+    }
+
     /// Answers `question` about `analysis`, by the model where it may.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ pub enum Command {
     Analyze(AnalyzeOptions),
     /// Analyse bundles that carry an `expected.json`, or simulated scenarios, and score the answers.
     #[command(
-        after_help = "Example:\n  anchorite eval ./cases --no-model --format json\n  anchorite eval --scenarios --seeds 20 --no-model\n  anchorite eval --scenarios --scenario wrong-probe-port --no-model"
+        after_help = "Example:\n  anchorite eval ./cases --no-model --format json\n  anchorite eval --scenarios --seeds 20 --no-model\n  anchorite eval --scenarios --scenario wrong-probe-port --no-model\n  anchorite eval --scenarios --held-out --variants --seeds 1 --ablation"
     )]
     Eval(EvalOptions),
     /// Capture an incident bundle from the live cluster.
@@ -211,6 +211,15 @@ pub struct EvalOptions {
     /// several times.
     #[arg(long, value_enum, value_name = "SOURCE")]
     pub without: Vec<Source>,
+    /// Compare rules, model and both on every case.
+    #[arg(long, conflicts_with = "no_model")]
+    pub ablation: bool,
+    /// Only scenarios of recipes that the starter model never saw.
+    #[arg(long, requires = "scenarios", conflicts_with = "scenario")]
+    pub held_out: bool,
+    /// Add to each scenario its variants: a source withheld, everything renamed, a second fault beside it.
+    #[arg(long, requires = "scenarios", conflicts_with = "without")]
+    pub variants: bool,
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = TableFormat::Text)]
     pub format: TableFormat,

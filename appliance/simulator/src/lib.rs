@@ -16,6 +16,7 @@ pub mod prometheus;
 pub mod scenarios;
 mod serve;
 pub mod simulator;
+pub mod variants;
 pub mod world;
 
 pub use self::simulator::{Options, Simulator};

@@ -11,7 +11,7 @@ use appliance_core::eval::{Expected, LabelMap, score};
 use appliance_simulator::scenarios;
 use serde_json::{Value, json};
 
-use crate::bundle::Files;
+use crate::bundle::{Files, files_of, read, read_spoiled};
 use crate::verdict::{Verdict, analyze, investigate};
 
 const ADDRESSED: [&str; 10] = [
@@ -36,7 +36,7 @@ const RECIPES: [&str; 4] = [
 ];
 
 fn scenario(id: &str) -> Files {
-    Files::of(&crate::build(scenarios::find(id).unwrap(), 4))
+    files_of(&crate::build(scenarios::find(id).unwrap(), 4))
 }
 
 /// Puts `text` at the beginning of every container's log.
@@ -73,7 +73,7 @@ fn bytes_that_are_no_text_change_nothing() {
     for id in RECIPES {
         let files = scenario(id);
         let before = Verdict::of(&files);
-        let bundle = files.bundle_with(spoil_logs);
+        let bundle = read_spoiled(&files, spoil_logs);
         let after = Verdict::stated(investigate(&bundle));
         assert!(before.is_same(&after), "{id}: {before:?} {after:?}");
     }
@@ -145,10 +145,10 @@ fn a_large_cluster_with_long_logs_keeps_its_verdict() {
         println!("skipped: 10,000 pods and 100 MB of logs; ANCHORITE_LOAD=1 tries them");
     }
     let run = crate::build(scenarios::find("wrong-target-port").unwrap(), 4);
-    let mut files = Files::of(&run);
+    let mut files = files_of(&run);
     crowd(&mut files, pods, log_bytes);
     let started = Instant::now();
-    let bundle = files.bundle();
+    let bundle = read(&files);
     let read = started.elapsed();
     let analysis = investigate(&bundle);
     println!(

@@ -18,17 +18,16 @@ mod bundle;
 mod hostile;
 mod merged;
 mod noise;
-mod rename;
 mod reorder;
 mod ruled_out;
 mod skew;
 mod verdict;
 
 use appliance_simulator::scenarios::{self, Params, Recipe, ScenarioRun};
+use appliance_simulator::variants::Names;
 use jiff::Timestamp;
 
-use self::bundle::Files;
-use self::rename::Names;
+use self::bundle::{Files, files_of};
 use self::verdict::Verdict;
 
 /// Recipes in the sample that runs by default.
@@ -77,7 +76,7 @@ fn build(recipe: &Recipe, seed: u64) -> ScenarioRun {
 fn check(from: usize, change: impl Fn(&mut Files, u64) -> Names) {
     let mut differing = Vec::new();
     for (recipe, seed) in runs(from) {
-        let files = Files::of(&build(recipe, seed));
+        let files = files_of(&build(recipe, seed));
         let before = Verdict::of(&files);
         let mut changed = files.clone();
         let names = change(&mut changed, seed);
@@ -133,4 +132,16 @@ fn a_clock_that_is_minutes_off_on_a_node_does_not_matter() {
         skew::nodes(files, minutes);
         Names::default()
     });
+}
+
+#[test]
+fn the_order_of_lists_does_not_change_what_a_small_model_reads() {
+    for (recipe, seed) in runs(15) {
+        let files = files_of(&build(recipe, seed));
+        let mut shuffled = files.clone();
+        reorder::shuffle(&mut shuffled, seed);
+        let (before, after) = (verdict::prompt(&files), verdict::prompt(&shuffled));
+        assert_eq!(before.aliases, after.aliases, "{}", recipe.id);
+        assert_eq!(before.messages, after.messages, "{}", recipe.id);
+    }
 }

@@ -4,11 +4,10 @@ use appliance_core::analysis::Analysis;
 use appliance_core::eval::{Expected, LabelMap, score};
 use appliance_core::snapshot::Snapshot;
 use appliance_simulator::scenarios;
+use appliance_simulator::variants::{Names, beside};
 use serde_json::Value;
 
-use crate::beside;
-use crate::bundle::Files;
-use crate::rename::Names;
+use crate::bundle::{Files, files_of, read};
 use crate::verdict::{Verdict, investigate};
 
 /// Far from the salts that other tests use.
@@ -24,8 +23,8 @@ struct Two {
 fn build(first: &str, second: &str, seed: u64) -> Two {
     let run = |id: &str, seed| crate::build(scenarios::find(id).unwrap(), seed);
     let (one, two) = (run(first, seed), run(second, seed));
-    let mut files = Files::of(&one);
-    let mut other = Files::of(&two);
+    let mut files = files_of(&one);
+    let mut other = files_of(&two);
     let mut answer = Files::default();
     answer
         .0
@@ -33,19 +32,7 @@ fn build(first: &str, second: &str, seed: u64) -> Two {
     let names = Names::of(&other, SALT + seed);
     other.rename(&names);
     answer.rename(&names);
-    beside::merge(&mut files, &other);
-    for file in [
-        "nodes.json",
-        "default/events.json",
-        "kube-node-lease/leases.json",
-    ] {
-        let items: Vec<Value> = other
-            .lists()
-            .filter(|(path, _)| *path == file)
-            .flat_map(|(_, list)| list["items"].as_array().cloned().unwrap_or_default())
-            .collect();
-        beside::extend(&mut files, file, &items);
-    }
+    beside(&mut files, &other);
     let alert = |files: &Files| serde_json::from_str(&files.0["alert.json"]).unwrap();
     let parse = |text: &str| Expected::parse(text, &LabelMap::default()).unwrap();
     Two {
@@ -68,7 +55,7 @@ impl Two {
         body["alerts"] = Value::Array(all);
         let mut files = self.files.clone();
         files.0.insert("alert.json".to_owned(), body.to_string());
-        let bundle = files.bundle();
+        let bundle = read(&files);
         (investigate(&bundle), bundle.snapshot)
     }
 }

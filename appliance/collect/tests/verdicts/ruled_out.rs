@@ -2,14 +2,14 @@
 
 use appliance_simulator::scenarios;
 
-use crate::bundle::Files;
+use crate::bundle::files_of;
 use crate::verdict::analyze;
 
 /// `recipe` must rule out `cause` with evidence that holds `words`.
 #[track_caller]
 fn check(recipe: &str, cause: &str, words: &str) {
     let run = crate::build(scenarios::find(recipe).unwrap(), 1);
-    let analysis = analyze(&Files::of(&run));
+    let analysis = analyze(&files_of(&run));
     let ruled_out = analysis.ruled_out.iter().find(|one| one.cause == cause);
     let ruled_out = ruled_out.unwrap_or_else(|| {
         let all: Vec<&str> = analysis

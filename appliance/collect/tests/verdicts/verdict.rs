@@ -4,10 +4,12 @@ use appliance_collect::bundle::Bundle;
 use appliance_core::analysis::{Analysis, Confidence, IncidentSummary};
 use appliance_core::investigation::{Investigation, subjects_of};
 use appliance_core::object::ObjectRef;
+use appliance_core::ports::{ModelProfile, TokenCounter};
+use appliance_core::prompt::Prompt;
 use appliance_core::resolver::Aliases;
+use appliance_simulator::variants::Names;
 
-use crate::bundle::Files;
-use crate::rename::Names;
+use crate::bundle::{Files, read};
 
 /// One stated cause.
 pub(crate) type Stated = (String, ObjectRef, Confidence);
@@ -18,7 +20,7 @@ pub(crate) struct Verdict(pub(crate) Vec<Stated>);
 
 /// The rules' analysis of a bundle.
 pub(crate) fn analyze(files: &Files) -> Analysis {
-    investigate(&files.bundle())
+    investigate(&read(&files))
 }
 
 /// The rules' analysis of a bundle that was read.
@@ -78,4 +80,22 @@ impl Verdict {
         };
         self.0.first() == other.0.first() && sorted(self) == sorted(other)
     }
+}
+
+struct ThreeBytes;
+
+impl TokenCounter for ThreeBytes {
+    fn count(&self, text: &str) -> usize {
+        text.len().div_ceil(3)
+    }
+}
+
+/// What a model that was trained on aliases reads about a bundle.
+pub(crate) fn prompt(files: &Files) -> Prompt {
+    let profile = ModelProfile {
+        name: "test".to_owned(),
+        context_tokens: 4096,
+        aliases: true,
+    };
+    Prompt::write(&analyze(files), &profile, &ThreeBytes)
 }

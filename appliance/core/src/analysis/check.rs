@@ -4,49 +4,14 @@
 //! read for things that look like names, numbers or citations; a sentence with
 //! one that the analysis does not hold is dropped and counted.
 
+mod words;
+
 use std::collections::{HashMap, HashSet};
 
+use self::words::{AFTER_KIND, COMPOUND_WORDS};
 use super::Analysis;
 use crate::evidence::EvidenceId;
 use crate::snapshot::{KINDS, Kind};
-
-/// Hyphenated English an engineer writes about clusters; not names.
-const COMPOUND_WORDS: &[&str] = &[
-    "back-off",
-    "cluster-wide",
-    "cross-namespace",
-    "crash-loop",
-    "crash-looping",
-    "end-to-end",
-    "follow-up",
-    "full-disk",
-    "image-pull",
-    "in-cluster",
-    "long-running",
-    "next-check",
-    "node-local",
-    "non-zero",
-    "not-ready",
-    "on-call",
-    "out-of-date",
-    "out-of-memory",
-    "per-pod",
-    "pull-secret",
-    "re-run",
-    "read-only",
-    "read-write",
-    "recently-changed",
-    "roll-back",
-    "rolled-out",
-    "run-time",
-    "scale-down",
-    "scale-up",
-    "short-lived",
-    "start-up",
-    "time-out",
-    "time-outs",
-    "well-known",
-];
 
 /// Everything an analysis' text may name.
 #[derive(Debug)]
@@ -153,7 +118,10 @@ impl Vocabulary {
             rest = &bracket[close + 1..];
         }
         plain.push_str(rest);
-        let words = plain.split(|c: char| c.is_whitespace() || ",;()=|".contains(c));
+        if self.names_unknown_of_kind(&plain) {
+            return None;
+        }
+        let words = plain.split(|c: char| c.is_whitespace() || ",;()=|–—…".contains(c));
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
         if words
             .windows(2)
@@ -171,15 +139,29 @@ impl Vocabulary {
         Some(citations)
     }
 
+    /// `Deployment x` where nothing is called x, and x is no word that follows a kind.
+    fn names_unknown_of_kind(&self, sentence: &str) -> bool {
+        let words: Vec<&str> = sentence.split_whitespace().collect();
+        words.windows(2).any(|pair| {
+            let name = trim(pair[1]);
+            let lower = name.to_lowercase();
+            let follows = AFTER_KIND.contains(&lower.as_str())
+                || lower.ends_with("ed")
+                || lower.ends_with("ing");
+            is_kind(pair[0])
+                && name.starts_with(char::is_lowercase)
+                && !follows
+                && !self.knows(name)
+        })
+    }
+
     /// `Deployment x` where x is known, but as something else.
     fn is_mismatch(&self, kind: &str, name: &str) -> bool {
         let kind = trim(kind);
         let Some(kinds) = self.objects.get(&trim(name).to_lowercase()) else {
             return false;
         };
-        // Custom kinds are called by everyday words: Volume, Certificate, Backup.
-        let is_kind = |known: &Kind| known.name == kind && !known.custom;
-        KINDS.iter().any(is_kind) && !kinds.contains(kind)
+        is_kind(kind) && !kinds.contains(kind)
     }
 
     fn knows(&self, word: &str) -> bool {
@@ -191,6 +173,13 @@ impl Vocabulary {
                 .strip_suffix("'s")
                 .is_some_and(|stem| self.words.contains(stem))
     }
+}
+
+/// Whether a word is a kind of Kubernetes itself. Custom kinds are called by
+/// everyday words: Volume, Certificate, Backup.
+fn is_kind(word: &str) -> bool {
+    let is_it = |kind: &Kind| kind.name == word && !kind.custom;
+    KINDS.iter().any(is_it)
 }
 
 /// Every object the card speaks of, by name.
@@ -236,18 +225,24 @@ fn trim(word: &str) -> &str {
 const WORD_CHARS_MAX: usize = 20;
 
 /// Whether a word can only be an identifier or a figure: a digit in it, a
-/// separator inside, or no end to it.
+/// separator or an invisible mark inside, letters of two scripts, or no end to it.
 fn looks_like_name(word: &str) -> bool {
     let inner = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let is_inside = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’');
     inner.chars().count() > WORD_CHARS_MAX
-        || inner.chars().any(|c| c.is_ascii_digit())
-        || inner
-            .chars()
-            .any(|c| matches!(c, '-' | '_' | '.' | '/' | ':' | '@'))
+        || inner.chars().any(|c| c.is_numeric() || !is_inside(c))
+        || inner.chars().any(|c| c.is_ascii_alphabetic()) && inner.chars().any(is_foreign)
+}
+
+/// A letter of no Latin alphabet: beside Latin ones it disguises a name.
+fn is_foreign(c: char) -> bool {
+    /// The last of Latin Extended-B.
+    const LATIN_LAST: char = '\u{24F}';
+    c.is_alphabetic() && c > LATIN_LAST
 }
 
 /// Sentences end with `.`, `!` or `?` before white space; dots inside names do not.
-pub(super) fn sentences(text: &str) -> Vec<String> {
+pub(crate) fn sentences(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut current = String::new();
     for word in text.split_whitespace() {

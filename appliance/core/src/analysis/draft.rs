@@ -42,7 +42,7 @@ impl<'a> SummaryDraft<'a> {
             Some(end) => (&rest[..end], true),
             None => (rest, false),
         };
-        let sentences = super::check::sentences(&self.prompt.aliases.reveal(text));
+        let sentences = crate::analysis::sentences(&self.prompt.aliases.reveal(text));
         // The last one may still grow, unless the summary is closed.
         let complete = sentences.len() - usize::from(!closed && !sentences.is_empty());
         let fresh = sentences

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Analysis, Confidence, Summary};
-use crate::analysis::check::Vocabulary;
+use crate::analysis::check::{Checked, Vocabulary};
 use crate::evidence::EvidenceId;
 use crate::prompt::Prompt;
 
@@ -51,6 +51,49 @@ pub struct ReplyReport {
     pub disagreed: bool,
 }
 
+/// An answer that was read: it chose what was offered, and its sentences were checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The chosen candidate in the card's order, from 1; none fits where absent.
+    pub cause: Option<usize>,
+    /// Evidence cited for the choice.
+    pub because: Vec<EvidenceId>,
+    /// Evidence cited against it.
+    pub against: Vec<EvidenceId>,
+    /// How sure the model is.
+    pub confidence: Confidence,
+    /// Its sentences that hold.
+    pub checked: Checked,
+    next_check: Option<usize>,
+    action: Option<usize>,
+}
+
+impl Reading {
+    /// Reads the model's answer `text` to `prompt`, which was written for `card`.
+    ///
+    /// # Errors
+    /// [`ReplyError`] when it is not the object asked for, or chose what was
+    /// not offered. That no sentence holds is no error here.
+    pub fn of(card: &Analysis, prompt: &Prompt, text: &str) -> Result<Self, ReplyError> {
+        let reply: WireReply =
+            serde_json::from_str(text).map_err(|error| ReplyError::Malformed(error.to_string()))?;
+        for id in reply.because.iter().chain(&reply.against) {
+            if !prompt.choices.evidence.contains(id) {
+                return Err(ReplyError::NotOffered(id.to_string()));
+            }
+        }
+        Ok(Self {
+            cause: number(&reply.cause, 'C', &prompt.choices.causes)?,
+            next_check: number(&reply.next_check, 'N', &prompt.choices.next_checks)?,
+            action: number(&reply.action, 'A', &prompt.choices.actions)?,
+            checked: Vocabulary::of(card).check(&prompt.aliases.reveal(&reply.summary)),
+            because: reply.because,
+            against: reply.against,
+            confidence: reply.confidence,
+        })
+    }
+}
+
 /// Words `card` with the model's answer `text` to `prompt`.
 ///
 /// The rules' ranking is the floor: among candidates of equal confidence the
@@ -66,18 +109,8 @@ pub fn apply_reply(
     text: &str,
     model: &str,
 ) -> Result<(Analysis, ReplyReport), ReplyError> {
-    let reply: WireReply =
-        serde_json::from_str(text).map_err(|error| ReplyError::Malformed(error.to_string()))?;
-    let cause = number(&reply.cause, 'C', &prompt.choices.causes)?;
-    let check = number(&reply.next_check, 'N', &prompt.choices.next_checks)?;
-    let action = number(&reply.action, 'A', &prompt.choices.actions)?;
-    for id in reply.because.iter().chain(&reply.against) {
-        if !prompt.choices.evidence.contains(id) {
-            return Err(ReplyError::NotOffered(id.to_string()));
-        }
-    }
-
-    let checked = Vocabulary::of(card).check(&prompt.aliases.reveal(&reply.summary));
+    let reading = Reading::of(card, prompt, text)?;
+    let Reading { checked, cause, .. } = reading;
     if checked.kept.is_empty() {
         return Err(ReplyError::NothingLeft {
             dropped: checked.dropped,
@@ -86,17 +119,13 @@ pub fn apply_reply(
     let mut worded = card.clone();
     let disagreed = match &prompt.lead {
         Some(_) => !card.causes.is_empty() && cause != Some(1),
-        None => weigh(&mut worded, cause, reply.confidence),
+        None => weigh(&mut worded, cause, reading.confidence),
     };
-    move_to_front(&mut worded.next_checks, check);
-    move_to_front(&mut worded.actions, action);
+    move_to_front(&mut worded.next_checks, reading.next_check);
+    move_to_front(&mut worded.actions, reading.action);
     let mut citations = checked.citations;
-    citations.extend(
-        reply
-            .because
-            .iter()
-            .filter(|id| !reply.against.contains(id)),
-    );
+    let against = &reading.against;
+    citations.extend(reading.because.iter().filter(|id| !against.contains(id)));
     if prompt.lead.is_some() {
         citations.extend(&card.summary.citations);
     }
@@ -142,7 +171,9 @@ fn weigh(card: &mut Analysis, choice: Option<usize>, confidence: Confidence) -> 
             card.causes[0].confidence = first.min(confidence).max(first.lowered());
             false
         }
-        Some(number) if card.causes[number - 1].confidence == first => {
+        Some(number)
+            if card.causes.get(number - 1).map(|cause| cause.confidence) == Some(first) =>
+        {
             let chosen = card.causes.remove(number - 1);
             card.causes.insert(0, chosen);
             true

@@ -13,7 +13,7 @@ impl TokenCounter for ByLength {
 }
 
 /// Two candidates of the given confidence about one workload.
-fn card(first: &str, second: &str) -> Analysis {
+pub(super) fn card(first: &str, second: &str) -> Analysis {
     let workload = json!({"kind": "Deployment", "namespace": "shop", "name": "cart"});
     serde_json::from_value(json!({
         "format": FORMAT,
@@ -42,7 +42,7 @@ fn prompt(card: &Analysis) -> Prompt {
     prompt_for(card, false)
 }
 
-fn prompt_for(card: &Analysis, aliases: bool) -> Prompt {
+pub(super) fn prompt_for(card: &Analysis, aliases: bool) -> Prompt {
     let profile = ModelProfile {
         name: "test".to_owned(),
         context_tokens: 4096,
@@ -124,6 +124,11 @@ fn sentences_that_name_the_unknown_are_dropped_and_counted() {
         "The host `redis` refuses.",
         "Call 10.0.0.9 now.",
         "It follows a change to Namespace cart.",
+        "The Deployment redis fails.",
+        "The pod payments\u{2011}api fails.",
+        "The pod c\u{430}rt fails.",
+        "The pod pay\u{200b}ments fails.",
+        "It uses \u{ff15}\u{ff11}\u{ff12} megabytes.",
     ] {
         let text = reply("C1", "high", &format!("It restarts. {unknown}"));
         let (analysis, report) = worded("high", "low", &text);
@@ -137,12 +142,15 @@ fn sentences_that_name_the_unknown_are_dropped_and_counted() {
 
 #[test]
 fn known_names_figures_and_plain_english_hold() {
-    let text = reply(
-        "C1",
-        "high",
+    for sentence in [
         "The out-of-memory kill of cart has exit code 137 and limit 64Mi.",
-    );
-    assert_eq!(worded("high", "low", &text).1.dropped, 0);
+        "The Deployment is short of memory, and Deployment cart's pods don’t start.",
+        "The Deployment, it seems, was changed—Pod after Pod ends.",
+        "A Deployment called cart sends no naïve requests.",
+    ] {
+        let text = reply("C1", "high", sentence);
+        assert_eq!(worded("high", "low", &text).1.dropped, 0, "{sentence}");
+    }
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn more(count: usize) -> String {
 }
 
 /// `OomOwnLimit` as `oom own limit`.
-fn in_words(cause: &str) -> String {
+pub(crate) fn in_words(cause: &str) -> String {
     let mut words = String::new();
     for c in cause.chars() {
         if c.is_ascii_uppercase() && !words.is_empty() {

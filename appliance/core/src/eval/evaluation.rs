@@ -74,13 +74,14 @@ impl Evaluation {
         lines.push(String::new());
         lines.push(row("all", &report.all));
         lines.push(String::new());
-        for (word, share) in &report.by_confidence {
+        for (word, share) in &report.calibration.by_word {
             lines.push(format!(
                 "confidence {word}: {} right ({:.3})",
                 fraction(*share),
                 share.ratio()
             ));
         }
+        lines.push(format!("calibration error {:.3}", report.calibration.error));
         lines.push(format!(
             "false alarms on healthy clusters {}",
             fraction(report.false_alarms)

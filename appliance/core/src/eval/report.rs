@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::CaseScore;
+use super::calibration::{Calibration, word};
 
 /// So many of so many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -18,7 +19,7 @@ pub struct Share {
 }
 
 impl Share {
-    fn add(&mut self, holds: bool) {
+    pub(super) fn add(&mut self, holds: bool) {
         self.of += usize::from(holds);
         self.total += 1;
     }
@@ -74,7 +75,7 @@ pub struct Wrong {
 }
 
 /// Totals, per family, per label and per confidence word.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// Over all cases.
     pub all: Tally,
@@ -82,8 +83,8 @@ pub struct Report {
     pub by_label: BTreeMap<String, Tally>,
     /// Per family of the catalogue; `Healthy` where nothing is wrong.
     pub by_family: BTreeMap<String, Tally>,
-    /// Share of right first answers per confidence word: the calibration.
-    pub by_confidence: BTreeMap<String, Share>,
+    /// Share of right first answers per confidence word.
+    pub calibration: Calibration,
     /// Healthy clusters of which an incident was stated.
     pub false_alarms: Share,
     /// Phantom names in all cases; must be 0.
@@ -112,13 +113,7 @@ impl Report {
         if !score.joint_at_1 {
             self.wrong.push(wrong(case, score));
         }
-        if let Some(confidence) = score.confidence() {
-            let word = format!("{confidence:?}").to_lowercase();
-            self.by_confidence
-                .entry(word)
-                .or_default()
-                .add(score.joint_at_1);
-        }
+        self.calibration.add(score);
         self.phantoms += score.phantoms.len();
         self.broken_citations += score.broken_citations.len();
     }
@@ -126,7 +121,7 @@ impl Report {
 
 fn wrong(case: &str, score: &CaseScore) -> Wrong {
     let said = score.got.as_ref().map_or_else(String::new, |got| {
-        let confidence = format!("{:?}", got.confidence).to_lowercase();
+        let confidence = word(got.confidence);
         format!("{} of {} ({confidence})", got.cause, got.object)
     });
     Wrong {

@@ -9,7 +9,7 @@ use crate::evidence::{EvidenceId, EvidenceKind};
 use crate::object::ObjectRef;
 use crate::snapshot::Snapshot;
 
-fn snapshot() -> Snapshot {
+pub(super) fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::default();
     let objects = &mut snapshot.objects;
     objects.deployments.insert(
@@ -32,7 +32,7 @@ fn snapshot() -> Snapshot {
     snapshot
 }
 
-fn analysis(cause: &str, object: ObjectRef) -> Analysis {
+pub(super) fn analysis(cause: &str, object: ObjectRef) -> Analysis {
     Analysis {
         format: FORMAT.to_owned(),
         incident: IncidentSummary::default(),
@@ -69,7 +69,7 @@ fn analysis(cause: &str, object: ObjectRef) -> Analysis {
     }
 }
 
-fn labels() -> LabelMap {
+pub(super) fn labels() -> LabelMap {
     LabelMap::parse(r#"{"oom_killed": ["OomOwnLimit"]}"#).expect("label map")
 }
 
@@ -80,11 +80,12 @@ fn check(cause: &str, object: ObjectRef, expected: &str, joint: bool) {
     assert!(got.phantoms.is_empty(), "{:?}", got.phantoms);
 }
 
-fn web() -> ObjectRef {
+pub(super) fn web() -> ObjectRef {
     ObjectRef::namespaced("Deployment", "shop", "web")
 }
 
-const BENCHMARK: &str = r#"{"root_cause": "oom_killed", "fault_object": "app/storefront"}"#;
+pub(super) const BENCHMARK: &str =
+    r#"{"root_cause": "oom_killed", "fault_object": "app/storefront"}"#;
 
 #[test]
 fn workload_counts_by_its_app_label() {
@@ -200,7 +201,7 @@ fn report_counts_shares_and_calibration() {
         report.add(cause, &scored);
     }
     assert!((report.all.joint_at_1.ratio() - 0.5).abs() < f64::EPSILON);
-    assert_eq!(report.by_confidence["high"].of, 1);
+    assert_eq!(report.calibration.by_word["high"].of, 1);
     assert_eq!(report.by_label["oom_killed"].object_at_1.of, 2);
     assert_eq!(report.by_family["Runtime"].joint_at_1.of, 1);
     assert_eq!(report.wrong.len(), 1);

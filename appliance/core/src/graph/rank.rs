@@ -17,7 +17,8 @@
 //! *High* needs strong evidence, nothing against it, a connection with the
 //! alert and six points more than the next cause of another object; *medium*
 //! strong evidence, or likely with three points more; the rest is *low*.
-//! No cause after the first is more than *medium*.
+//! No cause after the first is more than *medium*. Where a source is missing,
+//! [`Blind`] allows less.
 
 use std::collections::BTreeSet;
 
@@ -27,6 +28,7 @@ use crate::analysis::Confidence;
 use crate::causes::{Case, Cause, Finding, Strength, view};
 use crate::object::ObjectRef;
 
+use super::blind::Blind;
 use super::fold::level;
 use super::{Edges, RankedCause};
 
@@ -61,6 +63,7 @@ pub(super) fn rank(
             .then_with(|| a.finding.object.cmp(&b.finding.object))
     });
     let scored = without_noise(scored);
+    let blind = Blind::of(case.snapshot);
     let leads: Vec<f64> = (0..scored.len())
         .map(|place| lead(&scored, place))
         .collect();
@@ -69,7 +72,7 @@ pub(super) fn rank(
         .zip(leads)
         .enumerate()
         .map(|(place, (one, lead))| RankedCause {
-            confidence: confidence(&one, lead, place),
+            confidence: blind.cap(one.finding.cause, confidence(&one, lead, place)),
             finding: one.finding,
         })
         .collect()

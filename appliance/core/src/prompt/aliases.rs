@@ -94,7 +94,11 @@ impl Aliases {
                 continue;
             }
             // An alias-shaped text of the site's own must not come back as a name.
-            out.push(if next == '@' { '＠' } else { next });
+            match next {
+                '@' => out.push(DEFUSED),
+                DEFUSED | LITERAL => out.extend([LITERAL, next]),
+                _ => out.push(next),
+            }
             previous = next;
             rest = &rest[next.len_utf8()..];
         }
@@ -116,18 +120,50 @@ impl Aliases {
         None
     }
 
-    /// Puts the names back into text that uses aliases.
+    /// Puts the names back into text that uses aliases, in one pass: what a name
+    /// brings in is not read again.
     pub fn reveal(&self, text: &str) -> String {
-        let mut out = text.to_owned();
-        // Longest alias first, so that `@W1` does not eat the head of `@W10`.
-        let mut pairs: Vec<&(String, String)> = self.pairs.iter().collect();
-        pairs.sort_by_key(|(alias, _)| std::cmp::Reverse(alias.len()));
-        for (alias, name) in pairs {
-            out = out.replace(alias.as_str(), name);
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find(['@', DEFUSED, LITERAL]) {
+            let (before, marked) = rest.split_at(at);
+            out.push_str(before);
+            if let Some((alias, name)) = self.alias_at(marked) {
+                out.push_str(name);
+                rest = &marked[alias.len()..];
+                continue;
+            }
+            let mut chars = marked.chars();
+            match (chars.next(), chars.as_str().chars().next()) {
+                (Some(LITERAL), Some(own @ (DEFUSED | LITERAL))) => {
+                    out.push(own);
+                    chars.next();
+                }
+                (Some('@' | DEFUSED), _) => out.push('@'),
+                (mark, _) => out.extend(mark),
+            }
+            rest = chars.as_str();
         }
-        out.replace('＠', "@")
+        out.push_str(rest);
+        out
+    }
+
+    /// The longest alias that `text` begins with: `@W1` is not the head of `@W10`.
+    fn alias_at(&self, text: &str) -> Option<(&str, &str)> {
+        let starting = self
+            .pairs
+            .iter()
+            .filter(|(alias, _)| text.starts_with(alias.as_str()));
+        let longest = starting.max_by_key(|(alias, _)| alias.len())?;
+        Some((&longest.0, &longest.1))
     }
 }
+
+/// Stands for an `@` of the site's own.
+const DEFUSED: char = '＠';
+
+/// Stands before a [`DEFUSED`] or [`LITERAL`] that is the site's own.
+const LITERAL: char = '﹫';
 
 /// `/` and `:` part names from kinds, registries, tags and ports.
 fn is_name_char(character: char) -> bool {

@@ -4,7 +4,7 @@ use super::*;
 use crate::analysis::FORMAT;
 
 /// One token per three characters.
-struct ByLength;
+pub(super) struct ByLength;
 
 impl TokenCounter for ByLength {
     fn count(&self, text: &str) -> usize {
@@ -12,7 +12,7 @@ impl TokenCounter for ByLength {
     }
 }
 
-fn card(lines: usize) -> Analysis {
+pub(super) fn card(lines: usize) -> Analysis {
     let pod = json!({"kind": "Pod", "namespace": "shop", "name": "cart-7d9f-x2k"});
     let workload = json!({"kind": "Deployment", "namespace": "shop", "name": "cart"});
     let mut evidence = vec![
@@ -41,7 +41,7 @@ fn card(lines: usize) -> Analysis {
     .expect("the fixture is an analysis")
 }
 
-fn profile(context_tokens: usize, aliases: bool) -> ModelProfile {
+pub(super) fn profile(context_tokens: usize, aliases: bool) -> ModelProfile {
     ModelProfile {
         name: "test".to_owned(),
         context_tokens,

@@ -1,17 +1,23 @@
 //! `anchorite eval`: analyses cases and scores the answers.
 //!
 //! Cases are bundles with an `expected.json`, or runs of the simulator's
-//! recipes; both go the same way, from files to the finished analysis.
+//! recipes; both go the same way, from files to the finished analysis. With
+//! `--ablation` rules and model answer every case apart and together.
 
+mod ablation;
 mod cases;
 mod memory;
+mod variant;
 
 use std::time::Instant;
 
 use anyhow::Context;
-use appliance_collect::bundle;
+use appliance_collect::bundle::{self, Bundle};
+use appliance_core::analysis::Analysis;
+use appliance_core::eval::ablation::Ablation;
 use appliance_core::eval::{Evaluation, Expected, LabelMap, Scored, Withheld, score};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use self::cases::EvalCase;
 use crate::commands::analyze::said;
@@ -28,20 +34,29 @@ pub async fn run(options: EvalOptions) -> anyhow::Result<Outcome> {
     let cases = cases::find(&options)?;
     let labels = label_map(&options)?;
     let offline = Offline::start(&options.model).await?;
-    let progress = progress(cases.len());
     let mut evaluation = Evaluation::default();
+    let mut ablation = Ablation::new(offline.model_name());
+    let progress = progress(cases.len());
     for case in &cases {
         progress.set_message(case.name());
-        evaluation.add(score_case(case, &labels, &offline, &options.without).await?);
+        let opened = Opened::open(case, &labels, &options)?;
+        if options.ablation {
+            ablation::add(&mut ablation, case, opened, &offline).await?;
+        } else {
+            evaluation.add(score_case(case.name(), opened, &offline).await);
+        }
         progress.inc(1);
     }
     progress.finish_and_clear();
-    evaluation.finish();
-    match options.format {
-        TableFormat::Json => print(&serde_json::to_string_pretty(&evaluation)?),
-        TableFormat::Text => print(&evaluation.text()),
-    }
-    let sound = evaluation.report.phantoms == 0 && evaluation.report.broken_citations == 0;
+    let sound = if options.ablation {
+        ablation.finish();
+        report(options.format, &ablation, Ablation::text)?;
+        ablation.is_sound()
+    } else {
+        evaluation.finish();
+        report(options.format, &evaluation, Evaluation::text)?;
+        evaluation.report.phantoms == 0 && evaluation.report.broken_citations == 0
+    };
     Ok(if sound {
         Outcome::Done
     } else {
@@ -49,33 +64,79 @@ pub async fn run(options: EvalOptions) -> anyhow::Result<Outcome> {
     })
 }
 
-async fn score_case(
-    case: &EvalCase,
-    labels: &LabelMap,
-    offline: &Offline,
-    without: &[Source],
-) -> anyhow::Result<Scored> {
-    let folder = case.lay_out()?;
-    let path = folder.path();
-    let expected = std::fs::read_to_string(path.join("expected.json"))
-        .with_context(|| format!("read the expectation of {}", path.display()))?;
-    let expected = Expected::parse(&expected, labels)
-        .with_context(|| format!("the expectation of {}", case.name()))?;
-    memory::forget_peak();
-    let started = Instant::now();
-    let mut bundle = bundle::read(path).map_err(|error| WrongCall(said(&error)))?;
-    for source in without {
-        withheld(*source).take_from(&mut bundle.snapshot);
+fn report<T: Serialize>(
+    format: TableFormat,
+    result: &T,
+    text: fn(&T) -> String,
+) -> anyhow::Result<()> {
+    match format {
+        TableFormat::Json => print(&serde_json::to_string_pretty(result)?),
+        TableFormat::Text => print(&text(result)),
     }
+    Ok(())
+}
+
+/// A case as it was read, less what is withheld.
+struct Opened {
+    bundle: Bundle,
+    expected: Expected,
+    /// What the rules say when nothing is withheld, where something is.
+    complete: Option<Analysis>,
+    /// When reading began.
+    started: Instant,
+}
+
+impl Opened {
+    fn open(case: &EvalCase, labels: &LabelMap, options: &EvalOptions) -> anyhow::Result<Self> {
+        let folder = case.lay_out()?;
+        let path = folder.path();
+        let expected = std::fs::read_to_string(path.join("expected.json"))
+            .with_context(|| format!("read the expectation of {}", path.display()))?;
+        let expected = Expected::parse(&expected, labels)
+            .with_context(|| format!("the expectation of {}", case.name()))?;
+        let withheld: Vec<Withheld> = options
+            .without
+            .iter()
+            .map(|source| withheld(*source))
+            .chain(case.withheld())
+            .collect();
+        let complete = if options.ablation && !withheld.is_empty() {
+            let bundle = bundle::read(path).map_err(|error| WrongCall(said(&error)))?;
+            Some(investigate(&bundle))
+        } else {
+            None
+        };
+        memory::forget_peak();
+        let started = Instant::now();
+        let mut bundle = bundle::read(path).map_err(|error| WrongCall(said(&error)))?;
+        for source in withheld {
+            source.take_from(&mut bundle.snapshot);
+        }
+        Ok(Self {
+            bundle,
+            expected,
+            complete,
+            started,
+        })
+    }
+}
+
+async fn score_case(name: String, opened: Opened, offline: &Offline) -> Scored {
+    let Opened {
+        bundle,
+        expected,
+        started,
+        ..
+    } = opened;
     let analysis = offline.word(investigate(&bundle)).await;
     let seconds = started.elapsed().as_secs_f64();
-    Ok(Scored {
-        case: case.name(),
+    Scored {
+        case: name,
         peak_bytes: memory::peak_bytes(),
         score: score(&analysis, &bundle.snapshot, &expected),
         by: analysis.summary.by,
         seconds,
-    })
+    }
 }
 
 fn withheld(source: Source) -> Withheld {

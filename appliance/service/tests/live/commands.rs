@@ -164,6 +164,64 @@ fn scenarios_are_scored_without_files() {
     assert_eq!(report["report"]["wrong"], serde_json::json!([]));
 }
 
+/// A tiny model of random weights, with a window that holds a prompt.
+fn random_model(folder: &Folder) -> String {
+    const KEY: &[u8] = b"llama.context_length";
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../inference/nn/tests/fixtures/f32-tied.gguf");
+    let mut bytes = std::fs::read(fixture).expect("the fixture is there");
+    let key = bytes.windows(KEY.len()).position(|at| at == KEY);
+    // The type of the value stands between key and value.
+    let value = key.expect("the key is there") + KEY.len() + 4;
+    bytes[value..value + 4].copy_from_slice(&16_384_u32.to_le_bytes());
+    let path = folder.path("random.gguf");
+    std::fs::write(&path, bytes).expect("the model is written");
+    path
+}
+
+fn ablation(model: &[&str]) -> Value {
+    let call = [
+        "eval",
+        "--ablation",
+        "--format",
+        "json",
+        "--scenarios",
+        "--scenario",
+        "missing-secret",
+        "--scenario",
+        "healthy-red-herring",
+        "--seeds",
+        "1",
+    ];
+    let json = check(&[&call[..], model].concat(), 0);
+    serde_json::from_str(&json).expect("it is JSON")
+}
+
+#[test]
+fn an_ablation_compares_rules_model_and_both() {
+    let report = ablation(&[]);
+    let all = &report["totals"]["all"];
+    for contender in ["rules", "model", "model_reversed", "both"] {
+        assert_eq!(all[contender]["joint_at_1"]["total"], 2, "{report}");
+    }
+    assert_eq!(all["rules"]["joint_at_1"]["of"], 2);
+    assert_eq!(all["both"]["joint_at_1"]["of"], 2);
+    assert_eq!(all["both"]["phantoms"], 0);
+    assert_eq!(report["cases"][0]["slices"][0], "as it is");
+}
+
+#[test]
+fn a_model_of_random_weights_leaves_verdicts_as_good_as_the_rules() {
+    let folder = Folder::new();
+    let model = random_model(&folder);
+    let report = ablation(&["--model", &model]);
+    let all = &report["totals"]["all"];
+    assert_eq!(all["both"]["joint_at_1"], all["rules"]["joint_at_1"]);
+    assert_eq!(all["both"]["false_alarms"]["of"], 0);
+    assert_eq!(all["both"]["phantoms"], 0);
+    assert_eq!(all["both"]["broken_citations"], 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_captured_bundle_can_be_analysed() {
     let run = support::scenario("missing-secret");
@@ -218,6 +276,8 @@ fn wrong_calls_end_with_2_and_say_why() {
     check_wrong(&["eval", &folder.path("")], "no case found");
     check_wrong(&["eval"], "PATH");
     check_wrong(&["eval", &absent, "--seeds", "2"], "--scenarios");
+    check_wrong(&["eval", &absent, "--held-out"], "--scenarios");
+    check_wrong(&["eval", &absent, "--ablation", "--no-model"], "--no-model");
     check_wrong(
         &["eval", "--scenarios", "--scenario", "no-such"],
         "no scenario",

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use appliance_core::eval::Withheld;
 use appliance_simulator::scenarios::{self, Params, Recipe};
 use jiff::Timestamp;
 use tempfile::TempDir;
+
+use super::variant::Variant;
 
 use crate::commands::WrongCall;
 use crate::options::EvalOptions;
@@ -29,6 +32,8 @@ pub(super) enum EvalCase {
         recipe: &'static Recipe,
         /// Decides names, sizes and details.
         seed: u64,
+        /// What is changed about the run.
+        variant: Variant,
     },
 }
 
@@ -56,7 +61,33 @@ impl EvalCase {
             Self::Recorded(path) => path
                 .file_name()
                 .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
-            Self::Simulated { recipe, seed } => format!("{}-{seed}", recipe.id),
+            Self::Simulated {
+                recipe,
+                seed,
+                variant,
+            } => {
+                let variant = match variant {
+                    Variant::AsItIs => String::new(),
+                    other => format!(", {}", other.title()),
+                };
+                format!("{}-{seed}{variant}", recipe.id)
+            }
+        }
+    }
+
+    /// The group of cases it belongs to.
+    pub(super) fn group(&self) -> &'static str {
+        match self {
+            Self::Recorded(_) => "recorded",
+            Self::Simulated { variant, .. } => variant.title(),
+        }
+    }
+
+    /// The source that is taken away from this case alone.
+    pub(super) fn withheld(&self) -> Option<Withheld> {
+        match self {
+            Self::Recorded(_) => None,
+            Self::Simulated { variant, .. } => variant.withheld(),
         }
     }
 
@@ -64,17 +95,31 @@ impl EvalCase {
     pub(super) fn lay_out(&self) -> anyhow::Result<CaseFolder> {
         match self {
             Self::Recorded(path) => Ok(CaseFolder::Recorded(path.clone())),
-            Self::Simulated { recipe, seed } => {
-                let folder = tempfile::tempdir().context("make a folder for a scenario")?;
-                let days = i64::try_from(*seed).unwrap_or_default();
-                let now = Timestamp::from_second(FIRST_RUN + days * BETWEEN_RUNS)?;
-                let run = (recipe.build)(&Params { seed: *seed, now });
-                run.write_bundle(folder.path())
+            Self::Simulated {
+                recipe,
+                seed,
+                variant,
+            } => {
+                let folder = simulated(recipe, *seed)
+                    .and_then(|folder| {
+                        variant.apply(folder.path(), recipe.id, *seed)?;
+                        Ok(folder)
+                    })
                     .with_context(|| format!("write scenario {}", self.name()))?;
                 Ok(CaseFolder::Temporary(folder))
             }
         }
     }
+}
+
+/// A run of `recipe` as a bundle in a folder of its own.
+pub(super) fn simulated(recipe: &Recipe, seed: u64) -> anyhow::Result<TempDir> {
+    let folder = tempfile::tempdir()?;
+    let days = i64::try_from(seed).unwrap_or_default();
+    let now = Timestamp::from_second(FIRST_RUN + days * BETWEEN_RUNS)?;
+    let run = (recipe.build)(&Params { seed, now });
+    run.write_bundle(folder.path())?;
+    Ok(folder)
 }
 
 /// Every case that `options` name: recorded ones by path, then scenarios.
@@ -88,8 +133,22 @@ pub(super) fn find(options: &EvalOptions) -> Result<Vec<EvalCase>, WrongCall> {
         );
     }
     if options.scenarios {
+        let variants = if options.variants {
+            Variant::ALL
+        } else {
+            &[Variant::AsItIs]
+        };
         for recipe in recipes(&options.scenario)? {
-            found.extend((0..options.seeds).map(|seed| EvalCase::Simulated { recipe, seed }));
+            if options.held_out && !models::held_out(recipe.id) {
+                continue;
+            }
+            for seed in 0..options.seeds {
+                found.extend(variants.iter().map(|&variant| EvalCase::Simulated {
+                    recipe,
+                    seed,
+                    variant,
+                }));
+            }
         }
     }
     Ok(found)
@@ -136,4 +195,41 @@ fn recorded(paths: &[PathBuf]) -> Result<Vec<PathBuf>, WrongCall> {
         ));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::options::{Command, Options};
+
+    fn names(arguments: &[&str]) -> Vec<String> {
+        let call = ["anchorite", "eval", "--scenarios"].iter().chain(arguments);
+        let Command::Eval(options) = Options::parse_from(call).command else {
+            panic!("it is the eval command");
+        };
+        let cases = find(&options).expect("there are cases");
+        cases.iter().map(EvalCase::name).collect()
+    }
+
+    #[test]
+    fn held_out_cases_are_of_recipes_the_starter_never_saw() {
+        let held_out = names(&["--held-out", "--seeds", "1"]);
+        let recipes: Vec<&str> = held_out
+            .iter()
+            .filter_map(|name| name.strip_suffix("-0"))
+            .collect();
+        assert!(recipes.iter().all(|recipe| models::held_out(recipe)));
+        assert!(recipes.len() >= 30, "{recipes:?}");
+        assert!(recipes.len() < scenarios::all().len() / 2);
+    }
+
+    #[test]
+    fn the_variants_of_held_out_recipes_are_at_least_150_bundles() {
+        let all = names(&["--held-out", "--variants", "--seeds", "1"]);
+        assert!(all.len() >= 150, "{}", all.len());
+        let distinct: std::collections::BTreeSet<&String> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+    }
 }

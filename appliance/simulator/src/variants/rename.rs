@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::bundle::Files;
+use super::Files;
 
 /// Lists whose items people name.
 const NAMED: [&str; 17] = [
@@ -56,7 +56,7 @@ fn is_kubes(name: &str) -> bool {
 
 /// New names by old ones.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Names {
+pub struct Names {
     new: BTreeMap<String, String>,
     /// Old names by their first two bytes, longest first.
     by_start: HashMap<[u8; 2], Vec<String>>,
@@ -65,7 +65,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// New names for all of `files`; another `salt`, other names.
-    pub(crate) fn of(files: &Files, salt: u64) -> Self {
+    pub fn of(files: &Files, salt: u64) -> Self {
         let mut names = Self::default();
         for file in NAMED {
             for item in files.items(file) {
@@ -125,7 +125,7 @@ impl Names {
     }
 
     /// `text` with every known name replaced, longest first.
-    pub(crate) fn in_text(&self, text: &str) -> String {
+    pub fn in_text(&self, text: &str) -> String {
         let bytes = text.as_bytes();
         let mut out = String::with_capacity(text.len());
         let (mut copied, mut at) = (0, 0);
@@ -153,7 +153,7 @@ impl Names {
     }
 
     /// The string values of a JSON document; its keys are the API's.
-    pub(crate) fn in_values(&self, value: &mut Value) {
+    pub fn in_values(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.in_text(text),
             Value::Array(items) => items.iter_mut().for_each(|item| self.in_values(item)),
@@ -163,7 +163,7 @@ impl Names {
     }
 
     /// What stands in double quotes: the label values of OpenMetrics.
-    pub(crate) fn in_quotes(&self, text: &str) -> String {
+    pub fn in_quotes(&self, text: &str) -> String {
         let renamed = text.lines().map(|line| {
             let parts = line.split('"').enumerate().map(|(place, part)| {
                 if place % 2 == 1 {
@@ -180,7 +180,7 @@ impl Names {
     }
 
     /// A path of folders; names of files stay.
-    pub(crate) fn in_path(&self, path: &str) -> String {
+    pub fn in_path(&self, path: &str) -> String {
         match path.rsplit_once('/') {
             Some((folders, file)) => format!("{}/{file}", self.in_text(folders)),
             None => path.to_owned(),
