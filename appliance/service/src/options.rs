@@ -193,6 +193,10 @@ pub enum Source {
 }
 
 /// Options of `eval`.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent flags of one command"
+)]
 #[derive(Clone, Debug, Args)]
 pub struct EvalOptions {
     /// Bundles, or directories of bundles.

@@ -20,7 +20,7 @@ pub(crate) struct Verdict(pub(crate) Vec<Stated>);
 
 /// The rules' analysis of a bundle.
 pub(crate) fn analyze(files: &Files) -> Analysis {
-    investigate(&read(&files))
+    investigate(&read(files))
 }
 
 /// The rules' analysis of a bundle that was read.
