@@ -10,6 +10,7 @@
 //! one piece of evidence.
 
 mod autoscaling;
+pub(crate) mod calls;
 mod catalogue;
 pub(crate) mod component;
 mod control_plane;
@@ -27,6 +28,7 @@ pub(crate) mod quantity;
 mod quiet;
 mod quota;
 pub(crate) mod resources;
+pub(crate) mod rise;
 mod rollout;
 mod runtime;
 pub(crate) mod said;

@@ -8,7 +8,9 @@ mod changes;
 mod events;
 mod logs;
 pub mod metrics;
+pub(crate) mod regime;
 mod shape;
+pub(crate) mod units;
 pub mod workloads;
 
 use std::sync::OnceLock;

@@ -5,8 +5,8 @@
 //! write them. Names, sizes and times come from a seed, so that each recipe
 //! gives endless variants; the same parameters give the same run.
 //!
-//! One file per family of faults; `RECIPES`, [`workloads`] and [`infrastructure`] are the
-//! registries. What follows
+//! One file per family of faults; `RECIPES`, [`workloads`], [`infrastructure`] and
+//! [`healthy`] are the registries. What follows
 //! from a fault is written by `controllers` and `metrics`, never by a recipe.
 
 /// Makes a registry out of `family::function "id" "title" "story"`.
@@ -31,6 +31,7 @@ mod breakage;
 mod calm;
 mod control;
 mod controllers;
+mod healthy;
 mod image;
 mod infrastructure;
 mod kubelets;
@@ -41,6 +42,7 @@ mod metrics;
 mod names;
 mod network;
 mod node;
+mod paths;
 mod placement;
 mod platform;
 mod quiet;
@@ -123,9 +125,17 @@ impl ScenarioRun {
 
 /// Every registry, one after the other.
 static ALL: LazyLock<Vec<Recipe>> =
-    LazyLock::new(|| [RECIPES, workloads::RECIPES, infrastructure::RECIPES].concat());
+    LazyLock::new(|| {
+    [
+        RECIPES,
+        workloads::RECIPES,
+        infrastructure::RECIPES,
+        healthy::RECIPES,
+    ]
+    .concat()
+});
 
-/// All recipes: the twelve told in demos first, then family by family.
+/// All recipes: the twelve told in demos first, then family by family, healthy clusters last.
 pub fn all() -> &'static [Recipe] {
     &ALL
 }

@@ -9,6 +9,7 @@ mod latency;
 mod links;
 mod mesh;
 mod names;
+mod node_path;
 mod policy;
 mod proxy;
 mod routes;
@@ -17,6 +18,7 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::latency::slow_workloads;
 pub(super) use self::policy::egress_without_dns;
 use super::Analyzer;
 
@@ -27,6 +29,7 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
     policy::analyze,
     ingress::analyze,
     latency::analyze,
+    node_path::analyze,
     links::analyze,
     balancer::analyze,
     gateway::analyze,

@@ -5,6 +5,7 @@
 //! share one reading of the logs.
 
 mod broker;
+mod cpu;
 mod crash;
 mod database;
 mod defect;
@@ -26,6 +27,7 @@ mod throttling;
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
+pub(super) use self::cpu::bound as cpu_bound;
 use super::signs::{self, Seen};
 use super::view;
 use super::{Analyzer, Case, Findings};
@@ -48,6 +50,7 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
     defect::analyze,
     queue::analyze,
     throttling::analyze,
+    cpu::analyze,
 ];
 
 /// Reads the logs once for all that live on them.

@@ -5,10 +5,14 @@
 //!
 //! Invariant: a series with too few points gives no answer, never a guess.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::Case;
-use crate::facts::metrics::{is_counter, median, rates};
+pub(crate) use crate::facts::regime::levels;
+use crate::facts::metrics::median;
+use crate::facts::regime::Baseline;
 use crate::snapshot::{Sample, Series};
 
 /// Fewest points that make a median worth telling.
@@ -47,15 +51,6 @@ impl Shift {
     }
 }
 
-/// The points of a series as levels: rates of counters, else the values.
-pub(crate) fn levels(series: &Series) -> Vec<Sample> {
-    if is_counter(&series.name) {
-        return rates(&series.samples);
-    }
-    let finite = series.samples.iter().filter(|one| one.value.is_finite());
-    finite.copied().collect()
-}
-
 /// How `series` stands at the capture against before the alert.
 pub(crate) fn shift(case: &Case<'_>, series: &Series) -> Option<Shift> {
     shift_of(case, &levels(series))
@@ -67,19 +62,21 @@ pub(crate) fn shift_of(case: &Case<'_>, points: &[Sample]) -> Option<Shift> {
     let onset = case.started_at.as_duration().as_secs_f64();
     let mut recent = values(points, end - PRESENT_SECONDS, f64::INFINITY);
     let border = (onset - LEAD_SECONDS).min(end - 2.0 * PRESENT_SECONDS);
-    let mut before = values(points, f64::NEG_INFINITY, border);
+    let before = values(points, f64::NEG_INFINITY, border);
     if recent.len() < POINTS_MIN || before.len() < POINTS_MIN {
         return None;
     }
-    let usual = median(&mut before)?;
+    let Baseline {
+        level: usual,
+        spread,
+    } = Baseline::of(before)?;
     let now = median(&mut recent)?;
-    let mut strays: Vec<f64> = before.iter().map(|value| (value - usual).abs()).collect();
     let half = f64::midpoint(usual, now);
     let still = |point: &&Sample| (point.value >= half) == (now >= usual);
     let since = points.iter().rev().take_while(still).last();
     Some(Shift {
         usual,
-        spread: median(&mut strays)? * 1.4826,
+        spread,
         now,
         since: since.map_or(end, |point| point.at),
     })
@@ -93,20 +90,18 @@ fn values(points: &[Sample], from: f64, until: f64) -> Vec<f64> {
         .collect()
 }
 
-/// Adds up series point by point; times within a step of one another are one.
+/// Adds up series point by point; times within the same second are one.
 pub(crate) fn sum<'a>(all: impl IntoIterator<Item = &'a Series>) -> Vec<Sample> {
-    let mut total: Vec<Sample> = Vec::new();
-    for series in all {
-        for point in levels(series) {
-            let near = |known: &&mut Sample| (known.at - point.at).abs() < 1.0;
-            match total.iter_mut().find(near) {
-                Some(known) => known.value += point.value,
-                None => total.push(point),
-            }
-        }
+    let mut total: BTreeMap<i64, Sample> = BTreeMap::new();
+    for point in all.into_iter().flat_map(levels) {
+        #[allow(clippy::cast_possible_truncation, reason = "Unix seconds fit")]
+        let second = point.at.round() as i64;
+        total
+            .entry(second)
+            .and_modify(|known| known.value += point.value)
+            .or_insert(point);
     }
-    total.sort_by(|a, b| a.at.total_cmp(&b.at));
-    total
+    total.into_values().collect()
 }
 
 /// Steady growth over a stretch of points.

@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 
 use super::MetricVerdict;
+use super::regime::{Baseline, levels};
 use crate::snapshot::{Sample, Series, Snapshot, openmetrics};
 
 /// Fewest points on either side of the onset; fewer make no median worth telling.
@@ -19,8 +20,6 @@ const RELATIVE_FLOOR: f64 = 0.05;
 /// Least spread in the series' own unit: a tenth of a millisecond, of a
 /// millicore, of an error in a thousand seconds. Less is rounding.
 const ABSOLUTE_FLOOR: f64 = 1e-4;
-/// Makes the MAD of normal noise its standard deviation.
-const MAD_TO_SIGMA: f64 = 1.4826;
 /// Alerts fire after their `for`; the baseline ends this much before, in
 /// seconds, if enough of it is left: the longest that fits is taken.
 const LEADS: [f64; 3] = [1800.0, 600.0, 0.0];
@@ -48,29 +47,17 @@ pub(super) fn find(snapshot: &Snapshot, started_at: Timestamp) -> Vec<MetricVerd
 /// `onset` is in seconds since 1970. The score's sign is the change's.
 pub fn verdict(series: &Series, onset: f64) -> Option<MetricVerdict> {
     let counter = is_counter(&series.name);
-    let points = if counter {
-        rates(&series.samples)
-    } else {
-        series
-            .samples
-            .iter()
-            .copied()
-            .filter(|s| s.value.is_finite())
-            .collect()
-    };
+    let points = levels(series);
     let mut after: Vec<f64> = values(&points, onset, f64::INFINITY);
     if after.len() < POINTS_MIN {
         return None;
     }
-    let mut before = baseline(&points, onset)?;
+    let before = Baseline::of(baseline(&points, onset)?)?;
     let last = *after.last()?;
-    let (before_median, after_median) = (median(&mut before)?, median(&mut after)?);
-    let mut deviations: Vec<f64> = before
-        .iter()
-        .map(|value| (value - before_median).abs())
-        .collect();
+    let (before_median, after_median) = (before.level, median(&mut after)?);
     let scale = before_median.abs().max(after_median.abs());
-    let spread = (median(&mut deviations)? * MAD_TO_SIGMA)
+    let spread = before
+        .spread
         .max(RELATIVE_FLOOR * scale / 2.0)
         .max(ABSOLUTE_FLOOR);
     let selector = openmetrics::selector(&series.name, &series.labels);

@@ -10,7 +10,7 @@ use super::workload::{App, condition};
 use super::{Expected, Params, ScenarioRun, run};
 
 /// An autoscaler by CPU with its present utilization and conditions.
-fn add(site: &mut Site, app: &App, name: &str, now: i64, conditions: &[Value]) {
+pub(super) fn add(site: &mut Site, app: &App, name: &str, now: i64, conditions: &[Value]) {
     let namespace = site.namespace();
     let built = site.ago(30 * 86_400);
     let meta = site.meta(&namespace, name, built);
@@ -39,7 +39,7 @@ fn alert(site: &Site, rule: &'static str, name: &str) -> Alert {
     )
 }
 
-fn rescaled(site: &mut Site, name: &str, size: i64, why: &str, seconds: i64) {
+pub(super) fn rescaled(site: &mut Site, name: &str, size: i64, why: &str, seconds: i64) {
     let namespace = site.namespace();
     let message = format!("New size: {size}; reason: {why}");
     let text = EventText {
@@ -56,8 +56,8 @@ fn rescaled(site: &mut Site, name: &str, size: i64, why: &str, seconds: i64) {
     );
 }
 
-const ABOVE: &str = "cpu resource utilization (percentage of request) above target";
-const BELOW: &str = "All metrics below target";
+pub(super) const ABOVE: &str = "cpu resource utilization (percentage of request) above target";
+pub(super) const BELOW: &str = "All metrics below target";
 
 pub(super) fn no_metrics(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 1700, |site| {

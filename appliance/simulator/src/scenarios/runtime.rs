@@ -30,7 +30,9 @@ pub(super) use self::health::{
     answers_not_ready, liveness_hangs, liveness_impatient, liveness_wrong_protocol,
     readiness_wrong_protocol, slow_start,
 };
-pub(super) use self::jobs::{gives_up, kept_back, made_good, misses_deadline, suspended};
+pub(super) use self::jobs::{
+    CRON, add_cron, add_run, gives_up, kept_back, made_good, misses_deadline, suspended,
+};
 pub(super) use self::limits::{
     certificate_of_app, files_used_up, forbidden, held_by_finalizer, port_taken, shared_memory,
     volume_denied,

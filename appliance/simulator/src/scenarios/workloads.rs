@@ -1,7 +1,7 @@
 //! The registry of more faults in what runs: start-up, placement, runtime,
 //! controllers, autoscalers, and alerts behind which nothing is wrong.
 
-use super::{autoscaling, placement, quiet, rollout, runtime, startup};
+use super::{autoscaling, paths, placement, quiet, rollout, runtime, startup};
 
 recipes! {
     RECIPES:
@@ -169,6 +169,13 @@ recipes! {
         "The credentials of the queue were rotated."
     autoscaling::vertical_loop "vertical-autoscaler-loop" "The vertical autoscaler evicts pods again and again"
         "Each recommendation differs a little from the last."
+
+    paths::none_ready "service-without-ready-pods" "Every pod of a Service is not ready"
+        "Since hours no pod of a Service takes traffic; the events and logs that told why are gone."
+    paths::no_room_for_service "service-quota-full" "A Service cannot be made because the quota is full"
+        "A Service was deleted to be made anew, and the namespace may not have another."
+    paths::slow_machine "node-network-slow" "What runs on one machine answers late"
+        "A machine's network holds packets back. Its services are slow together, while nobody computes."
 
     quiet::watchdog "watchdog" "The alert that always fires"
         "Prometheus proves that its alerts arrive."

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{ingress, latency, policy, services};
+use super::{ingress, latency, node_path, policy, services};
 use crate::causes::fixture::Fixture;
 
 fn pod_status(ready: bool) -> Value {
@@ -164,49 +164,8 @@ fn the_deepest_slow_service_is_meant() {
 }
 
 #[test]
-fn a_slow_service_that_is_throttled_lacks_cpu() {
+fn a_service_that_was_always_slow_is_no_finding() {
     shop()
-        .series(LATENCY, &[("service", "cart")], &risen(0.005, 2.0))
-        .series(
-            "cpu_cfs_throttled_seconds",
-            &[("service", "cart")],
-            &risen(0.0, 0.6),
-        )
-        .series(
-            "cpu_cfs_throttled_seconds",
-            &[("service", "mail")],
-            &flat(0.01),
-        )
-        .check(latency::analyze, &["CpuThrottling Deployment shop/cart"]);
-}
-
-#[test]
-fn replicas_that_burn_together_are_no_peers_of_one_another() {
-    let wave: Vec<f64> = (0..20).map(|at| 0.05 + f64::from(at % 3) * 0.003).collect();
-    shop()
-        .series(LATENCY, &[("service", "cart")], &risen(0.1, 0.9))
-        .series(
-            "container_cpu_usage_cores",
-            &[("service", "cart"), ("pod", "a")],
-            &risen(0.05, 0.9),
-        )
-        .series(
-            "container_cpu_usage_cores",
-            &[("service", "cart"), ("pod", "b")],
-            &risen(0.05, 0.9),
-        )
-        .series("container_cpu_usage_cores", &[("service", "mail")], &wave)
-        .check(latency::analyze, &["PodCpuOverload Deployment shop/cart"]);
-}
-
-#[test]
-fn a_load_that_was_always_there_is_no_rise() {
-    shop()
-        .series(
-            "cpu_cfs_throttled_seconds",
-            &[("service", "cart")],
-            &flat(0.9),
-        )
         .series(LATENCY, &[("service", "cart")], &flat(2.0))
         .check(latency::analyze, &[]);
 }
@@ -224,5 +183,38 @@ fn retransmits_of_one_node_mean_the_node() {
             &[("node", "n2")],
             &risen(0.1, 6.0),
         )
-        .check(latency::analyze, &["NodeNetworkLoss Node n2"]);
+        .check(node_path::analyze, &["NodeNetworkLoss Node n2"]);
+}
+
+#[test]
+fn a_caller_by_its_settings_is_no_cause_either() {
+    let calling = json!({"nodeName": "n1", "containers": [{"name": "main",
+        "env": [{"name": "CART_URL", "value": "http://cart:80"}]}]});
+    with_service(&json!({"selector": {"app": "cart"}, "ports": [{"port": 80, "targetPort": 8080}]}), true)
+        .deployment("web", 1, 1, calling)
+        .series(LATENCY, &[("service", "web")], &risen(0.02, 2.2))
+        .series(LATENCY, &[("service", "cart")], &risen(0.005, 2.0))
+        .check(latency::analyze, &["PodNetworkDelay Deployment shop/cart"]);
+}
+
+#[test]
+fn one_slow_sample_and_idle_hours_are_no_slowness() {
+    let spike: Vec<f64> = (0..20).map(|at| if at == 14 { 9.0 } else { 0.1 }).collect();
+    let idle: Vec<f64> = (0..20).map(|at| if at < 12 { 0.0 } else { 0.1 }).collect();
+    shop()
+        .series(LATENCY, &[("service", "cart")], &spike)
+        .series(LATENCY, &[("service", "mail")], &idle)
+        .check(latency::analyze, &[]);
+}
+
+#[test]
+fn everything_on_one_machine_means_the_machine() {
+    let mut fixture = shop();
+    for name in ["pay", "mark"] {
+        fixture = workload(fixture, name, "n2", true);
+    }
+    for name in ["pay", "mark", "cart"] {
+        fixture = fixture.series(LATENCY, &[("service", name)], &risen(0.02, 0.7));
+    }
+    fixture.check(node_path::analyze, &["NodeNetworkDelay Node n2"]);
 }

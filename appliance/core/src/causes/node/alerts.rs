@@ -4,7 +4,8 @@
 //! a cause by itself; the families' other analyzers add what else is seen.
 
 use crate::causes::fired::{self, Fired};
-use crate::causes::{Case, Cause, Finding, Findings, Strength, machine};
+use crate::causes::{Case, Cause, Finding, Findings, Strength, machine, series};
+use crate::evidence::Draft;
 use crate::evidence::query::shell_word;
 use crate::object::ObjectRef;
 
@@ -125,10 +126,29 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
         let Some(rule) = RULES.iter().find(|rule| rule.alerts.contains(&alert.name)) else {
             continue;
         };
-        if let Some(node) = machine::of_labels(case, alert.labels) {
-            findings.add(finding(case, rule, &alert, &node));
+        let Some(node) = machine::of_labels(case, alert.labels) else {
+            continue;
+        };
+        if rule.cause == Cause::NodeFlapping
+            && let Some(steady) = always_ready(case, &node)
+        {
+            findings.exclude(rule.cause, node, vec![steady]);
+            continue;
         }
+        findings.add(finding(case, rule, &alert, &node));
     }
+}
+
+/// Evidence that the node was ready all the time that was captured.
+fn always_ready(case: &Case<'_>, node: &ObjectRef) -> Option<Draft> {
+    let ready = series::named(case.snapshot, &["kube_node_status_condition"]).find(|one| {
+        let says = |label: &str, value: &str| one.labels.get(label).is_some_and(|own| own == value);
+        says("condition", "Ready")
+            && says("status", "true")
+            && machine::of_series(case, one).as_ref() == Some(node)
+    })?;
+    let steady = series::is_judged(ready) && ready.samples.iter().all(|one| one.value == 1.0);
+    steady.then(|| series::draft(node.clone(), ready, "was ready all the time"))
 }
 
 fn finding(case: &Case<'_>, rule: &Rule, alert: &Fired<'_>, node: &ObjectRef) -> Finding {

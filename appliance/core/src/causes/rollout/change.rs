@@ -6,11 +6,11 @@
 
 use jiff::SignedDuration;
 
+use crate::causes::rise::Risen;
 use crate::causes::{Case, Cause, Finding, Findings, Strength, series, view};
 use crate::evidence::Draft;
 use crate::facts::{Change, ChangeKind, STALE_AFTER};
 use crate::object::ObjectRef;
-use crate::snapshot::Series;
 
 /// How soon after a change its consequences show.
 const SOON: SignedDuration = SignedDuration::from_mins(15);
@@ -46,7 +46,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
 }
 
 fn rolled_out(case: &Case<'_>, change: &Change, findings: &mut Findings) {
-    let Some((worse, rise)) = worse_after(case, &change.object, change) else {
+    let Some(worse) = worse_after(case, &change.object, change) else {
         return;
     };
     let object = change.object.clone();
@@ -60,10 +60,7 @@ fn rolled_out(case: &Case<'_>, change: &Change, findings: &mut Findings) {
         "{object} became worse right after it was changed ({}).",
         change.what
     );
-    let title = format!(
-        "{} rose from {:.3} to {:.3} after the change",
-        worse.name, rise.normal, rise.high
-    );
+    let title = format!("{} after the change", worse.title());
     findings.add(
         Finding::new(
             Cause::LatencyRegressionRollout,
@@ -73,7 +70,7 @@ fn rolled_out(case: &Case<'_>, change: &Change, findings: &mut Findings) {
         )
         .because([
             Draft::change(change),
-            series::draft(object.clone(), worse, title),
+            series::draft(object.clone(), worse.series, title),
         ])
         .since(Some(change.at))
         .repair(
@@ -172,11 +169,12 @@ fn worse_after<'a>(
     case: &Case<'a>,
     workload: &ObjectRef,
     change: &Change,
-) -> Option<(&'a Series, series::Departure)> {
+) -> Option<Risen<'a>> {
     let at = change.at.as_second() as f64;
+    let soon = at - 60.0..=at + SOON.as_secs_f64();
     series::named(case.snapshot, &QUALITY)
         .filter(|series| series::service_label(series) == Some(workload.name.as_str()))
-        .filter_map(|series| Some((series, series::departure(series)?)))
-        .filter(|(_, rise)| rise.high > rise.normal * 2.0 + f64::EPSILON)
-        .find(|(_, rise)| rise.since >= at - 60.0 && rise.since <= at + SOON.as_secs_f64())
+        .filter_map(Risen::find)
+        .filter(|risen| risen.regime.is_large(2.0, f64::EPSILON))
+        .find(|risen| soon.contains(&risen.regime.since))
 }

@@ -7,9 +7,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::causes::calls::{self, Calls};
 use crate::causes::subject::is_asked;
 use crate::causes::trend::{self, Shift};
-use crate::causes::{Case, Cause, Finding, Findings, Strength, series, view, wiring};
+use crate::causes::{Case, Cause, Finding, Findings, Strength, series, view};
 use crate::evidence::Draft;
 use crate::facts::ChangeKind;
 use crate::object::ObjectRef;
@@ -77,7 +78,7 @@ fn loads<'a>(case: &Case<'a>) -> Vec<Load<'a>> {
         let Some(rank) = REQUESTS.iter().position(|name| series.name == *name) else {
             continue;
         };
-        if let Some(workload) = workload_of(case, series) {
+        if let Some(workload) = calls::workload_of(case, series) {
             let names = by_workload.entry(workload).or_default();
             names.entry(rank).or_default().push(series);
         }
@@ -97,17 +98,6 @@ fn loads<'a>(case: &Case<'a>) -> Vec<Load<'a>> {
             })
         })
         .collect()
-}
-
-fn workload_of(case: &Case<'_>, series: &Series) -> Option<ObjectRef> {
-    let objects = &case.snapshot.objects;
-    let namespace = series.labels.get("namespace")?;
-    let name = series::service_label(series)?;
-    if let Some(service) = objects.services.get(namespace, name) {
-        return Some(wiring::workload_behind(objects, service));
-    }
-    let deployment = objects.deployments.get(namespace, name)?;
-    Some(view::reference("Deployment", deployment))
 }
 
 fn is_failure(series: &Series) -> bool {
@@ -147,7 +137,7 @@ fn surge(case: &Case<'_>, load: &Load<'_>, loads: &[Load<'_>], findings: &mut Fi
     let upstream = loads
         .iter()
         .any(|other| other.workload != *workload && other.shift.rose(SURGE, SURGE_MIN));
-    if failing && !upstream && has_callers(case, workload) {
+    if failing && !upstream && !Calls::of(case).callers(workload).is_empty() {
         return;
     }
     let statement = format!(
@@ -181,26 +171,6 @@ fn surge(case: &Case<'_>, load: &Load<'_>, loads: &[Load<'_>], findings: &mut Fi
             "shows whether an autoscaler may add replicas",
         ),
     );
-}
-
-/// Whether another workload is configured with a Service of this one.
-fn has_callers(case: &Case<'_>, workload: &ObjectRef) -> bool {
-    let objects = &case.snapshot.objects;
-    let services = services(case, workload);
-    let namespace = workload.namespace.as_deref().unwrap_or_default();
-    let configured = objects.deployments.iter().any(|caller| {
-        let caller = view::reference("Deployment", caller);
-        caller != *workload
-            && wiring::settings_of(objects, &caller).iter().any(|setting| {
-                wiring::service_of(objects, &setting.host, namespace)
-                    .is_some_and(|service| services.contains(&view::reference("Service", service)))
-            })
-    });
-    configured
-        || series::dependencies(case.snapshot)
-            .values()
-            .flatten()
-            .any(|server| *server == workload.name)
 }
 
 fn services(case: &Case<'_>, workload: &ObjectRef) -> Vec<ObjectRef> {

@@ -15,7 +15,14 @@ pub(super) fn settle_quotas(site: &mut Site, pods: &[Value]) {
         let hard = quota["spec"]["hard"].clone();
         let mut used = serde_json::Map::new();
         for (resource, _) in hard.as_object().into_iter().flatten() {
-            used.insert(resource.clone(), json!(usage(resource, &mine)));
+            let amount = if resource == "services" {
+                let services = site.all("Service").into_iter();
+                let mine = services.filter(|one| one["metadata"]["namespace"] == namespace);
+                mine.count().to_string()
+            } else {
+                usage(resource, &mine)
+            };
+            used.insert(resource.clone(), json!(amount));
         }
         put_status(
             site,

@@ -7,7 +7,7 @@ use super::super::alert::Alert;
 use super::super::site::Site;
 use super::super::{Expected, Params, ScenarioRun, run};
 
-const CRON: &str = "nightly-export";
+pub(crate) const CRON: &str = "nightly-export";
 
 fn job_spec() -> Value {
     json!({"backoffLimit": 2, "completions": 1, "parallelism": 1, "template": {"metadata": {"labels": {"batch": CRON}},
@@ -15,7 +15,7 @@ fn job_spec() -> Value {
             "command": ["sh", "-c", "/export.sh"], "resources": {}}]}}})
 }
 
-fn add_cron(site: &mut Site, more: &Value) {
+pub(crate) fn add_cron(site: &mut Site, more: &Value) {
     let namespace = site.namespace();
     let built = site.ago(60 * 86_400);
     let meta = site.meta(&namespace, CRON, built);
@@ -29,7 +29,7 @@ fn add_cron(site: &mut Site, more: &Value) {
     );
 }
 
-fn add_run(site: &mut Site, name: &str, created: Timestamp, status: &Value) {
+pub(crate) fn add_run(site: &mut Site, name: &str, created: Timestamp, status: &Value) {
     let namespace = site.namespace();
     let mut meta = site.meta(&namespace, name, created);
     meta["ownerReferences"] = site.owner("CronJob", &namespace, CRON);

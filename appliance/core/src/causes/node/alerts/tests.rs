@@ -56,3 +56,17 @@ fn an_alert_beside_the_incident_counts_while_it_fires() {
         .series("ALERTS", &labels("pending"), &[1.0])
         .check(analyze, &[]);
 }
+
+#[test]
+fn a_node_that_was_ready_all_the_time_did_not_flap() {
+    let ready = [("condition", "Ready"), ("status", "true"), ("node", "n1")];
+    let flapping = |values: &[f64]| {
+        node()
+            .alert(&[("alertname", "KubeNodeReadinessFlapping"), ("node", "n1")])
+            .series("kube_node_status_condition", &ready, values)
+    };
+    let ruled_out = flapping(&[1.0; 20]).check(analyze, &[]);
+    assert_eq!(ruled_out.excluded[0].cause, Cause::NodeFlapping);
+    flapping(&[1.0, 0.0].repeat(10)).check(analyze, &["NodeFlapping Node n1"]);
+    flapping(&[1.0; 3]).check(analyze, &["NodeFlapping Node n1"]);
+}
