@@ -124,8 +124,7 @@ impl ScenarioRun {
 }
 
 /// Every registry, one after the other.
-static ALL: LazyLock<Vec<Recipe>> =
-    LazyLock::new(|| {
+static ALL: LazyLock<Vec<Recipe>> = LazyLock::new(|| {
     [
         RECIPES,
         workloads::RECIPES,

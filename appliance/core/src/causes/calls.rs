@@ -173,9 +173,7 @@ mod tests {
     }
 
     fn shop() -> Fixture {
-        let service = |name: &str| {
-            json!({"kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"app": name}, "ports": [{"port": 80}]}})
-        };
+        let service = |name: &str| json!({"kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"app": name}, "ports": [{"port": 80}]}});
         Fixture::new()
             .deployment("front", 1, 1, calling("cart"))
             .deployment("cart", 1, 1, calling("stock"))

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Case;
-pub(crate) use crate::facts::regime::levels;
 use crate::facts::metrics::median;
 use crate::facts::regime::Baseline;
+pub(crate) use crate::facts::regime::levels;
 use crate::snapshot::{Sample, Series};
 
 /// Fewest points that make a median worth telling.

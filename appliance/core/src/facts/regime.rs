@@ -126,23 +126,6 @@ pub(crate) fn rise(points: &[Sample]) -> Option<Regime> {
     })
 }
 
-/// The fall of `points`: a rise seen upside down.
-pub(crate) fn fall(points: &[Sample]) -> Option<Regime> {
-    let turned: Vec<Sample> = points
-        .iter()
-        .map(|point| Sample {
-            at: point.at,
-            value: -point.value,
-        })
-        .collect();
-    let found = rise(&turned)?;
-    Some(Regime {
-        usual: -found.usual,
-        level: -found.level,
-        ..found
-    })
-}
-
 fn values(points: &[Sample]) -> impl Iterator<Item = f64> + '_ {
     points.iter().map(|point| point.value)
 }
@@ -151,7 +134,11 @@ fn values(points: &[Sample]) -> impl Iterator<Item = f64> + '_ {
 fn longest(points: &[Sample], line: f64) -> Option<(usize, usize)> {
     let mut best: Option<(usize, usize)> = None;
     let mut open: Option<(usize, usize)> = None;
-    for (place, _) in points.iter().enumerate().filter(|(_, one)| one.value >= line) {
+    for (place, _) in points
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| one.value >= line)
+    {
         open = match open {
             Some((from, to)) if place - to <= DIP_MAX => Some((from, place + 1)),
             _ => Some((place, place + 1)),

@@ -59,7 +59,7 @@ fn bytes(value: f64) -> String {
 
 fn number(value: f64) -> String {
     match value.abs() {
-        size if size >= 100.0 || size == size.trunc() => format!("{value:.0}"),
+        size if size >= 100.0 || size.fract() == 0.0 => format!("{value:.0}"),
         size if size >= 1.0 => format!("{value:.1}"),
         size if size >= 0.01 => format!("{value:.3}"),
         _ => format!("{value:.1e}"),

@@ -45,7 +45,12 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
 /// Workloads whose latency rose well beyond its normal level, the longest delay of each.
 pub(crate) fn slow_workloads<'a>(case: &Case<'a>) -> Slow<'a> {
     let mut slow = Slow::new();
-    for series in case.snapshot.series.iter().filter(|one| series::is_duration(&one.name)) {
+    for series in case
+        .snapshot
+        .series
+        .iter()
+        .filter(|one| series::is_duration(&one.name))
+    {
         let Some(risen) = Risen::find(series) else {
             continue;
         };

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::latency::{Slow, slow_workloads};
 use crate::causes::rise::Risen;
-use crate::causes::{Case, Cause, Finding, Findings, Strength, calls, machine, runtime, series, view};
+use crate::causes::{
+    Case, Cause, Finding, Findings, Strength, calls, machine, runtime, series, view,
+};
 use crate::evidence::Draft;
 use crate::object::ObjectRef;
 
@@ -38,7 +40,11 @@ fn lossy<'a>(case: &Case<'a>) -> Option<(ObjectRef, Risen<'a>)> {
     let mut nodes: Vec<(ObjectRef, Risen<'a>)> = series::named(case.snapshot, &["retrans"])
         .filter_map(|one| Some((machine::of_series(case, one)?, Risen::find(one)?)))
         .collect();
-    nodes.sort_by(|a, b| b.1.step().total_cmp(&a.1.step()).then_with(|| a.0.cmp(&b.0)));
+    nodes.sort_by(|a, b| {
+        b.1.step()
+            .total_cmp(&a.1.step())
+            .then_with(|| a.0.cmp(&b.0))
+    });
     let next = nodes.get(1).map_or(0.0, |(_, one)| one.step());
     let (node, risen) = nodes.into_iter().next()?;
     (risen.step() >= RETRANSMITS_MIN && risen.step() >= next * RISE).then_some((node, risen))

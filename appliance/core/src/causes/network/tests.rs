@@ -190,11 +190,14 @@ fn retransmits_of_one_node_mean_the_node() {
 fn a_caller_by_its_settings_is_no_cause_either() {
     let calling = json!({"nodeName": "n1", "containers": [{"name": "main",
         "env": [{"name": "CART_URL", "value": "http://cart:80"}]}]});
-    with_service(&json!({"selector": {"app": "cart"}, "ports": [{"port": 80, "targetPort": 8080}]}), true)
-        .deployment("web", 1, 1, calling)
-        .series(LATENCY, &[("service", "web")], &risen(0.02, 2.2))
-        .series(LATENCY, &[("service", "cart")], &risen(0.005, 2.0))
-        .check(latency::analyze, &["PodNetworkDelay Deployment shop/cart"]);
+    with_service(
+        &json!({"selector": {"app": "cart"}, "ports": [{"port": 80, "targetPort": 8080}]}),
+        true,
+    )
+    .deployment("web", 1, 1, calling)
+    .series(LATENCY, &[("service", "web")], &risen(0.02, 2.2))
+    .series(LATENCY, &[("service", "cart")], &risen(0.005, 2.0))
+    .check(latency::analyze, &["PodNetworkDelay Deployment shop/cart"]);
 }
 
 #[test]

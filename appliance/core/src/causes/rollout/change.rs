@@ -165,11 +165,7 @@ fn refers_to(spec: Option<&k8s_openapi::api::core::v1::PodSpec>, object: &Object
 }
 
 /// A quality series of `workload` that rose after `change` and stayed.
-fn worse_after<'a>(
-    case: &Case<'a>,
-    workload: &ObjectRef,
-    change: &Change,
-) -> Option<Risen<'a>> {
+fn worse_after<'a>(case: &Case<'a>, workload: &ObjectRef, change: &Change) -> Option<Risen<'a>> {
     let at = change.at.as_second() as f64;
     let soon = at - 60.0..=at + SOON.as_secs_f64();
     series::named(case.snapshot, &QUALITY)

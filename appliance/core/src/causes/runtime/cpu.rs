@@ -31,7 +31,9 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     for (workload, risen) in &bound {
         let callers = calls.callers(workload);
         let felt = slow.contains_key(workload) || callers.iter().any(|one| slow.contains_key(one));
-        let throttled = risen.iter().any(|one| one.series.name.contains("throttled"));
+        let throttled = risen
+            .iter()
+            .any(|one| one.series.name.contains("throttled"));
         let unasked = case.subjects.iter().any(|one| one.kind != "Namespace");
         if !felt && unasked && !is_asked(case, workload) {
             continue;
@@ -64,11 +66,7 @@ pub(crate) fn bound<'a>(case: &Case<'a>) -> BTreeMap<ObjectRef, Vec<Risen<'a>>> 
         }
     }
     // Throttling of one is enough; when several rise, only the worst count.
-    let worst = all
-        .values()
-        .flatten()
-        .map(Risen::step)
-        .fold(0.0, f64::max);
+    let worst = all.values().flatten().map(Risen::step).fold(0.0, f64::max);
     all.retain(|_, list| list.iter().any(|one| one.step() >= worst / 2.0));
     all
 }
@@ -78,7 +76,12 @@ fn apart<'a>(case: &Case<'a>, part: &'static str) -> Vec<(ObjectRef, Risen<'a>)>
     // Replicas are no peers of one another: the greatest step of each workload counts.
     let mut steps: BTreeMap<ObjectRef, f64> = BTreeMap::new();
     let mut risen: Vec<(ObjectRef, Risen<'a>)> = Vec::new();
-    for series in case.snapshot.series.iter().filter(|one| one.name.contains(part)) {
+    for series in case
+        .snapshot
+        .series
+        .iter()
+        .filter(|one| one.name.contains(part))
+    {
         let Some(workload) = calls::workload_of(case, series) else {
             continue;
         };

@@ -48,10 +48,30 @@ pub(super) fn release_settled(params: &Params, id: &str) -> ScenarioRun {
 pub(super) fn old_warnings(params: &Params, id: &str) -> ScenarioRun {
     calm(params, id, |site| {
         for (role, reason, hours, message) in [
-            (Role::Cart, "BackOff", 5, "Back-off restarting failed container"),
-            (Role::Orders, "FailedMount", 3, "MountVolume.SetUp failed for volume \"config\" : configmap not synced yet"),
-            (Role::Payment, "Failed", 4, "Failed to pull image: dial tcp: i/o timeout"),
-            (Role::Front, "Unhealthy", 2, "Readiness probe failed: HTTP probe failed with statuscode: 503"),
+            (
+                Role::Cart,
+                "BackOff",
+                5,
+                "Back-off restarting failed container",
+            ),
+            (
+                Role::Orders,
+                "FailedMount",
+                3,
+                "MountVolume.SetUp failed for volume \"config\" : configmap not synced yet",
+            ),
+            (
+                Role::Payment,
+                "Failed",
+                4,
+                "Failed to pull image: dial tcp: i/o timeout",
+            ),
+            (
+                Role::Front,
+                "Unhealthy",
+                2,
+                "Readiness probe failed: HTTP probe failed with statuscode: 503",
+            ),
         ] {
             let app = site.app(role);
             let pod = site.pods_of(&app).swap_remove(0);
@@ -87,7 +107,9 @@ pub(super) fn restarted_days_ago(params: &Params, id: &str) -> ScenarioRun {
         let app = victim(site);
         let pod = site.pods_of(&app).swap_remove(0);
         let days = site.rng.range(2, 6);
-        let (code, reason) = *site.rng.pick(&[(137, "OOMKilled"), (1, "Error"), (143, "Error")]);
+        let (code, reason) = *site
+            .rng
+            .pick(&[(137, "OOMKilled"), (1, "Error"), (143, "Error")]);
         let end = site.ago(days * 24 * HOUR);
         let (from, back) = (
             end - SignedDuration::from_hours(30),
@@ -155,7 +177,13 @@ pub(super) fn certificate_renewed(params: &Params, id: &str) -> ScenarioRun {
         let namespace = site.namespace();
         let secret = format!("{}-tls", site.names.system);
         let at = site.fault_at;
-        changed_by(site, "Secret", &secret, "cert-manager-certificates-issuing", "f:data");
+        changed_by(
+            site,
+            "Secret",
+            &secret,
+            "cert-manager-certificates-issuing",
+            "f:data",
+        );
         let message = "The certificate has been successfully issued";
         let text = EventText {
             kind: "Normal",

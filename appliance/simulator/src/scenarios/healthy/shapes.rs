@@ -50,9 +50,7 @@ pub(super) fn noisy(params: &Params, id: &str) -> ScenarioRun {
         }
         grow(site, CPU, |_, chance| 0.3 + 1.7 * chance);
         // Log-normal: long tails upward are what durations have.
-        durations(site, |_, chance| {
-            0.08 * (1.2 * (chance - 0.5) * 2.0).exp()
-        });
+        durations(site, |_, chance| 0.08 * (1.2 * (chance - 0.5) * 2.0).exp());
     })
 }
 
@@ -73,9 +71,7 @@ fn ramp(params: &Params, id: &str, from: f64, to: f64) -> ScenarioRun {
                 share(part) * (0.95 + 0.1 * chance)
             });
         }
-        grow(site, CPU, |part, chance| {
-            share(part) * (0.9 + 0.2 * chance)
-        });
+        grow(site, CPU, |part, chance| share(part) * (0.9 + 0.2 * chance));
         durations(site, |part, chance| {
             0.06 + 0.03 * share(part) + 0.01 * chance
         });
@@ -200,9 +196,11 @@ pub(super) fn cache_warms(params: &Params, id: &str) -> ScenarioRun {
 
 pub(super) fn throttled_a_little(params: &Params, id: &str) -> ScenarioRun {
     calm(params, id, |site| {
-        grow(site, "container_cpu_cfs_throttled_periods_total", |_, chance| {
-            8.0 + 4.0 * chance
-        });
+        grow(
+            site,
+            "container_cpu_cfs_throttled_periods_total",
+            |_, chance| 8.0 + 4.0 * chance,
+        );
     })
 }
 

@@ -198,7 +198,10 @@ pub(super) fn disk_steady(params: &Params, id: &str) -> ScenarioRun {
         let key = labels(&[("namespace", &namespace), ("persistentvolumeclaim", &claim)]);
         site.world.series.edit(
             "kubelet_volume_stats_available_bytes",
-            |labels| key.iter().all(|(name, value)| labels.get(name) == Some(value)),
+            |labels| {
+                key.iter()
+                    .all(|(name, value)| labels.get(name) == Some(value))
+            },
             |_, samples| {
                 for one in samples {
                     one.value *= 0.2 / 0.58;
