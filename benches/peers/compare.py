@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Runs ours and llama.cpp on the same files in turns and writes the table of docs/performance.md.
+"""Runs ours and llama.cpp on the same files in turns, and writes the tables and the plot of docs/performance.md.
 
-    python compare.py FOLDER --anchorite target/release/anchorite [--rounds 3] [--threads 2] [--out ../../docs/performance.md]
+    python compare.py measure FILE... --anchorite target/release/anchorite --results results.jsonl [--rounds 3] [--threads 2]
+    python compare.py publish results.jsonl --out docs/performance.md
 
-FOLDER has the files of make_models.py. Every round runs each program once on each file; a cell is the median of
-the rounds, a ratio the median of the rounds' ratios, against the better of llama.cpp's two configurations.
-Interleaving makes ratios hold on a machine that others use; absolute figures then do not.
+`measure` appends one line a round: every program once on every file, so that ratios hold on a machine that others
+use, though absolute figures then do not. It refuses a machine whose load is above --load-max, unless --anyway.
+`publish` takes medians over the rounds; a ratio is the median of the rounds' ratios against the best of llama.cpp's
+configurations for that figure. What the load was stands above the table.
 """
 
 import argparse
@@ -16,57 +18,130 @@ import statistics
 import subprocess
 import sys
 
+from plot import plot
+
 PEER = pathlib.Path(__file__).with_name("peer.py")
+# Name in the results, options of peer.py.
+CONFIGURATIONS = {"default": [], "no repack": ["--plain"], "no flash": ["--attention", "off"], "no repack, no flash": ["--plain", "--attention", "off"]}
 
 
 def run(command):
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().splitlines()[-1])
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout[done.stdout.index("{"):])
+
+
+def running():
+    """Programs that want a processor at this moment, without this one: sooner true than the average of a minute."""
+    return max(0, int(pathlib.Path("/proc/loadavg").read_text().split()[3].split("/")[0]) - 1)
 
 
 def figures(report):
-    rows = {"prefill": report["prefill"]["tokens_per_second"], "decode": report["decode"]["tokens_per_second"]}
-    for batch in report["batches"]:
-        rows[f"{batch['streams']} streams"] = batch["tokens_per_second"]
+    rows = {f"prefill {phase['tokens']}": phase["tokens_per_second"] for phase in report["prefill"]}
+    rows |= {f"decode at {phase['tokens']}": phase["tokens_per_second"] for phase in report["decode"]}
+    return rows | {f"{batch['streams']} streams": batch["tokens_per_second"] for batch in report["batches"]}
+
+
+def shares(model):
+    rows = {f"prefill {phase['tokens']}": phase["share_of_limit"] for phase in model["prefill"]}
+    return rows | {f"decode at {phase['tokens']}": phase["share_of_limit"] for phase in model["decode"]}
+
+
+def measure(options):
+    if running() > options.load_max and not options.anyway:
+        sys.exit(f"{running()} programs run beside; wait until it is quiet, or measure --anyway and say so")
+    common = ["--threads", str(options.threads), "--prefill", options.prefill, "--context", options.context,
+              "--decode", str(options.decode), "--streams", options.streams, "--runs", "1"]
+    for _ in range(options.rounds):
+        for file in options.files:
+            before = running()
+            ours = run([options.anchorite, "bench", "--model", file, *common, "--format", "json"])
+            peers = {name: run([sys.executable, PEER, file, *common, *extra])
+                     for name, extra in CONFIGURATIONS.items() if name in options.configurations}
+            line = {
+                "file": pathlib.Path(file).stem, "threads": options.threads, "running": [before, running()],
+                "load": os.getloadavg()[0], "machine": {k: v for k, v in ours["machine"].items() if k != "classes"},
+                "ours": figures(ours["model"]), "shares": shares(ours["model"]),
+                "load_seconds": ours["model"]["load_seconds"], "peers": {name: figures(peer) for name, peer in peers.items()},
+            }
+            with options.results.open("a") as results:
+                results.write(json.dumps(line) + "\n")
+            print(json.dumps(line), flush=True)
+
+
+def median(values):
+    values = [value for value in values if value is not None]
+    return statistics.median(values) if values else None
+
+
+def table(rounds):
+    """Rows of (file, figure, ours, default, best, its configuration, ratio, share of limit)."""
+    rows = []
+    for file in dict.fromkeys(line["file"] for line in rounds):
+        own = [line for line in rounds if line["file"] == file]
+        for figure in dict.fromkeys(figure for line in own for figure in line["ours"]):
+            lines = [line for line in own if figure in line["ours"]]
+            cells = {name: median(line["peers"][name].get(figure) for line in lines if name in line["peers"]) for name in CONFIGURATIONS}
+            known = {name: cell for name, cell in cells.items() if cell}
+            if not known:
+                continue
+            best = max(known, key=known.get)
+            ratio = median(line["ours"][figure] / max(peer[figure] for peer in line["peers"].values()) for line in lines)
+            share = median(line["shares"].get(figure) for line in lines)
+            rows.append((file, figure, median(line["ours"][figure] for line in lines), cells["default"], known[best], best, ratio, share, len(lines)))
     return rows
+
+
+def publish(options):
+    rounds = [json.loads(line) for line in options.results.read_text().splitlines()]
+    rows = table(rounds)
+    limits = {key: max(line["machine"][key] for line in rounds) * 1e-9 for key in
+              ("memory_bytes_per_second", "int8_operations_per_second", "f32_operations_per_second")}
+    beside = [number for line in rounds for number in line["running"]]
+    text = [
+        f"Tokens per second, {rounds[0]['threads']} threads, {rounds[0]['machine']['instruction_set']}, medians of interleaved rounds. "
+        f"Other programs that wanted a processor before and after each round: {min(beside)} to {max(beside)}. Limits, best seen: "
+        f"{limits['memory_bytes_per_second']:.1f} GB/s memory, {limits['int8_operations_per_second']:.0f} GOP/s int8, "
+        f"{limits['f32_operations_per_second']:.0f} GFLOP/s f32.",
+        "",
+        "| file | figure | ours | llama.cpp default | llama.cpp best | its configuration | ours / best | share of limit | rounds |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for file, figure, ours, default, best, name, ratio, share, count in rows:
+        of_limit = f"{share:.0%}" if share else ""
+        of_default = f"{default:.1f}" if default else ""
+        text.append(f"| {file} | {figure} | {ours:.1f} | {of_default} | {best:.1f} | {name} | {ratio:.2f} | {of_limit} | {count} |")
+    picture = options.out.with_name("performance.svg")
+    picture.write_text(plot([(f"{row[0]}: {row[1]}", row[6]) for row in rows]))
+    text += ["", f"![ours over the best of llama.cpp]({picture.name})", ""]
+    before, _, after = options.out.read_text().split("<!-- table -->")
+    options.out.write_text(before + "<!-- table -->\n" + "\n".join(text) + "<!-- table -->" + after)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--anchorite", default="target/release/anchorite")
-    parser.add_argument("--files", default="*.gguf")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--prefill", type=int, default=512)
-    parser.add_argument("--decode", type=int, default=64)
-    parser.add_argument("--out", type=pathlib.Path)
+    commands = parser.add_subparsers(required=True)
+    one = commands.add_parser("measure")
+    one.set_defaults(run=measure)
+    one.add_argument("files", nargs="+")
+    one.add_argument("--anchorite", default="target/release/anchorite")
+    one.add_argument("--results", type=pathlib.Path, required=True)
+    one.add_argument("--rounds", type=int, default=3)
+    one.add_argument("--threads", type=int, default=2)
+    one.add_argument("--prefill", default="512")
+    one.add_argument("--context", default="512")
+    one.add_argument("--streams", default="4,8,16")
+    one.add_argument("--decode", type=int, default=64)
+    one.add_argument("--configurations", type=lambda text: text.split("/"), default=list(CONFIGURATIONS), help="some of: " + "/".join(CONFIGURATIONS))
+    one.add_argument("--load-max", type=int, default=1, help="other programs that may want a processor")
+    one.add_argument("--anyway", action="store_true")
+    one = commands.add_parser("publish")
+    one.set_defaults(run=publish)
+    one.add_argument("results", type=pathlib.Path)
+    one.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/performance.md"))
     options = parser.parse_args()
-    common = ["--threads", str(options.threads), "--prefill", str(options.prefill), "--decode", str(options.decode)]
-    lines = ["| file | figure | ours | llama.cpp | llama.cpp plain | ours / best | share of limit |", "|---|---|---|---|---|---|---|"]
-    limits, loads = [], []
-    for file in sorted(options.folder.glob(options.files)):
-        rounds = []
-        for _ in range(options.rounds):
-            loads.append(os.getloadavg()[0])
-            ours = run([options.anchorite, "bench", "--model", str(file), *common, "--runs", "1", "--format", "json"])
-            peers = [run([sys.executable, str(PEER), str(file), *common, *extra]) for extra in ([], ["--plain"])]
-            limits.append(ours["limits"])
-            rounds.append((ours, figures(ours), *map(figures, peers)))
-        for row in rounds[0][1]:
-            cells = [statistics.median(r[n][row] for r in rounds) for n in (1, 2, 3)]
-            ratio = statistics.median(r[1][row] / max(r[2][row], r[3][row]) for r in rounds)
-            share = statistics.median(r[0][row]["share_of_limit"] for r in rounds) if row in ("prefill", "decode") else None
-            lines.append(f"| {file.stem} | {row} | " + " | ".join(f"{cell:.1f}" for cell in cells)
-                         + f" | {ratio:.2f} | " + (f"{share:.0%} |" if share else "|"))
-        print("\n".join(lines[-len(rounds[0][1]):]), flush=True)
-    best = {key: max(limit[key] for limit in limits) * 1e-9 for key in limits[0]}
-    head = (f"Tokens per second, {options.threads} threads, prompt of {options.prefill}, {options.decode} generated, medians of {options.rounds} interleaved rounds. "
-            f"Load average while measuring: {min(loads):.1f} to {max(loads):.1f}. Limits, best seen: {best['memory_bytes_per_second']:.1f} GB/s memory, "
-            f"{best['int8_operations_per_second']:.0f} GOP/s int8, {best['f32_operations_per_second']:.0f} GFLOP/s f32.")
-    text = "\n".join([head, "", *lines, ""])
-    if options.out:
-        before = options.out.read_text().split("<!-- table -->")
-        options.out.write_text(before[0] + "<!-- table -->\n" + text + "<!-- table -->" + (before[2] if len(before) > 2 else "\n"))
+    options.run(options)
 
 
 main()

@@ -19,6 +19,8 @@ from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType as Type
 SHAPES = {
     "llama-3.2-1b": dict(hidden=2048, layers=16, heads=32, kv_heads=8, head_dim=64, inner=8192, vocab=128256),
     "qwen2.5-0.5b": dict(hidden=896, layers=24, heads=14, kv_heads=2, head_dim=64, inner=4864, vocab=151936),
+    # Mistral 7B's shape, and that of most models of its size.
+    "mistral-7b": dict(hidden=4096, layers=32, heads=32, kv_heads=8, head_dim=128, inner=14336, vocab=32768),
     "tiny": dict(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, inner=512, vocab=512),
 }
 # Offsets of half-precision scales and what codes are scaled by on the way to weights of about one.

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Measures llama.cpp on one file as `anchorite bench` measures ours; prints one JSON object.
 
-    python peer.py MODEL --threads 2 --prefill 512 --decode 64 [--plain]
+    python peer.py MODEL --threads 2 --prefill 512,4096 --context 512,8192 --decode 64 [--plain] [--attention off]
 
-`--plain` turns its repacking of weights off, which is faster for some types: compare with the better of both.
+`--plain` turns its repacking of weights off, which is faster for some types, `--attention off` its fused attention:
+compare with the best of all. Lists and meanings are those of `anchorite bench`.
 """
 
 import argparse
@@ -14,7 +15,8 @@ import time
 
 import llama_cpp as lc
 
-STREAM_PROMPT, STREAM_TOKENS = 32, 16
+STREAM_PROMPT, STREAM_TOKENS, STEP = 32, 16, 512
+ATTENTION = {"auto": -1, "off": 0, "on": 1}
 
 
 def quiet(_level, _text, _data):
@@ -22,6 +24,10 @@ def quiet(_level, _text, _data):
 
 
 QUIET = lc.llama_log_callback(quiet)
+
+
+def numbers(text):
+    return [int(number) for number in text.split(",")]
 
 
 def batch(rows):
@@ -45,15 +51,16 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--prefill", type=int, default=512)
+    parser.add_argument("--prefill", type=numbers, default=[512])
+    parser.add_argument("--context", type=numbers, default=[512])
     parser.add_argument("--decode", type=int, default=64)
     parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--streams", default="4,8,16")
+    parser.add_argument("--streams", type=numbers, default=[4, 8, 16])
     parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--attention", choices=ATTENTION, default="auto")
     parser.add_argument("--processor-time", action="store_true", help="with one thread: count only time on a processor")
     options = parser.parse_args()
     clock = time.process_time if options.processor_time else time.perf_counter
-    counts = [int(count) for count in options.streams.split(",")]
     lc.llama_log_set(QUIET, ctypes.c_void_p(0))
     lc.llama_backend_init()
     params = lc.llama_model_default_params()
@@ -63,43 +70,55 @@ def main():
     model = lc.llama_model_load_from_file(options.model.encode(), params)
     load_seconds = clock() - started
     params = lc.llama_context_default_params()
-    params.n_ctx = max(options.prefill + options.decode, max(counts) * 64)
-    params.n_batch = params.n_ubatch = min(512, options.prefill)
+    params.n_ctx = max(*options.prefill, *(context + options.decode for context in options.context), max(options.streams) * 64)
+    params.n_batch = params.n_ubatch = STEP
     params.n_threads = params.n_threads_batch = options.threads
-    params.n_seq_max, params.kv_unified, params.no_perf = max(counts), True, True
+    params.n_seq_max, params.kv_unified, params.no_perf = max(options.streams), True, True
+    params.flash_attn_type = ATTENTION[options.attention]
     context = lc.llama_init_from_model(model, params)
     memory = lc.llama_get_memory(context)
     vocabulary = lc.llama_vocab_n_tokens(lc.llama_model_get_vocab(model))
-    tokens = [number * 7919 % vocabulary for number in range(options.prefill + options.decode)]
 
-    def one():
+    def token(number):
+        return number * 7919 % vocabulary
+
+    def prefill(count):
         lc.llama_memory_clear(memory, True)
         started = clock()
-        for at in range(0, options.prefill, params.n_batch):
-            part = range(at, min(at + params.n_batch, options.prefill))
-            decode(context, [(tokens[p], p, 0, p == options.prefill - 1) for p in part])
-        prefill = options.prefill / (clock() - started)
+        for at in range(0, count, STEP):
+            decode(context, [(token(p), p, 0, p == count - 1) for p in range(at, min(at + STEP, count))])
+        return count / (clock() - started)
+
+    def generate(before):
+        lc.llama_memory_seq_rm(memory, 0, before, -1)
         started = clock()
-        for p in range(options.prefill, options.prefill + options.decode):
-            decode(context, [(tokens[p], p, 0, True)])
-        return prefill, options.decode / (clock() - started)
+        for p in range(before, before + options.decode):
+            decode(context, [(token(p), p, 0, True)])
+        return options.decode / (clock() - started)
 
     def many(streams):
         lc.llama_memory_clear(memory, True)
         for stream in range(streams):
-            decode(context, [(tokens[p], p, stream, p == STREAM_PROMPT - 1) for p in range(STREAM_PROMPT)])
+            decode(context, [(token(p), p, stream, p == STREAM_PROMPT - 1) for p in range(STREAM_PROMPT)])
         started = clock()
         for p in range(STREAM_PROMPT, STREAM_PROMPT + STREAM_TOKENS):
-            decode(context, [(tokens[p], p, stream, True) for stream in range(streams)])
+            decode(context, [(token(p), p, stream, True) for stream in range(streams)])
         return streams * STREAM_TOKENS / (clock() - started)
 
-    runs = [one() for _ in range(options.runs)]
-    print(json.dumps({
-        "load_seconds": load_seconds,
-        "prefill": {"tokens_per_second": statistics.median(run[0] for run in runs)},
-        "decode": {"tokens_per_second": statistics.median(run[1] for run in runs)},
-        "batches": [{"streams": n, "tokens_per_second": statistics.median(many(n) for _ in range(options.runs))} for n in counts],
-    }))
+    def median(run):
+        return statistics.median(run() for _ in range(options.runs))
+
+    def phase(tokens, run):
+        return {"tokens": tokens, "tokens_per_second": median(run)}
+
+    report = {"load_seconds": load_seconds}
+    report["prefill"] = [phase(count, lambda: prefill(count)) for count in options.prefill]
+    report["decode"] = []
+    for before in options.context:
+        prefill(before)
+        report["decode"].append(phase(before, lambda: generate(before)))
+    report["batches"] = [{"streams": n, "tokens_per_second": median(lambda: many(n))} for n in options.streams]
+    print(json.dumps(report))
 
 
 main()

@@ -314,9 +314,9 @@ pub struct ModelStatus {
     pub state: ModelState,
     /// Its name; empty when off.
     pub name: String,
-    /// Tokens per second of the last completion.
+    /// Tokens per second it writes, as measured when it was loaded.
     pub tokens_per_second: Option<f64>,
-    /// Progress or failure in words; may be empty.
+    /// Failure, what to expect of an analysis and what the machine is enough for, in words; may be empty.
     pub detail: String,
 }
 

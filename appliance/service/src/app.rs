@@ -34,6 +34,7 @@ use crate::completer::ModelCompleter;
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::investigator::Investigator;
+use crate::machine::{self, MachineMetrics};
 use crate::model::{self, ModelFile};
 use crate::pipeline::{Parts, Pipeline, PipelineMetrics};
 use crate::routes;
@@ -107,6 +108,7 @@ impl App {
         };
         let (pipeline, mut workers) = Pipeline::start(parts);
         let engine_metrics = EngineMetrics::register(&mut registry);
+        let machine_metrics = MachineMetrics::register(&mut registry);
         let models = Arc::new(model::set(config, slot.clone(), engine_metrics.clone()));
         let intake = routes::Intake::new(config, ledger.clone(), &mut registry)?;
         let status = Arc::new(StatusBoard::new(
@@ -117,18 +119,17 @@ impl App {
             ledger.clone(),
         ));
         workers.spawn(Arc::clone(&status).watch(sources.health));
-        if let Some(file) = model {
-            workers.spawn(load_model(
-                config.clone(),
-                file,
-                Loading {
-                    slot: slot.clone(),
-                    models: Arc::clone(&models),
-                    metrics: engine_metrics,
-                },
-                Arc::clone(&status),
-            ));
-        }
+        workers.spawn(load_model(
+            config.clone(),
+            model,
+            Loading {
+                slot: slot.clone(),
+                models: Arc::clone(&models),
+                metrics: engine_metrics,
+                machine_metrics,
+            },
+            Arc::clone(&status),
+        ));
         let stop = CancellationToken::new();
         let backend = Backend::from(BackendParts {
             ledger: ledger.clone(),
@@ -246,14 +247,29 @@ struct Loading {
     slot: EngineSlot,
     models: Arc<ModelSet>,
     metrics: EngineMetrics,
+    machine_metrics: MachineMetrics,
 }
 
-async fn load_model(config: Config, file: ModelFile, loading: Loading, status: Arc<StatusBoard>) {
+/// Measures the machine, then loads the model if there is one: in this order, so that they do
+/// not take the machine from each other.
+async fn load_model(
+    config: Config,
+    file: Option<ModelFile>,
+    loading: Loading,
+    status: Arc<StatusBoard>,
+) {
     let Loading {
         slot,
         models,
         metrics,
+        machine_metrics,
     } = loading;
+    if let Ok(Some(measured)) = tokio::task::spawn_blocking(machine::at_start).await {
+        machine_metrics.set(measured);
+    }
+    let Some(file) = file else {
+        return;
+    };
     match model::load(&config.model, &config.inference, &file, metrics).await {
         Ok(engine) => {
             info!(file = %file.path.display(), "the model is loaded");

@@ -46,7 +46,8 @@ pub async fn run(options: Options) -> anyhow::Result<Outcome> {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Analyze(analyze) => analyze::run(analyze).await,
         Command::Eval(eval) => eval::run(eval).await,
-        Command::Bench(bench) => bench::run(&bench),
+        // It keeps its thread busy for minutes.
+        Command::Bench(bench) => tokio::task::spawn_blocking(move || bench::run(&bench)).await?,
         Command::Capture(capture) => capture::run(capture).await,
         Command::Model(model) => model::run(model).await,
         Command::Config(config) => config::run(config),

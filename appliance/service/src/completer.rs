@@ -26,7 +26,10 @@ impl ModelCompleter {
     }
 
     /// Compiles the grammar, which takes milliseconds: not for an async thread.
-    fn submit(slot: &EngineSlot, request: CompletionRequest) -> Result<Generation, EngineError> {
+    pub(crate) fn submit(
+        slot: &EngineSlot,
+        request: CompletionRequest,
+    ) -> Result<Generation, EngineError> {
         let engine = slot.engine()?;
         let messages: Vec<ChatMessage> = request.messages.into_iter().map(chat_message).collect();
         engine.submit(GenerateRequest {

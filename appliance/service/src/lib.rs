@@ -13,6 +13,7 @@ pub mod completer;
 pub mod config;
 pub mod hub;
 pub mod investigator;
+mod machine;
 mod memory;
 pub mod model;
 pub mod offline;

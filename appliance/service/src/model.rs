@@ -19,14 +19,12 @@ use models::{Embedded, Manifest};
 use tracing::info;
 
 use crate::config::{self, Config, Inference, Model};
-use crate::memory;
+use crate::machine::memory_bytes;
 use crate::shelf::Shelf;
 
 /// Keys and values of one model where the configuration does not say: an eighth of the memory,
 /// within these bounds.
 const KV_BYTES: std::ops::RangeInclusive<u64> = 256 << 20..=8 << 30;
-/// Memory that is assumed where the system does not say: that of a small site's machine.
-const MEMORY_BYTES: u64 = 8 << 30;
 
 /// A GGUF file that is ready to be mapped.
 #[derive(Clone, Debug)]
@@ -164,7 +162,12 @@ pub fn set(config: &Config, slot: EngineSlot, metrics: Metrics) -> ModelSet {
     ModelSet::new(slot, options, metrics)
 }
 
-fn engine_options(model: &Model, inference: &Inference, activations: Activations) -> EngineOptions {
+/// How a model is set up where nothing else is said.
+pub(crate) fn engine_options(
+    model: &Model,
+    inference: &Inference,
+    activations: Activations,
+) -> EngineOptions {
     let kv_bytes = memory_bytes() / 8;
     EngineOptions {
         decoder: DecoderOptions {
@@ -194,10 +197,6 @@ fn memory_budget(inference: &Inference) -> u64 {
     inference
         .memory_bytes_max
         .unwrap_or_else(|| memory_bytes() / 4 * 3)
-}
-
-fn memory_bytes() -> u64 {
-    memory::limit().unwrap_or(MEMORY_BYTES)
 }
 
 fn manifest_beside(path: &Path) -> Option<Manifest> {

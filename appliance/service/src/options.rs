@@ -47,9 +47,9 @@ pub enum Command {
     /// Capture an incident bundle from the live cluster.
     #[command(after_help = "Example:\n  anchorite capture --namespace shop --out incident.tar.zst")]
     Capture(CaptureOptions),
-    /// Measure a model on this machine, beside the machine's own limits.
+    /// Measure this machine and a model on it, beside the machine's own limits.
     #[command(
-        after_help = "Example:\n  anchorite bench --model model.gguf --prefill 512 --decode 64 --format json"
+        after_help = "Example:\n  anchorite bench --model model.gguf --prefill 512,4096 --context 512,8192 --work --format json"
     )]
     Bench(BenchOptions),
     /// Take models in from a stick, list, verify and remove them.
@@ -140,15 +140,27 @@ pub enum TableFormat {
 /// Options of `bench`.
 #[derive(Clone, Debug, Args)]
 pub struct BenchOptions {
-    /// GGUF file, or a folder with safetensors files.
+    /// GGUF file, or a folder with safetensors files; without one, the machine's limits and what to expect of models.
     #[arg(long, value_name = "FILE")]
-    pub model: PathBuf,
-    /// Tokens of the prompt.
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
-    pub prefill: u32,
+    pub model: Option<PathBuf>,
+    /// Tokens of the prompts to read; those that pass the model's window are left out.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [512, 4096], value_parser = clap::value_parser!(u32).range(1..=131_072))]
+    pub prefill: Vec<u32>,
     /// Tokens to generate.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub decode: u32,
+    /// Tokens before those that are generated; those that pass the model's window are left out.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [512, 8192], value_parser = clap::value_parser!(u32).range(1..=131_072))]
+    pub context: Vec<u32>,
+    /// Streams to generate side by side.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [4, 8, 16], value_parser = clap::value_parser!(u32).range(2..=256))]
+    pub streams: Vec<u32>,
+    /// Also do the product's own work: one incident, then many at once, with all shortcuts and without each of them; takes minutes.
+    #[arg(long)]
+    pub work: bool,
+    /// Incidents at once in the product's own work.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub storm: u32,
     /// Threads; as many as the process may use where none are given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub threads: Option<u32>,

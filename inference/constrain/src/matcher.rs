@@ -10,11 +10,21 @@ use llguidance::api::StopReason;
 /// Where one answer stands in its grammar.
 pub struct TokenMatcher {
     matcher: Matcher,
+    forcing: bool,
 }
 
 impl TokenMatcher {
     pub(crate) fn new(matcher: Matcher) -> Self {
-        Self { matcher }
+        Self {
+            matcher,
+            forcing: true,
+        }
+    }
+
+    /// The same, telling forced tokens only where `forcing`; without, each is sampled of those allowed.
+    #[must_use]
+    pub fn forcing(self, forcing: bool) -> Self {
+        Self { forcing, ..self }
     }
 
     /// Which tokens may come next; end tokens once the text may end.
@@ -28,7 +38,11 @@ impl TokenMatcher {
 
     /// Tokens that must come next, which need not be sampled. Does not consume them.
     pub fn forced(&mut self) -> Vec<TokenId> {
-        self.matcher.compute_ff_tokens()
+        if self.forcing {
+            self.matcher.compute_ff_tokens()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Notes that `token` was written.
@@ -74,7 +88,7 @@ impl fmt::Debug for TokenMatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenMatcher")
             .field("stop_reason", &self.matcher.stop_reason())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::chat::{ChatMessage, ChatOptions, ChatTraits};
 use crate::error::EngineError;
 use crate::prompt::{Prompt, TokenId};
 use crate::request::{Constraint, GenerateRequest};
+use crate::speed::Speed;
 
 /// What is known of the loaded model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,6 +165,11 @@ impl fmt::Debug for Generation {
 pub trait Engine: Send + Sync {
     /// The loaded model.
     fn model(&self) -> &ModelInfo;
+
+    /// How fast it is on this machine, as measured when it was loaded; `None` where nobody did.
+    fn speed(&self) -> Option<Speed> {
+        None
+    }
 
     /// Lays `messages` out as the model was trained to read them, ending where
     /// the assistant's turn begins, or is continued.

@@ -20,6 +20,7 @@ pub mod request;
 pub mod sampler;
 pub mod scheduler;
 pub mod slot;
+pub mod speed;
 
 pub use self::chat::{ChatMessage, ChatOptions, ChatTraits, Role, Tool, ToolCall, ToolFormat};
 pub use self::engine::{
@@ -29,3 +30,4 @@ pub use self::error::{EngineError, ErrorKind};
 pub use self::models::{ModelEntry, ModelState, Models};
 pub use self::prompt::{Prompt, PromptPart, TokenId};
 pub use self::request::{Constraint, GenerateRequest, Priority, SamplingParams};
+pub use self::speed::Speed;

@@ -45,6 +45,8 @@ pub struct SchedulerOptions {
     pub ageing_tokens: u64,
     /// Most guesses in a step, of all sequences together.
     pub drafts_max: usize,
+    /// Whether keys and values of one sequence are found again by others that begin the same.
+    pub prefix_cache: bool,
     /// Makes hashes of the prefix cache unforeseeable.
     pub hash_key: u64,
 }
@@ -61,6 +63,7 @@ impl Default for SchedulerOptions {
             ageing_tokens: 32_768,
             // Beyond this, rows cost what they would cost alone.
             drafts_max: 32,
+            prefix_cache: true,
             hash_key: 0,
         }
     }
@@ -135,8 +138,10 @@ impl Scheduler {
             && sequence.state == State::Running
         {
             sequence.advance(planned, written, accepted);
-            self.pool
-                .seal(&mut sequence.table, &sequence.tokens[..sequence.computed]);
+            if self.options.prefix_cache {
+                self.pool
+                    .seal(&mut sequence.table, &sequence.tokens[..sequence.computed]);
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use inference_core::scheduler::{Scheduler, SchedulerOptions};
 use inference_core::{
     ChatMessage, ChatOptions, Constraint, Engine, EngineError, GenerateRequest, Generation,
-    ModelInfo, Prompt, TokenId,
+    ModelInfo, Prompt, Speed, TokenId,
 };
 use inference_nn::{BLOCK_TOKENS, Decoder, DecoderOptions};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -54,6 +54,10 @@ pub struct EngineOptions {
     pub sequences_max: usize,
     /// Whether answers are guessed ahead by prompt lookup; they are the same either way.
     pub speculation: bool,
+    /// Whether the beginning of a prompt that others had is not read again; answers are the same either way.
+    pub prefix_cache: bool,
+    /// Whether tokens that the grammar leaves no choice of are written without asking the model.
+    pub forced_tokens: bool,
     /// Tokens of a step; as many as the model reads in a fraction of a second where there is none.
     pub step_tokens: Option<NonZero<usize>>,
     /// Threads that compute; the number of cores this process may use where there is none.
@@ -70,6 +74,8 @@ impl Default for EngineOptions {
             queue_patience: QUEUE_PATIENCE,
             sequences_max: SEQUENCES_MAX,
             speculation: true,
+            prefix_cache: true,
+            forced_tokens: true,
             step_tokens: None,
             threads: None,
         }
@@ -100,6 +106,8 @@ pub struct LocalEngine {
     text: ModelText,
     shared: Arc<Shared>,
     memory_bytes: u64,
+    speed: Speed,
+    forced_tokens: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -143,7 +151,14 @@ impl LocalEngine {
         ));
         let pool = pool(options.threads)?;
         let mut pace = Pace::new(options.step_tokens.map(NonZero::get));
-        pool.install(|| warm_up::run(&mut *decoder, &mut pace))?;
+        let speed = pool.install(|| warm_up::run(&mut *decoder, &mut pace))?;
+        tracing::info!(
+            model = text.info.name,
+            prefill_tokens_per_second = speed.prefill.round(),
+            decode_tokens_per_second = speed.decode.round(),
+            "{speed}"
+        );
+        metrics.expect(&text.info.name, &speed);
         let info = decoder.info();
         let kv_bytes = (info.blocks * BLOCK_TOKENS) as u64 * info.kv_bytes_per_token;
         let memory_bytes = text.fixed_bytes.saturating_add(kv_bytes);
@@ -151,6 +166,7 @@ impl LocalEngine {
             blocks: info.blocks,
             block_tokens: BLOCK_TOKENS,
             sequences_max: options.sequences_max,
+            prefix_cache: options.prefix_cache,
             hash_key: RandomState::new().build_hasher().finish(),
             ..SchedulerOptions::default()
         });
@@ -171,6 +187,8 @@ impl LocalEngine {
             text,
             shared,
             memory_bytes,
+            speed,
+            forced_tokens: options.forced_tokens,
             thread: Some(thread),
         })
     }
@@ -225,7 +243,8 @@ impl LocalEngine {
         let matcher = request
             .constraint
             .map(|constraint| self.text.compiler.compile(&constraint))
-            .transpose()?;
+            .transpose()?
+            .map(|matcher| matcher.forcing(self.forced_tokens));
         let (events, stream) = stream::channel();
         let job = Job {
             prompt,
@@ -245,6 +264,10 @@ impl LocalEngine {
 impl Engine for LocalEngine {
     fn model(&self) -> &ModelInfo {
         &self.text.info
+    }
+
+    fn speed(&self) -> Option<Speed> {
+        Some(self.speed)
     }
 
     fn chat_prompt(

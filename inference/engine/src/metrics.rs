@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry};
 
-use inference_core::FinishReason;
+use inference_core::{FinishReason, Speed};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,7 @@ struct Ended {
     outcome: &'static str,
 }
 
+type Rates = Family<Model, Gauge<f64, std::sync::atomic::AtomicU64>>;
 type Histograms = Family<Model, Histogram, fn() -> Histogram>;
 
 /// What the engines of this process count. Clones share their counters.
@@ -65,7 +66,7 @@ type Histograms = Family<Model, Histogram, fn() -> Histogram>;
 pub struct Metrics {
     running: Family<Model, Gauge>,
     waiting: Family<Model, Gauge>,
-    cache_usage: Family<Model, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    cache_usage: Rates,
     cache_queries: Family<Model, Counter>,
     cache_hits: Family<Model, Counter>,
     preemptions: Family<Model, Counter>,
@@ -84,6 +85,9 @@ pub struct Metrics {
     accepted: Family<Model, Counter>,
     batch_tokens: Histograms,
     batch_sequences: Histograms,
+    expected_prefill: Rates,
+    expected_decode: Rates,
+    expected_analysis: Rates,
 }
 
 /// 5 ms to 160 s: a cached prompt on a small model to a long one on a large model.
@@ -130,6 +134,9 @@ impl Metrics {
             accepted: Family::default(),
             batch_tokens: histograms(sizes),
             batch_sequences: histograms(sizes),
+            expected_prefill: Rates::default(),
+            expected_decode: Rates::default(),
+            expected_analysis: Rates::default(),
         };
         metrics.name_requests(registry);
         metrics.name_tokens(registry);
@@ -240,6 +247,34 @@ impl Metrics {
             "Requests that shared a step",
             &self.batch_sequences,
         );
+        ours(
+            "expected_prefill_tokens_per_second",
+            "Tokens of a 4k-token prompt read in a second, as measured at loading",
+            &self.expected_prefill,
+        );
+        ours(
+            "expected_decode_tokens_per_second",
+            "Tokens of one answer written in a second, as measured at loading",
+            &self.expected_decode,
+        );
+        ours(
+            "expected_analysis_seconds",
+            "How long a 4k-token analysis takes at most, as measured at loading",
+            &self.expected_analysis,
+        );
+    }
+
+    /// Tells what to expect of the model named `model`.
+    pub(crate) fn expect(&self, model: &str, speed: &Speed) {
+        let model = Model {
+            model_name: model.to_owned(),
+        };
+        let set = |rates: &Rates, value: f64| {
+            let _ = rates.get_or_create(&model).set(value);
+        };
+        set(&self.expected_prefill, speed.prefill);
+        set(&self.expected_decode, speed.decode);
+        set(&self.expected_analysis, speed.analysis_seconds());
     }
 
     /// The metrics of the model named `model`.

@@ -2,15 +2,18 @@
 //! so that the only error against a reference is the order of additions.
 //!
 //! For one token each `Q8_0` block is widened in registers and multiplied at
-//! once. Otherwise a few rows are widened to f32 and kept in the nearest
+//! once; 16-bit reals are widened in registers for any number of tokens. Otherwise a few rows are widened to f32 and kept in the nearest
 //! cache while all tokens pass by, in tiles of rows and tokens that fill the registers.
 //!
 //! Invariant: a product is the same to the last bit however many tokens are
 //! multiplied together, so that a seed gives the same text whatever was cached or chunked.
 
+mod halves;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::dtype::Dtype;
+use crate::isa::Path;
 use crate::widen::{q8_0, widen_inline};
 
 /// Rows widened together: with 2 or 4 tokens their sums fill 16 or 32 registers by half.
@@ -29,6 +32,11 @@ pub(crate) fn multiply_rows(
     out: &mut [f32],
     scratch: &mut Vec<f32>,
 ) {
+    match dtype {
+        Dtype::F16 => return halves::multiply_rows::<false>(Path::best(), rows, columns, x, out),
+        Dtype::Bf16 => return halves::multiply_rows::<true>(Path::best(), rows, columns, x, out),
+        _ => {}
+    }
     arch.dispatch(Multiply {
         dtype,
         rows,

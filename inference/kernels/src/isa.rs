@@ -15,7 +15,14 @@
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
+mod path;
 pub(crate) mod portable;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::path::{Kernel, Path};
 
 /// Vectors of one instruction set.
 ///
@@ -47,6 +54,10 @@ pub(crate) trait Isa: Copy {
     unsafe fn load_i8(from: *const i8) -> Self::Int;
     /// `2 * LANES` bytes as numbers of 16 bits, two for each lane.
     unsafe fn load_u8_pairs(from: *const u8) -> Self::Int;
+    /// `LANES` reals.
+    unsafe fn load_real(from: *const f32) -> Self::Real;
+    /// `LANES` upper halves of 32-bit reals.
+    unsafe fn load_bf16(from: *const u8) -> Self::Real;
     /// `LANES` half-precision reals.
     unsafe fn load_half(from: *const u8) -> Self::Real;
     /// `LANES` biased exponents of powers of two.

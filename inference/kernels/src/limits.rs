@@ -5,7 +5,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "calls functions compiled for instruction sets that were found on the machine"
+    reason = "kernels by instruction set, and bytes seen as reals"
 )]
 
 use std::hint::black_box;
@@ -15,14 +15,10 @@ use memmap2::{Advice, MmapMut};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::isa::Isa;
-use crate::isa::portable::Portable;
-#[cfg(target_arch = "x86_64")]
-use crate::isa::{avx2::Avx2, avx512::Avx512};
-use crate::packed::Path;
+use crate::isa::{Isa, Kernel, Path};
 
-/// Bytes read to measure memory: several times the caches of most machines.
-const BYTES: usize = 512 << 20;
+/// Bytes that [`Limits::measure`] reads for a figure to publish: several times the caches of most machines.
+pub const BYTES: usize = 512 << 20;
 /// Bytes a thread reads at a time.
 const SHARE: usize = 1 << 20;
 /// Runs of which the best counts.
@@ -32,16 +28,39 @@ const SUMS: usize = 12;
 /// Steps of a run, some milliseconds.
 const STEPS: usize = 1 << 19;
 
-/// Bytes read from memory in a second, by all threads together.
-///
-/// # Errors
-/// What the system says if there is no memory to read.
-pub fn memory_bandwidth() -> std::io::Result<f64> {
-    let mut bytes = MmapMut::map_anon(BYTES)?;
+/// What the threads of a machine can do at most in a second, all together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Bytes read from memory.
+    pub memory_bytes: f64,
+    /// Multiplications and additions of bytes.
+    pub whole_operations: f64,
+    /// Multiplications and additions of 32-bit reals.
+    pub real_operations: f64,
+}
+
+impl Limits {
+    /// Measures on the current thread pool, reading `bytes` bytes of memory for the first figure:
+    /// with fewer than the caches hold, theirs is measured. Takes about 0.3 s for [`BYTES`].
+    ///
+    /// # Errors
+    /// What the system says if there is no memory to read.
+    pub fn measure(bytes: usize) -> std::io::Result<Self> {
+        Ok(Self {
+            memory_bytes: memory_bytes(bytes)?,
+            whole_operations: whole_operations(STEPS),
+            real_operations: real_operations(STEPS),
+        })
+    }
+}
+
+fn memory_bytes(length: usize) -> std::io::Result<f64> {
+    let mut bytes = MmapMut::map_anon(length.max(SHARE))?;
     // As packed weights have them: with small pages, translating addresses would be measured.
     #[cfg(target_os = "linux")]
     let _ = bytes.advise(Advice::HugePage);
-    bytes.fill(1);
+    // By many threads, as weights are: the first to write decides where a page lies.
+    bytes.par_chunks_mut(SHARE).for_each(|part| part.fill(1));
     // SAFETY: any four bytes are a real.
     let (_, reals, _) = unsafe { bytes.align_to::<f32>() };
     Ok(best(|| {
@@ -50,7 +69,7 @@ pub fn memory_bandwidth() -> std::io::Result<f64> {
             .map(|reals| Arch::new().dispatch(Sum(reals)))
             .sum();
         black_box(sum);
-        BYTES as f64
+        size_of_val(reals) as f64
     }))
 }
 
@@ -72,19 +91,17 @@ impl WithSimd for Sum<'_> {
     }
 }
 
-/// Multiplications and additions of bytes in a second, by all threads together.
-pub fn whole_operations() -> f64 {
+fn whole_operations(steps: usize) -> f64 {
     best(|| {
-        let lanes: usize = rayon::broadcast(|_| whole(Path::best())).iter().sum();
-        (lanes * 4 * 2 * SUMS * STEPS) as f64
+        let lanes = rayon::broadcast(|_| Path::best().run(Whole(steps)));
+        (lanes.iter().sum::<usize>() * 4 * 2 * SUMS * steps) as f64
     })
 }
 
-/// Multiplications and additions of 32-bit reals in a second, by all threads together.
-pub fn real_operations() -> f64 {
+fn real_operations(steps: usize) -> f64 {
     best(|| {
-        let lanes: usize = rayon::broadcast(|_| real(Path::best())).iter().sum();
-        (lanes * 2 * SUMS * STEPS) as f64
+        let lanes = rayon::broadcast(|_| Path::best().run(Real(steps)));
+        (lanes.iter().sum::<usize>() * 2 * SUMS * steps) as f64
     })
 }
 
@@ -98,88 +115,56 @@ fn best(run: impl Fn() -> f64) -> f64 {
     rates.fold(0.0, f64::max)
 }
 
-/// Generates what runs a loop on the instruction set of a path, and gives its lanes.
-macro_rules! on_path {
-    ($name:ident, $steps:ident) => {
-        fn $name(path: Path) -> usize {
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,fma,f16c")]
-            unsafe fn avx512() -> usize {
-                // SAFETY: the caller saw that the machine has these features.
-                unsafe { $steps::<Avx512>() }
+/// So many products of bytes in registers; gives its lanes.
+struct Whole(usize);
+
+impl Kernel for Whole {
+    type Output = usize;
+
+    #[inline(always)]
+    unsafe fn run<S: Isa>(self) -> usize {
+        // SAFETY: passed on.
+        unsafe {
+            let (codes, x) = (
+                S::splat(black_box(0x0102_0304)),
+                S::splat(black_box(0x0101_0101)),
+            );
+            let mut sums = [S::splat(black_box(0)); SUMS];
+            for _ in 0..self.0 {
+                for sum in &mut sums {
+                    *sum = S::dot(*sum, codes, x);
+                }
             }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
-            unsafe fn avx_vnni() -> usize {
-                // SAFETY: the caller saw that the machine has these features.
-                unsafe { $steps::<Avx2<true>>() }
-            }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma,f16c")]
-            unsafe fn avx2() -> usize {
-                // SAFETY: the caller saw that the machine has these features.
-                unsafe { $steps::<Avx2<false>>() }
-            }
-            match path {
-                // SAFETY: needs no instruction set.
-                Path::Portable => unsafe { $steps::<Portable>() },
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: paths are made by `Path::all` after the features were found.
-                Path::Avx2 => unsafe { avx2() },
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: as above.
-                Path::AvxVnni => unsafe { avx_vnni() },
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: as above.
-                Path::Avx512 => unsafe { avx512() },
-            }
+            let _ = black_box(sums);
         }
-    };
+        S::LANES
+    }
 }
 
-on_path!(whole, whole_steps);
-on_path!(real, real_steps);
+/// So many products of reals in registers; gives its lanes.
+struct Real(usize);
 
-/// # Safety
-/// The machine has `S`, and the caller is compiled for it.
-#[inline(always)]
-unsafe fn whole_steps<S: Isa>() -> usize {
-    // SAFETY: passed on.
-    unsafe {
-        let (codes, x) = (
-            S::splat(black_box(0x0102_0304)),
-            S::splat(black_box(0x0101_0101)),
-        );
-        let mut sums = [S::splat(black_box(0)); SUMS];
-        for _ in 0..STEPS {
-            for sum in &mut sums {
-                *sum = S::dot(*sum, codes, x);
-            }
-        }
-        let _ = black_box(sums);
-    }
-    S::LANES
-}
+impl Kernel for Real {
+    type Output = usize;
 
-/// # Safety
-/// The machine has `S`, and the caller is compiled for it.
-#[inline(always)]
-unsafe fn real_steps<S: Isa>() -> usize {
-    // SAFETY: passed on.
-    unsafe {
-        let (a, b) = (
-            S::splat_real(black_box(0.5)),
-            S::splat_real(black_box(0.25)),
-        );
-        let mut sums = [S::splat_real(black_box(0.0)); SUMS];
-        for _ in 0..STEPS {
-            for sum in &mut sums {
-                *sum = S::fused(a, b, *sum);
+    #[inline(always)]
+    unsafe fn run<S: Isa>(self) -> usize {
+        // SAFETY: passed on.
+        unsafe {
+            let (a, b) = (
+                S::splat_real(black_box(0.5)),
+                S::splat_real(black_box(0.25)),
+            );
+            let mut sums = [S::splat_real(black_box(0.0)); SUMS];
+            for _ in 0..self.0 {
+                for sum in &mut sums {
+                    *sum = S::fused(a, b, *sum);
+                }
             }
+            let _ = black_box(sums);
         }
-        let _ = black_box(sums);
+        S::LANES
     }
-    S::LANES
 }
 
 #[cfg(test)]
@@ -188,11 +173,26 @@ mod tests {
 
     #[test]
     fn every_instruction_set_counts_its_lanes() {
-        let lanes = [8, 8, 8, 16];
         for path in Path::all() {
-            let expected = lanes[path as usize];
-            assert_eq!((whole(path), real(path)), (expected, expected), "{path:?}");
+            let expected = match path.as_str() {
+                "avx512-vnni" => 16,
+                "portable" | "avx2" | "avx-vnni" => 8,
+                _ => 4,
+            };
+            let found = (path.run(Whole(8)), path.run(Real(8)));
+            assert_eq!(found, (expected, expected), "{path:?}");
         }
-        assert!(whole_operations() > 0.0 && real_operations() > 0.0);
+    }
+
+    #[test]
+    fn every_limit_is_positive() {
+        let limits = Limits {
+            memory_bytes: memory_bytes(SHARE + 5).expect("there is a mebibyte"),
+            whole_operations: whole_operations(64),
+            real_operations: real_operations(64),
+        };
+        assert!(limits.memory_bytes > 0.0, "{limits:?}");
+        assert!(limits.whole_operations > 0.0, "{limits:?}");
+        assert!(limits.real_operations > 0.0, "{limits:?}");
     }
 }

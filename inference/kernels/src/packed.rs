@@ -22,8 +22,9 @@ use memmap2::{Advice, MmapMut};
 
 use self::format::{Format, TILE_ROWS, with_format};
 pub(crate) use self::input::Input;
-pub(crate) use self::run::{Path, multiply};
+pub(crate) use self::run::multiply;
 use crate::dtype::Dtype;
+pub(crate) use crate::isa::Path;
 
 /// The name of the instruction set that packed products run on, on this machine.
 pub fn instruction_set() -> &'static str {

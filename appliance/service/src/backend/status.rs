@@ -14,10 +14,12 @@ use appliance_http::wire::{
 use appliance_store::Ledger;
 use inference_core::EngineError;
 use inference_core::slot::EngineSlot;
+use inference_core::speed::advice;
 use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
+use crate::machine;
 use crate::pipeline::Pipeline;
 use crate::sources::Sources;
 
@@ -116,23 +118,28 @@ impl StatusBoard {
         sources.values().cloned().collect()
     }
 
+    fn failure(&self) -> Option<String> {
+        let failure = self.model_failure.lock();
+        failure.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn model(&self) -> ModelStatus {
-        let failure = self
-            .model_failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let (state, name) = match self.slot.engine() {
+        let failure = self.failure();
+        let engine = self.slot.engine();
+        let (state, name) = match &engine {
             Ok(engine) => (ModelState::Ready, engine.model().name.clone()),
             Err(EngineError::Loading) => (ModelState::Loading, String::new()),
             Err(_) if failure.is_some() => (ModelState::Failed, String::new()),
             Err(_) => (ModelState::Off, String::new()),
         };
+        let speed = engine.ok().and_then(|engine| engine.speed());
+        let machine = machine::known().map(advice);
+        let words = [failure, speed.map(|speed| speed.to_string()), machine];
         ModelStatus {
             state,
             name,
-            tokens_per_second: None,
-            detail: failure.unwrap_or_default(),
+            tokens_per_second: speed.map(|speed| speed.decode),
+            detail: words.into_iter().flatten().collect::<Vec<_>>().join("; "),
         }
     }
 
@@ -222,11 +229,7 @@ impl HealthSource for StatusBoard {
                 ModelState::Off => Condition::Off,
                 ModelState::Failed => Condition::Down,
             },
-            detail: if model.detail.is_empty() {
-                model.name
-            } else {
-                model.detail
-            },
+            detail: self.failure().unwrap_or(model.name),
         });
         HealthReport { ready, subsystems }
     }

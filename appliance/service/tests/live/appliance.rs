@@ -236,6 +236,19 @@ async fn the_embedded_model_answers_as_openai_does() {
         let status = running.get("/api/v1/status")?;
         (status["model"]["state"] == "ready").then_some(())
     });
+    let status = running.answer("/api/v1/status").json();
+    let detail = status["model"]["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("a 4k-token analysis takes about"), "{status}");
+    assert!(detail.contains("this machine"), "{status}");
+    let rate = status["model"]["tokens_per_second"].as_f64();
+    assert!(rate.is_some_and(|rate| rate > 0.0), "{status}");
+    let metrics = running.answer("/metrics").text();
+    for expected in [
+        "anchorite_machine_memory_bytes_per_second",
+        "anchorite_inference_expected_analysis_seconds{",
+    ] {
+        assert!(metrics.contains(expected), "{expected}: {metrics}");
+    }
     let models = running.answer("/v1/models").json();
     let name = models["data"][0]["id"]
         .as_str()

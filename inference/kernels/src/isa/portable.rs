@@ -82,6 +82,17 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
+    unsafe fn load_real(from: *const f32) -> Self::Real {
+        from.cast::<[f32; LANES]>().read_unaligned()
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const u8) -> Self::Real {
+        let halves = from.cast::<[[u8; 2]; LANES]>().read_unaligned();
+        halves.map(|bytes| half::widen_bf16(u16::from_le_bytes(bytes)))
+    }
+
+    #[inline(always)]
     unsafe fn load_half(from: *const u8) -> Self::Real {
         let halves = from.cast::<[[u8; 2]; LANES]>().read_unaligned();
         halves.map(|bytes| half::widen(u16::from_le_bytes(bytes)))

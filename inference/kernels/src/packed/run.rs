@@ -1,9 +1,11 @@
-//! Which instruction set runs, and how the work of a call is shared among threads.
+//! How the work of a call is shared among threads.
 
 #![allow(
     unsafe_code,
-    reason = "calls functions compiled for instruction sets that were found on the machine"
+    reason = "runs kernels by pointer, each on tiles and tokens of its own"
 )]
+
+use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
@@ -11,10 +13,7 @@ use super::format::{Format, TILE_ROWS, with_format};
 use super::micro::{self, Tokens};
 use super::{Input, Packed};
 use crate::disjoint::Disjoint;
-use crate::isa::Isa;
-use crate::isa::portable::Portable;
-#[cfg(target_arch = "x86_64")]
-use crate::isa::{avx2::Avx2, avx512::Avx512};
+use crate::isa::{Isa, Kernel, Path};
 
 /// Bytes of quantized tokens that a pass over the tiles keeps in the second-level cache.
 const TOKENS_BYTES: usize = 384 << 10;
@@ -22,67 +21,6 @@ const TOKENS_BYTES: usize = 384 << 10;
 const PARALLEL_MIN: usize = 1 << 19;
 /// Multiplications a thread takes at a time, so that faster threads take more.
 const TASK: usize = 1 << 21;
-
-/// An instruction set that this machine has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Path {
-    /// Plain arithmetic.
-    Portable,
-    /// AVX2 and FMA.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// AVX2, FMA and AVX-VNNI.
-    #[cfg(target_arch = "x86_64")]
-    AvxVnni,
-    /// AVX-512 and its VNNI.
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-impl Path {
-    /// The instruction sets of this machine, the best last.
-    pub(crate) fn all() -> Vec<Self> {
-        let mut paths = vec![Self::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            let found = [
-                (Avx2::<false>::is_here(), Self::Avx2),
-                (Avx2::<true>::is_here(), Self::AvxVnni),
-                (Avx512::is_here(), Self::Avx512),
-            ];
-            paths.extend(found.iter().filter(|(here, _)| *here).map(|(_, path)| path));
-        }
-        paths
-    }
-
-    /// The best instruction set of this machine.
-    pub(crate) fn best() -> Self {
-        static BEST: std::sync::OnceLock<Path> = std::sync::OnceLock::new();
-        *BEST.get_or_init(|| Self::all().last().copied().unwrap_or(Self::Portable))
-    }
-
-    /// Its name.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Portable => "portable",
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni => "avx-vnni",
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => "avx512-vnni",
-        }
-    }
-
-    /// Whether kernels take the zero off wide codes themselves.
-    fn wide_is_signed(self) -> bool {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Avx2::<false>::WIDE_IS_SIGNED,
-            _ => false,
-        }
-    }
-}
 
 /// Products of some tiles with all tokens.
 #[derive(Clone, Copy)]
@@ -131,44 +69,20 @@ pub(crate) fn multiply(path: Path, packed: &Packed, input: &mut Input, out: &mut
 }
 
 fn run_any(path: Path, job: Job<'_>) {
-    with_format!(job.packed.dtype, F => run::<F>(path, job));
+    with_format!(job.packed.dtype, F => path.run(Tiles::<F>(job, PhantomData)));
 }
 
-fn run<F: Format>(path: Path, job: Job<'_>) {
-    match path {
-        // SAFETY: needs no instruction set.
-        Path::Portable => unsafe { tiles::<Portable, F>(job) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: paths are made by `Path::all` after the features were found.
-        Path::Avx2 => unsafe { tiles_avx2::<F>(job) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Path::AvxVnni => unsafe { tiles_avx_vnni::<F>(job) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Path::Avx512 => unsafe { tiles_avx512::<F>(job) },
+/// A job's tiles, of the packed type `F`.
+struct Tiles<'a, F>(Job<'a>, PhantomData<F>);
+
+impl<F: Format> Kernel for Tiles<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Isa>(self) {
+        // SAFETY: passed on.
+        unsafe { tiles::<S, F>(self.0) }
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn tiles_avx2<F: Format>(job: Job<'_>) {
-    // SAFETY: the caller saw that the machine has these features.
-    unsafe { tiles::<Avx2<false>, F>(job) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c,avxvnni")]
-unsafe fn tiles_avx_vnni<F: Format>(job: Job<'_>) {
-    // SAFETY: the caller saw that the machine has these features.
-    unsafe { tiles::<Avx2<true>, F>(job) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,fma,f16c")]
-unsafe fn tiles_avx512<F: Format>(job: Job<'_>) {
-    // SAFETY: the caller saw that the machine has these features.
-    unsafe { tiles::<Avx512, F>(job) }
 }
 
 /// Tokens pass in strips that stay in the cache while all tiles of the job go by.
@@ -231,7 +145,7 @@ unsafe fn pass<S: Isa, F: Format>(job: &Job<'_>, tile: usize, token: usize, end:
         } else if left >= 4 && most >= 4 {
             micro::tile::<S, F, 4>(at, x, &mut out);
             4
-        } else if left >= 2 && S::LANES == 16 {
+        } else if left >= 2 && S::TOKENS_MAX >= 6 {
             micro::tile::<S, F, 2>(at, x, &mut out);
             2
         } else {

@@ -1,57 +1,137 @@
-//! The figures, as text and as JSON.
+//! The figures, as JSON.
 
-use std::fmt;
+mod text;
 
+use inference_core::speed::{CLASSES, ModelClass, advice, recommended};
+use inference_kernels::instruction_set;
+use inference_kernels::limits::Limits;
 use inference_nn::DecoderInfo;
 use serde::Serialize;
+
+use crate::machine;
 
 /// Everything that was measured.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Report {
-    pub(super) instruction_set: String,
-    pub(super) threads: usize,
-    pub(super) model: Model,
-    pub(super) limits: Limits,
-    pub(super) prefill: Phase,
-    pub(super) decode: Phase,
-    pub(super) batches: Vec<Batch>,
+    pub(super) machine: MachineReport,
+    /// Absent where no model was given.
+    pub(super) model: Option<ModelReport>,
+    /// Absent where it was not asked for.
+    pub(super) work: Option<WorkReport>,
 }
 
-/// The model, as loaded.
+impl Report {
+    /// A report of the machine alone.
+    pub(super) fn of(machine: MachineReport) -> Self {
+        Self {
+            machine,
+            model: None,
+            work: None,
+        }
+    }
+}
+
+/// What the machine can do at most, and what to expect of models on it.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Model {
+pub(super) struct MachineReport {
+    pub(super) instruction_set: String,
+    pub(super) threads: usize,
+    pub(super) memory_bytes: u64,
+    pub(super) memory_bytes_per_second: f64,
+    pub(super) int8_operations_per_second: f64,
+    pub(super) f32_operations_per_second: f64,
+    /// Programs that wanted a processor during the last minute; none of them helps a measurement.
+    pub(super) load_average: Option<f64>,
+    pub(super) classes: Vec<ClassReport>,
+    pub(super) recommended: Option<String>,
+    pub(super) advice: String,
+}
+
+impl MachineReport {
+    pub(super) fn new(threads: usize, limits: &Limits) -> Self {
+        let machine = machine::machine(limits);
+        Self {
+            instruction_set: instruction_set().to_owned(),
+            threads,
+            memory_bytes: machine.memory_bytes,
+            memory_bytes_per_second: limits.memory_bytes,
+            int8_operations_per_second: limits.whole_operations,
+            f32_operations_per_second: limits.real_operations,
+            load_average: load_average(),
+            classes: CLASSES
+                .iter()
+                .map(|class| ClassReport::new(class, &machine))
+                .collect(),
+            recommended: recommended(&machine).map(|class| class.name.to_owned()),
+            advice: advice(&machine),
+        }
+    }
+}
+
+fn load_average() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split(' ').next()?.parse().ok()
+}
+
+/// What to expect of models of one size, stored as `Q4_K_M`; estimated, not measured.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ClassReport {
+    pub(super) name: String,
+    pub(super) memory_bytes: u64,
+    pub(super) fits: bool,
+    pub(super) prefill_tokens_per_second: f64,
+    pub(super) decode_tokens_per_second: f64,
+    pub(super) analysis_seconds: f64,
+}
+
+impl ClassReport {
+    fn new(class: &ModelClass, machine: &inference_core::speed::Machine) -> Self {
+        let speed = class.speed(machine);
+        Self {
+            name: class.name.to_owned(),
+            memory_bytes: class.memory_bytes(),
+            fits: class.fits(machine),
+            prefill_tokens_per_second: speed.prefill,
+            decode_tokens_per_second: speed.decode,
+            analysis_seconds: speed.analysis_seconds(),
+        }
+    }
+}
+
+/// A model, as loaded and measured.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ModelReport {
     pub(super) architecture: String,
     pub(super) parameters: u64,
     pub(super) weights_bytes: u64,
     pub(super) load_seconds: f64,
+    pub(super) prefill: Vec<Phase>,
+    pub(super) decode: Vec<Phase>,
+    pub(super) batches: Vec<Batch>,
+    /// Whether logits were equal to the last bit with other threads, other pieces and in company.
+    /// There is no other mode, so it costs nothing to switch on.
+    pub(super) deterministic: bool,
 }
 
-impl Model {
+impl ModelReport {
     pub(super) fn new(info: &DecoderInfo, load_seconds: f64) -> Self {
         Self {
             architecture: info.architecture.clone(),
             parameters: info.parameters,
             weights_bytes: info.weights_bytes,
             load_seconds,
+            prefill: Vec::new(),
+            decode: Vec::new(),
+            batches: Vec::new(),
+            deterministic: false,
         }
     }
 }
 
-/// What the machine can do at most.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[allow(
-    clippy::struct_field_names,
-    reason = "the names are the report's, where each states its unit"
-)]
-pub(super) struct Limits {
-    pub(super) memory_bytes_per_second: f64,
-    pub(super) int8_operations_per_second: f64,
-    pub(super) f32_operations_per_second: f64,
-}
-
-/// One stream: reading a prompt is held against the int8 limit, generating against memory.
+/// One stream: reading is held against the int8 limit, generating against memory.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Phase {
+    /// Tokens read, or tokens before those generated.
     pub(super) tokens: usize,
     pub(super) tokens_per_second: f64,
     pub(super) share_of_limit: f64,
@@ -64,47 +144,34 @@ pub(super) struct Batch {
     pub(super) tokens_per_second: f64,
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (giga, percent) = (|x: f64| x * 1e-9, |x: f64| x * 100.0);
-        writeln!(
-            f,
-            "machine   {} threads, {}",
-            self.threads, self.instruction_set
-        )?;
-        writeln!(
-            f,
-            "limits    {:.1} GB/s memory, {:.0} GOP/s int8, {:.0} GFLOP/s f32",
-            giga(self.limits.memory_bytes_per_second),
-            giga(self.limits.int8_operations_per_second),
-            giga(self.limits.f32_operations_per_second)
-        )?;
-        writeln!(
-            f,
-            "model     {}, {:.2} billion weights in {:.2} GB, loaded in {:.2} s",
-            self.model.architecture,
-            giga(self.model.parameters as f64),
-            giga(self.model.weights_bytes as f64),
-            self.model.load_seconds
-        )?;
-        writeln!(
-            f,
-            "prefill   {:.1} tokens/s of {} ({:.0} % of the int8 limit)",
-            self.prefill.tokens_per_second,
-            self.prefill.tokens,
-            percent(self.prefill.share_of_limit)
-        )?;
-        write!(
-            f,
-            "decode    {:.1} tokens/s of {} ({:.0} % of the memory limit)",
-            self.decode.tokens_per_second,
-            self.decode.tokens,
-            percent(self.decode.share_of_limit)
-        )?;
-        for batch in &self.batches {
-            let (streams, rate) = (batch.streams, batch.tokens_per_second);
-            write!(f, "\n{streams:>2} streams {rate:.1} tokens/s together")?;
-        }
-        Ok(())
-    }
+/// The product's own work.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct WorkReport {
+    pub(super) incidents: usize,
+    /// With all shortcuts first, then without each of them.
+    pub(super) ways: Vec<Way>,
+}
+
+/// The same work, done in one way.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Way {
+    pub(super) name: String,
+    /// One incident on an engine that has seen none.
+    pub(super) first: Done,
+    /// All incidents at once.
+    pub(super) storm: Done,
+    /// Answers that are those of the first way, letter by letter, of all of the storm.
+    pub(super) same_answers: usize,
+}
+
+/// What was done, and in which time.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Done {
+    pub(super) seconds: f64,
+    pub(super) prompt_tokens: usize,
+    pub(super) cached_tokens: usize,
+    pub(super) completion_tokens: usize,
+    pub(super) forced_tokens: usize,
+    pub(super) drafted_tokens: usize,
+    pub(super) accepted_tokens: usize,
 }

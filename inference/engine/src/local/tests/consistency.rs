@@ -146,6 +146,8 @@ fn an_answer_depends_on_its_request_alone() {
         let options = EngineOptions {
             sequences_max: random.pick(&[1, 3, 8]),
             speculation: round % 4 != 3,
+            prefix_cache: round % 3 != 2,
+            threads: NonZero::new(random.pick(&[1, 2, 3])),
             step_tokens: NonZero::new(random.pick(&[1, 7, 40, 512])),
             // The window of 256 tokens takes 16 blocks.
             ..options_with(random.pick(&[16, 20, 64]))
