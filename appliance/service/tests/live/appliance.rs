@@ -238,7 +238,10 @@ async fn the_embedded_model_answers_as_openai_does() {
     });
     let status = running.answer("/api/v1/status").json();
     let detail = status["model"]["detail"].as_str().unwrap_or_default();
-    assert!(detail.contains("a 4k-token analysis takes about"), "{status}");
+    assert!(
+        detail.contains("a 4k-token analysis takes about"),
+        "{status}"
+    );
     assert!(detail.contains("this machine"), "{status}");
     let rate = status["model"]["tokens_per_second"].as_f64();
     assert!(rate.is_some_and(|rate| rate > 0.0), "{status}");

@@ -42,6 +42,7 @@ impl Simulation {
                 headroom_tokens: 4,
                 ageing_tokens: 400,
                 drafts_max: 6,
+                prefix_cache: true,
                 hash_key: 3,
             }),
             memory: BTreeMap::new(),
@@ -174,6 +175,21 @@ fn answers_in_company_are_those_alone() {
     }
     assert!(simulation.cached > 0);
     assert_eq!(simulation.scheduler.usage().used, 0);
+}
+
+#[test]
+fn without_the_prefix_cache_nothing_is_found_and_answers_are_the_same() {
+    let mut simulation = Simulation::new(64, 4);
+    simulation.scheduler.options.prefix_cache = false;
+    let ids = [5, 5, 9].map(|first| {
+        let id = simulation.add(&prompt(first, 30), 8, Priority::Interactive);
+        (id, first)
+    });
+    simulation.finish(24);
+    assert_eq!(simulation.cached, 0);
+    for (id, first) in ids {
+        assert_eq!(simulation.finished[&id], alone(&prompt(first, 30), 8));
+    }
 }
 
 #[test]
