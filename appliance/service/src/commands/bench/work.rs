@@ -28,8 +28,10 @@ use crate::offline::investigate;
 
 /// When the incidents happen, in seconds since 1970: a fixed time, so that the same call does the same work.
 const NOW: i64 = 1_790_000_000;
+/// Takes a shortcut away.
+type Change = fn(&mut EngineOptions);
 /// What all of the work is done with, and without which of it each time.
-const WAYS: [(&str, fn(&mut EngineOptions)); 5] = [
+const WAYS: [(&str, Change); 5] = [
     ("all shortcuts", |_| {}),
     ("no prefix cache", |options| options.prefix_cache = false),
     ("no guesses", |options| options.speculation = false),
