@@ -107,6 +107,8 @@ export interface Change {
   object: ObjectRef;
   what: string;
   evidence: string;
+  /** Why it is suspected; absent for all but the suspected one. */
+  suspected?: string;
 }
 
 export interface Analysis {

@@ -1,8 +1,10 @@
 import { render } from 'preact';
 import { beforeEach, expect, test } from 'vitest';
+import type { Analysis } from '../src/api';
 import { pieces } from '../src/citations';
 import { Prose } from '../src/ui/cite';
 import { Diff } from '../src/ui/diff';
+import { Changes } from '../src/ui/findings';
 import { whatToDo } from '../src/ui/problem';
 
 let root: HTMLElement;
@@ -33,6 +35,22 @@ test('a diff shows its sides', () => {
     'removed',
     'added',
   ]);
+});
+
+test('only the suspected change says why', () => {
+  const object = { kind: 'ConfigMap', namespace: 'shop', name: 'web' };
+  const change = { at: '2026-03-01T11:45:00Z', object, what: 'was edited', evidence: 'E2' };
+  const suspected = 'nearest change that reaches <b>web</b>';
+  const analysis = {
+    incident: { started_at: '2026-03-01T12:00:00Z' },
+    evidence: [],
+    changes: [change, { ...change, evidence: 'E3', suspected }],
+  } as unknown as Analysis;
+  render(<Changes analysis={analysis} lineCount={() => 1} />, root);
+  expect(root.querySelectorAll('li')).toHaveLength(2);
+  expect(root.querySelectorAll('li.suspected')).toHaveLength(1);
+  expect(root.querySelector('li.suspected .why')?.textContent).toBe(`Suspected: ${suspected}`);
+  expect(root.querySelector('b')).toBeNull();
 });
 
 test('the advice of an error page is the part that says what to do', () => {

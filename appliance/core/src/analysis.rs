@@ -191,6 +191,10 @@ pub struct ChangeEntry {
     pub what: String,
     /// The evidence that shows it.
     pub evidence: EvidenceId,
+    /// Why this change is suspected to have led to the first cause: what it
+    /// reaches, and how long before. Absent for all but the suspected one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub suspected: String,
 }
 
 /// One piece of evidence, with its id.

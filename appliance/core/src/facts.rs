@@ -10,6 +10,7 @@ mod logs;
 pub mod metrics;
 pub(crate) mod regime;
 mod shape;
+mod span;
 pub(crate) mod units;
 pub mod workloads;
 
@@ -22,6 +23,7 @@ use crate::object::ObjectRef;
 use crate::snapshot::{Gap, Snapshot};
 
 pub use self::shape::shape;
+pub(crate) use self::span::span;
 
 /// Alert rules mostly wait this long before they fire; what is older than the
 /// onset by more than that did not cause it.
@@ -84,8 +86,13 @@ pub enum ChangeKind {
     Edited,
     /// A workload's replicas were scaled.
     Scaled,
-    /// A node: cordon, taint, condition, reboot.
+    /// A node: cordon, taint, reboot, a new machine.
     Node,
+    /// A condition that the cluster reports. It tells when something began
+    /// and is no change that somebody made.
+    Condition,
+    /// A scheduled job ran.
+    Ran,
 }
 
 /// Something that changed.
@@ -98,7 +105,7 @@ pub struct Change {
     /// What was changed.
     pub object: ObjectRef,
     /// What happened to the object, as a predicate: `rolled out revision 4:
-    /// containers[web].image a → b`, `was cordoned`.
+    /// image of web a → b`, `was cordoned`.
     pub what: String,
     /// Lines of a diff (`- old`, `+ new`), may be empty.
     pub diff: Vec<String>,

@@ -4,7 +4,8 @@
 //! The deepest unhealthy thing that explains the symptoms is the cause;
 //! symptoms fold under it and add their evidence. Several independent causes
 //! stay several. The outcome depends on what was found, not on the order in
-//! which it was found or captured.
+//! which it was found or captured. Of the changes before the onset, the one
+//! nearest to the leading cause in reach and time is the suspected one.
 //!
 //! Invariant: every cause of a [`Diagnosis`] was found by an analyzer; this
 //! module only drops, merges, orders and words how sure it is.
@@ -14,6 +15,7 @@ mod edges;
 mod elimination;
 mod fold;
 mod rank;
+mod suspect;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +23,7 @@ use crate::analysis::Confidence;
 use crate::causes::{Case, Exclusion, Finding, Findings};
 
 pub use self::edges::Edges;
+pub use self::suspect::Suspect;
 
 /// Causes kept at most: more is a list of symptoms.
 const CAUSES_MAX: usize = 5;
@@ -41,6 +44,8 @@ pub struct Diagnosis {
     pub causes: Vec<RankedCause>,
     /// What evidence speaks against.
     pub ruled_out: Vec<Exclusion>,
+    /// The change that most likely led to the first cause.
+    pub suspect: Option<Suspect>,
 }
 
 /// Ranks what the analyzers found.
@@ -68,5 +73,10 @@ pub fn diagnose(case: &Case<'_>, findings: Findings) -> Diagnosis {
             ranked.finding.cause == exclusion.cause && ranked.finding.object == exclusion.object
         })
     });
-    Diagnosis { causes, ruled_out }
+    let suspect = suspect::find(case, &edges, &causes);
+    Diagnosis {
+        causes,
+        ruled_out,
+        suspect,
+    }
 }

@@ -8,6 +8,7 @@
 //!
 //! Invariant: the mark that stands for a secret is never taken for one.
 
+mod certificate;
 mod names;
 mod object;
 mod value;
@@ -17,6 +18,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
+pub use self::certificate::{NOT_AFTER, NOT_BEFORE};
 pub use self::names::is_secret_name;
 pub use self::object::redact_object;
 

@@ -19,7 +19,7 @@ interface Part {
 export function Changes({ analysis, lineCount }: Part) {
   if (analysis.changes.length === 0) {
     return (
-      <Panel id="changes-title" title="Suspected change">
+      <Panel id="changes-title" title="Changes before the onset">
         <p class="dim">No change was seen before the onset.</p>
       </Panel>
     );
@@ -27,12 +27,16 @@ export function Changes({ analysis, lineCount }: Part) {
   const onset = parse(analysis.incident.started_at);
   const lines = new Map(analysis.evidence.map((item) => [item.id, item.lines]));
   return (
-    <Panel id="changes-title" title={analysis.changes.length === 1 ? 'Suspected change' : 'Suspected changes'}>
+    <Panel id="changes-title" title="Changes before the onset">
       <ol class="plain changes">
         {analysis.changes.map((change, index) => {
           const at = parse(change.at);
+          const suspected = change.suspected ?? '';
           return (
-            <li key={`${change.evidence} ${index}`}>
+            <li
+              key={`${change.evidence} ${index}`}
+              class={suspected === '' ? undefined : 'suspected'}
+            >
               <p class="change-head">
                 <span>
                   <span class="dim">{visible(change.object.kind)}</span>{' '}
@@ -51,6 +55,11 @@ export function Changes({ analysis, lineCount }: Part) {
                 </span>
               </p>
               <p>{visible(change.what)}</p>
+              {suspected !== '' && (
+                <p class="why">
+                  <strong>Suspected</strong>: {visible(suspected)}
+                </p>
+              )}
               <Diff lines={lines.get(change.evidence) ?? []} />
             </li>
           );

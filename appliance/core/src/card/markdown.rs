@@ -29,8 +29,12 @@ pub fn render(analysis: &Analysis) -> String {
     });
     section(&mut out, "Changes", &analysis.changes, |change| {
         let id = escape(&ids(&[change.evidence]));
+        let why = match change.suspected.as_str() {
+            "" => String::new(),
+            why => format!(", **suspected**: {}", escape(why)),
+        };
         format!(
-            "{} {} {} {id}",
+            "{} {} {} {id}{why}",
             change.at,
             object(&change.object),
             escape(&change.what)

@@ -2,7 +2,8 @@
 //!
 //! Those before the onset that touch a cause, a subject or what a cause
 //! explains; nodes, which many workloads share; and objects that rule a whole
-//! namespace of the incident. The rest of the time line is noise here.
+//! namespace of the incident. The suspected change is always among them and
+//! says why. The rest of the time line is noise here.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +22,8 @@ use crate::object::ObjectRef;
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 /// The same for what is only explained by a cause, or shares its namespace.
 const WINDOW_BESIDE: SignedDuration = SignedDuration::from_hours(2);
+/// The same for a run of a scheduled job.
+const WINDOW_RUN: SignedDuration = SignedDuration::from_mins(30);
 /// Clocks of the alert's and the change's source differ by no more, in a site that works.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 /// Most changes on a card.
@@ -41,28 +44,30 @@ pub(super) fn changes(
     ledger: &mut Ledger,
 ) -> Vec<ChangeEntry> {
     let scope = Scope::of(case, diagnosis);
-    before_onset(case)
-        .filter(|change| scope.touches(change) && scope.is_recent(change, case.started_at))
-        .take(CHANGES_MAX)
-        .filter_map(|change| {
-            Some(ChangeEntry {
-                at: change.at,
-                object: change.object.clone(),
-                what: super::clean::line(&change.what),
-                evidence: ledger.add(&Draft::change(change))?,
-            })
+    let suspect = diagnosis.suspect.as_ref();
+    let is_suspect = |change: &Change| suspect.is_some_and(|one| one.change == *change);
+    let mut shown: Vec<&Change> = before_onset(case)
+        .filter(|change| {
+            is_suspect(change)
+                || scope.touches(change) && scope.is_recent(change, case.started_at)
         })
-        .collect()
-}
-
-/// The change that most likely led to the first cause: the newest before the
-/// onset that touches its object or what it explains.
-pub(super) fn suspect<'a>(case: &Case<'a>, diagnosis: &Diagnosis) -> Option<&'a Change> {
-    let first = &diagnosis.causes.first()?.finding;
-    let mut touched: BTreeSet<ObjectRef> = BTreeSet::new();
-    touched.insert(first.object.clone());
-    touched.insert(workload_of(case.snapshot, &first.object));
-    before_onset(case).find(|change| touched.contains(&change.object))
+        .collect();
+    // The suspected one stays, however many came after it.
+    let place = shown.iter().position(|change| is_suspect(change));
+    if let Some(place) = place.filter(|place| *place >= CHANGES_MAX) {
+        shown.swap(CHANGES_MAX - 1, place);
+    }
+    let entries = shown.into_iter().take(CHANGES_MAX).filter_map(|change| {
+        let suspected = suspect.filter(|_| is_suspect(change));
+        Some(ChangeEntry {
+            at: change.at,
+            object: change.object.clone(),
+            what: super::clean::line(&change.what),
+            evidence: ledger.add(&Draft::change(change))?,
+            suspected: suspected.map_or_else(String::new, |one| super::clean::line(&one.why)),
+        })
+    });
+    entries.collect()
 }
 
 fn before_onset<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Change> + use<'a> {
@@ -112,12 +117,17 @@ impl Scope {
     /// Central objects are shown over the whole window, the others only close
     /// to the onset: old rollouts of neighbours are noise.
     fn is_recent(&self, change: &Change, started_at: Timestamp) -> bool {
-        self.central.contains(&change.object)
-            || started_at.duration_since(change.at) <= WINDOW_BESIDE
+        let age = started_at.duration_since(change.at);
+        let window = match change.kind {
+            // Schedules run all day; only the last run can matter to others.
+            ChangeKind::Ran => WINDOW_RUN,
+            _ => WINDOW_BESIDE,
+        };
+        self.central.contains(&change.object) || age <= window
     }
 
     fn touches(&self, change: &Change) -> bool {
-        if self.objects.contains(&change.object) || change.kind == ChangeKind::Node {
+        if self.objects.contains(&change.object) || change.object.kind == "Node" {
             return true;
         }
         let here = change

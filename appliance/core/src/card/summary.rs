@@ -1,26 +1,26 @@
 //! The words of the card when no model writes them: what, since which change,
 //! what was ruled out, what could not be seen.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::{clean, relevant};
+use super::clean;
 use crate::analysis::{Analysis, Confidence, Summary};
 use crate::causes::Case;
 use crate::evidence::{Draft, EvidenceId, EvidenceKind};
-use crate::facts::Change;
-use crate::graph::Diagnosis;
+use crate::facts::{Change, span};
+use crate::graph::{Diagnosis, Suspect};
 
 /// Exclusions and gaps named in a sentence.
 const NAMED_MAX: usize = 3;
 
 /// Words the summary of `analysis`, whose evidence is complete.
 pub(super) fn of(case: &Case<'_>, diagnosis: &Diagnosis, analysis: &Analysis) -> Summary {
-    let suspect = relevant::suspect(case, diagnosis);
+    let suspect = diagnosis.suspect.as_ref();
     let mut sentences = match diagnosis.causes.as_slice() {
         [] => vec![no_clear_cause(case, analysis)],
         [first, others @ ..] => {
             let mut sentences = vec![stated(&first.finding.statement, first.confidence)];
-            sentences.extend(suspect.map(|change| suspected(change, case.started_at)));
+            sentences.extend(suspect.map(|suspect| suspected(suspect, case.started_at)));
             let independent = others
                 .iter()
                 .find(|other| other.confidence > Confidence::Low);
@@ -48,7 +48,7 @@ pub(super) fn of(case: &Case<'_>, diagnosis: &Diagnosis, analysis: &Analysis) ->
     Summary {
         text: sentences.join(" "),
         by: "rules".to_owned(),
-        citations: citations(analysis, suspect),
+        citations: citations(analysis, suspect.map(|suspect| &suspect.change)),
     }
 }
 
@@ -62,31 +62,23 @@ fn stated(statement: &str, confidence: Confidence) -> String {
     }
 }
 
-fn suspected(change: &Change, started_at: Timestamp) -> String {
+fn suspected(suspect: &Suspect, started_at: Timestamp) -> String {
+    let change = &suspect.change;
+    let reaches = match suspect.reaches.as_str() {
+        "" => String::new(),
+        reaches => format!(", which {}", clean::line(reaches)),
+    };
     let by = if change.by.is_empty() {
         String::new()
     } else {
         format!(" (by {})", clean::line(&change.by))
     };
     format!(
-        "{} before the alert, {} {}{by}.",
-        capitalized(&distance(started_at.duration_since(change.at))),
+        "{} before the alert, {} {}{by}{reaches}.",
+        capitalized(&span(started_at.duration_since(change.at))),
         change.object,
         clean::line(&change.what)
     )
-}
-
-/// A span of time as people say it.
-pub(super) fn distance(span: SignedDuration) -> String {
-    let seconds = span.as_secs().max(0);
-    let (count, unit) = match seconds {
-        0..=89 => (seconds, "second"),
-        90..=5_399 => ((seconds + 30) / 60, "minute"),
-        5_400..=172_799 => ((seconds + 1_800) / 3_600, "hour"),
-        _ => ((seconds + 43_200) / 86_400, "day"),
-    };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural}")
 }
 
 fn capitalized(text: &str) -> String {

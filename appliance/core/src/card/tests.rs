@@ -8,7 +8,7 @@ use crate::analysis::Confidence;
 use crate::causes::{Cause, Exclusion, Finding, Strength};
 use crate::evidence::EvidenceId;
 use crate::facts::Facts;
-use crate::graph::RankedCause;
+use crate::graph::{RankedCause, Suspect};
 use crate::object::ObjectRef;
 use crate::snapshot::Snapshot;
 
@@ -125,7 +125,14 @@ fn analysis_of(diagnosis: &Diagnosis) -> Analysis {
         title: "KubePodCrashLooping on web".into(),
         ..IncidentSummary::default()
     };
-    assemble(&case, incident, diagnosis)
+    let mut diagnosis = diagnosis.clone();
+    let change = facts.changes.first().filter(|_| !diagnosis.causes.is_empty());
+    diagnosis.suspect = change.map(|change| Suspect {
+        change: change.clone(),
+        reaches: String::new(),
+        why: "nearest change of Deployment shop/web itself".to_owned(),
+    });
+    assemble(&case, incident, &diagnosis)
 }
 
 fn with_cause(title: &str) -> Diagnosis {
@@ -143,6 +150,7 @@ fn with_cause(title: &str) -> Diagnosis {
                 Vec::new(),
             )],
         }],
+        suspect: None,
     }
 }
 
@@ -165,7 +173,7 @@ fn evidence_is_numbered_once_in_a_stable_order() {
             ("E2", "pull failed"),
             (
                 "E3",
-                "rolled out revision 2: spec.containers[web].image web:1 → web:2"
+                "rolled out revision 2: image of web web:1 → web:2"
             ),
             ("E4", "no container was killed for memory"),
         ]
@@ -183,7 +191,7 @@ fn the_summary_tells_cause_change_exclusions_and_gaps() {
     assert_eq!(
         analysis.summary.text,
         "Image web:2 does not exist in the registry. 4 minutes before the alert, Deployment shop/web \
-         rolled out revision 2: spec.containers[web].image web:1 → web:2. \
+         rolled out revision 2: image of web web:1 → web:2. \
          Roll back, or correct the image name or tag. Ruled out: oom own limit of Deployment shop/web. \
          Not seen: metrics (timed out after 5 s), logs (not captured)."
     );
@@ -225,6 +233,26 @@ fn enrichment_names_service_owner_objective_and_restarts() {
 }
 
 #[test]
+fn the_suspected_change_says_why_in_every_form_of_the_card() {
+    let analysis = analysis_of(&with_cause("pull failed"));
+    let why = "nearest change of Deployment shop/web itself";
+    let marked: Vec<&str> = analysis
+        .changes
+        .iter()
+        .map(|change| change.suspected.as_str())
+        .filter(|suspected| !suspected.is_empty())
+        .collect();
+    assert_eq!(marked, [why]);
+    let text = text::render(&analysis);
+    assert!(text.contains(&format!("suspected: {why}")), "{text}");
+    let markdown = markdown::render(&analysis);
+    assert!(markdown.contains("**suspected**: nearest change"), "{markdown}");
+    let without = analysis_of(&Diagnosis::default());
+    assert!(without.changes.iter().all(|change| change.suspected.is_empty()));
+    assert!(!text::render(&without).contains("suspected"));
+}
+
+#[test]
 fn distances_are_told_as_people_tell_them() {
     for (seconds, expected) in [
         (1, "1 second"),
@@ -236,7 +264,7 @@ fn distances_are_told_as_people_tell_them() {
         (-5, "0 seconds"),
     ] {
         assert_eq!(
-            summary::distance(SignedDuration::from_secs(seconds)),
+            crate::facts::span(SignedDuration::from_secs(seconds)),
             expected
         );
     }

@@ -18,8 +18,12 @@ pub fn render(analysis: &Analysis) -> String {
     head(analysis, &mut out);
     causes(analysis, &mut out);
     list(&mut out, "Changes", &analysis.changes, |change| {
+        let why = match change.suspected.as_str() {
+            "" => String::new(),
+            why => format!("\n      suspected: {}", line(why)),
+        };
         format!(
-            "{}  {} {} [{}]",
+            "{}  {} {} [{}]{why}",
             change.at,
             change.object,
             line(&change.what),

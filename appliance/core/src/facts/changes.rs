@@ -2,14 +2,19 @@
 //!
 //! Sources that tell of change: rollout history (ReplicaSets), revisions of
 //! running pods, creation times, field managers, nodes' taints and conditions,
-//! and events. Each gives changes of its own; this file only gathers them.
+//! certificates' dates, the histories of delivery tools, runs of scheduled
+//! jobs, and events. Each gives changes of its own; this file only gathers
+//! them. Which of them led to an incident is for [`crate::graph`] to say.
 
 mod authors;
+mod certificates;
+mod delivery;
 mod diff;
 mod nodes;
 mod objects;
 mod pods;
 mod rollouts;
+mod runs;
 mod scaling;
 
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +37,9 @@ pub(super) fn find(
     objects::find(snapshot, &mut changes);
     nodes::find(snapshot, events, &mut changes);
     scaling::find(snapshot, events, &mut changes);
+    delivery::find(snapshot, &mut changes);
+    certificates::find(snapshot, started_at, &mut changes);
+    runs::find(snapshot, &mut changes);
     let oldest = started_at
         .saturating_sub(LOOKBACK)
         .unwrap_or(Timestamp::MIN);

@@ -1,23 +1,44 @@
-//! What suffers when something is unwell.
+//! What suffers when something is unwell, and what a change of it can touch.
 //!
-//! Edges lead from a thing to what depends on it: node to pods, pod to
-//! workload, workload to Services, Service to its clients and ingresses,
-//! claim, `ConfigMap`, Secret and `ServiceAccount` to the pods that use them.
-//! Clients are known from configured addresses, logs and dependency series.
+//! Edges lead from a thing to what depends on it. A thing that is *needed*
+//! (node, volume, Secret, Service, the DNS of a client that complains) makes
+//! its dependents suffer: symptoms fold along those edges. A thing that only
+//! *governs* (an autoscaler, a policy, a delivery tool) can change others
+//! without being unwell itself: suspicion of a change also follows those.
+//! What gates the making of pods (quota, webhook, limit range) is needed only
+//! by workloads that lack pods.
+//!
+//! One file per layer reads its edges; this one keeps them and walks them.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod admission;
+mod clients;
+mod governance;
+mod pods;
+mod routes;
+mod storage;
 
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::causes::{Case, series, signs, view, wiring};
+use crate::causes::Case;
 use crate::object::ObjectRef;
-use crate::snapshot::Objects;
+
+type Links = BTreeMap<ObjectRef, BTreeSet<ObjectRef>>;
 
 /// The cluster's dependencies, as far as the snapshot shows them.
 #[derive(Clone, Debug, Default)]
 pub struct Edges {
-    dependents: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
-    parts: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
+    dependents: Links,
+    governed: Links,
+    parts: Links,
+}
+
+/// How a change gets from one object to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Path {
+    /// Steps from the changed object to the target.
+    pub(super) steps: usize,
+    /// The object after the changed one; none where that is the target itself.
+    pub(super) next: Option<ObjectRef>,
 }
 
 impl Edges {
@@ -25,15 +46,12 @@ impl Edges {
     pub fn of(case: &Case<'_>) -> Self {
         let mut edges = Self::default();
         let objects = &case.snapshot.objects;
-        for pod in &objects.pods {
-            edges.add_pod(objects, pod);
-        }
-        edges.add_workloads(objects);
-        edges.add_storage(objects);
-        edges.add_ingresses(objects);
-        edges.add_configured_clients(objects);
-        edges.add_logged_clients(case);
-        edges.add_measured_clients(case);
+        pods::add(objects, &mut edges);
+        storage::add(objects, &mut edges);
+        routes::add(objects, &mut edges);
+        admission::add(objects, &mut edges);
+        clients::add(case, &mut edges);
+        governance::add(objects, &mut edges);
         edges
     }
 
@@ -66,183 +84,83 @@ impl Edges {
         reached
     }
 
-    fn depends(&mut self, on: ObjectRef, dependent: ObjectRef) {
-        if on != dependent {
-            self.dependents.entry(on).or_default().insert(dependent);
+    /// Everything whose change can touch one of `targets`, with the shortest
+    /// way there. The targets themselves are among them, without a step.
+    pub(super) fn upstream(
+        &self,
+        targets: impl IntoIterator<Item = ObjectRef>,
+    ) -> BTreeMap<ObjectRef, Path> {
+        let backwards = self.backwards();
+        let mut known: BTreeMap<ObjectRef, Path> = BTreeMap::new();
+        let mut open: VecDeque<ObjectRef> = VecDeque::new();
+        for target in targets {
+            let here = Path {
+                steps: 0,
+                next: None,
+            };
+            known.insert(target.clone(), here);
+            open.push_back(target);
         }
-    }
-
-    fn add_pod(&mut self, objects: &Objects, pod: &Pod) {
-        let object = view::pod_ref(pod);
-        let workload = view::workload_of(objects, pod);
-        self.depends(object.clone(), workload.clone());
-        self.parts
-            .entry(workload.clone())
-            .or_default()
-            .insert(object.clone());
-        for service in view::services_of(objects, pod) {
-            self.depends(workload.clone(), service);
-        }
-        if let Some(spec) = &pod.spec {
-            if let Some(node) = &spec.node_name {
-                self.depends(ObjectRef::cluster("Node", node), object.clone());
-            }
-            for used in used_by(spec, view::namespace_of(pod)) {
-                self.depends(used, object.clone());
-            }
-        }
-        let namespace = ObjectRef::cluster("Namespace", view::namespace_of(pod));
-        self.parts.entry(namespace).or_default().insert(object);
-    }
-
-    /// Workloads that have no pods, and `ReplicaSets` and Jobs of workloads.
-    fn add_workloads(&mut self, objects: &Objects) {
-        for set in &objects.replica_sets {
-            let object = view::reference("ReplicaSet", set);
-            self.depends(object.clone(), view::root_of(objects, &object));
-        }
-        for job in &objects.jobs {
-            let object = view::reference("Job", job);
-            self.depends(object.clone(), view::root_of(objects, &object));
-        }
-        for service in &objects.services {
-            let object = view::reference("Service", service);
-            let workload = wiring::workload_behind(objects, service);
-            self.depends(workload, object);
-        }
-    }
-
-    fn add_storage(&mut self, objects: &Objects) {
-        for claim in &objects.persistent_volume_claims {
-            let object = view::reference("PersistentVolumeClaim", claim);
-            let Some(spec) = &claim.spec else { continue };
-            if let Some(volume) = &spec.volume_name {
-                self.depends(
-                    ObjectRef::cluster("PersistentVolume", volume),
-                    object.clone(),
-                );
-            }
-            if let Some(class) = &spec.storage_class_name {
-                self.depends(ObjectRef::cluster("StorageClass", class), object);
+        while let Some(object) = open.pop_front() {
+            let steps = known.get(&object).map_or(0, |path| path.steps) + 1;
+            for source in backwards.get(&object).into_iter().flatten() {
+                if !known.contains_key(*source) {
+                    let next = Some(object.clone());
+                    known.insert((*source).clone(), Path { steps, next });
+                    open.push_back((*source).clone());
+                }
             }
         }
+        self.add_wholes(&mut known);
+        known
     }
 
-    fn add_ingresses(&mut self, objects: &Objects) {
-        for ingress in &objects.ingresses {
-            let object = view::reference("Ingress", ingress);
-            let rules = ingress
-                .spec
+    fn backwards(&self) -> BTreeMap<&ObjectRef, Vec<&ObjectRef>> {
+        let mut backwards: BTreeMap<&ObjectRef, Vec<&ObjectRef>> = BTreeMap::new();
+        for (source, targets) in self.dependents.iter().chain(&self.governed) {
+            for target in targets {
+                backwards.entry(target).or_default().push(source);
+            }
+        }
+        backwards
+    }
+
+    /// A changed whole touches through its parts.
+    fn add_wholes(&self, known: &mut BTreeMap<ObjectRef, Path>) {
+        let mut wholes = Vec::new();
+        for (whole, parts) in &self.parts {
+            let nearest = parts
                 .iter()
-                .flat_map(|spec| spec.rules.iter().flatten());
-            let paths = rules
-                .filter_map(|rule| rule.http.as_ref())
-                .flat_map(|http| &http.paths);
-            for service in paths.filter_map(|path| path.backend.service.as_ref()) {
-                let backend =
-                    ObjectRef::namespaced("Service", view::namespace_of(ingress), &service.name);
-                self.depends(backend, object.clone());
+                .filter_map(|part| Some((known.get(part)?.steps, part)))
+                .min();
+            if let Some((steps, part)) = nearest {
+                wholes.push((whole.clone(), steps + 1, part.clone()));
             }
+        }
+        for (whole, steps, part) in wholes {
+            let next = Some(part);
+            known.entry(whole).or_insert(Path { steps, next });
         }
     }
 
-    fn add_configured_clients(&mut self, objects: &Objects) {
-        let workloads: BTreeSet<ObjectRef> = objects
-            .pods
-            .iter()
-            .map(|pod| view::workload_of(objects, pod))
-            .collect();
-        for workload in workloads {
-            let namespace = workload.namespace.clone().unwrap_or_default();
-            for setting in wiring::settings_of(objects, &workload) {
-                if let Some(service) = wiring::service_of(objects, &setting.host, &namespace) {
-                    self.depends(view::reference("Service", service), workload.clone());
-                }
-            }
-        }
+    fn depends(&mut self, on: ObjectRef, dependent: ObjectRef) {
+        link(&mut self.dependents, on, dependent);
     }
 
-    fn add_logged_clients(&mut self, case: &Case<'_>) {
-        let objects = &case.snapshot.objects;
-        for one in signs::seen(case) {
-            let Some(address) = &one.address else {
-                continue;
-            };
-            let namespace = one.pod.namespace.clone().unwrap_or_default();
-            if let Some(service) = wiring::service_of(objects, &address.host, &namespace) {
-                let client = view::root_of(objects, &one.pod);
-                self.depends(view::reference("Service", service), client);
-            }
-        }
+    fn governs(&mut self, ruler: ObjectRef, ruled: ObjectRef) {
+        link(&mut self.governed, ruler, ruled);
     }
 
-    fn add_measured_clients(&mut self, case: &Case<'_>) {
-        let objects = &case.snapshot.objects;
-        for (client, servers) in series::dependencies(case.snapshot) {
-            let Some(client) = workload_named(objects, &client) else {
-                continue;
-            };
-            for server in &servers {
-                let named = objects
-                    .services
-                    .iter()
-                    .filter(|service| view::name_of(*service) == server);
-                for service in named {
-                    self.depends(view::reference("Service", service), client.clone());
-                }
-            }
-        }
+    fn part(&mut self, whole: ObjectRef, part: ObjectRef) {
+        link(&mut self.parts, whole, part);
     }
 }
 
-fn workload_named(objects: &Objects, name: &str) -> Option<ObjectRef> {
-    let deployment = objects
-        .deployments
-        .iter()
-        .find(|found| view::name_of(*found) == name)
-        .map(|found| view::reference("Deployment", found));
-    deployment.or_else(|| {
-        objects
-            .stateful_sets
-            .iter()
-            .find(|found| view::name_of(*found) == name)
-            .map(|found| view::reference("StatefulSet", found))
-    })
+fn link(links: &mut Links, from: ObjectRef, to: ObjectRef) {
+    if from != to {
+        links.entry(from).or_default().insert(to);
+    }
 }
 
-/// What a pod needs to start: claims, `ConfigMaps`, Secrets, its account.
-fn used_by(spec: &PodSpec, namespace: &str) -> Vec<ObjectRef> {
-    let named = |kind: &str, name: &str| ObjectRef::namespaced(kind, namespace, name);
-    let mut used = Vec::new();
-    for volume in spec.volumes.iter().flatten() {
-        if let Some(claim) = &volume.persistent_volume_claim {
-            used.push(named("PersistentVolumeClaim", &claim.claim_name));
-        }
-        if let Some(map) = &volume.config_map {
-            used.push(named("ConfigMap", &map.name));
-        }
-        if let Some(name) = volume
-            .secret
-            .as_ref()
-            .and_then(|secret| secret.secret_name.as_ref())
-        {
-            used.push(named("Secret", name));
-        }
-    }
-    for from in spec
-        .containers
-        .iter()
-        .flat_map(|container| container.env_from.iter().flatten())
-    {
-        if let Some(map) = &from.config_map_ref {
-            used.push(named("ConfigMap", &map.name));
-        }
-        if let Some(secret) = &from.secret_ref {
-            used.push(named("Secret", &secret.name));
-        }
-    }
-    if let Some(account) = &spec.service_account_name {
-        used.push(named("ServiceAccount", account));
-    }
-    used
-}
+#[cfg(test)]
+mod tests;

@@ -71,8 +71,12 @@ fn changes(analysis: &Analysis, said: &mut Said) {
     for change in analysis.changes.iter().take(ITEMS_MAX) {
         let when = relative(change.at, analysis.incident.started_at);
         let cited = said.cite(&[change.evidence]);
+        let why = match change.suspected.as_str() {
+            "" => String::new(),
+            why => format!("; suspected, for it is the {}", line(why)),
+        };
         said.say(format!(
-            "{}, {when}: {}{cited}.",
+            "{}, {when}: {}{cited}{why}.",
             change.object,
             line(&change.what)
         ));
@@ -156,11 +160,18 @@ fn since_when(analysis: &Analysis, now: Timestamp, said: &mut Said) {
         Some(start) => said.say(format!("Since {start}, {} ago.", age(start, now))),
         None => said.say("None of its alerts says when it began."),
     }
-    if let Some(change) = analysis.changes.first() {
+    let changes = &analysis.changes;
+    let suspected = changes.iter().find(|change| !change.suspected.is_empty());
+    if let Some(change) = suspected.or(changes.first()) {
         let when = relative(change.at, analysis.incident.started_at);
         let cited = said.cite(&[change.evidence]);
+        let which = if suspected.is_some() {
+            "suspected"
+        } else {
+            "nearest"
+        };
         said.say(format!(
-            "The nearest change is {}, {when}{cited}.",
+            "The {which} change is {}, {when}{cited}.",
             change.object
         ));
     }

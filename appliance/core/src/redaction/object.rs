@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::certificate::keep_dates;
 use super::{is_secret_name, redact_text, value::is_harmless};
 
 /// What kubectl remembers of the last `apply`: the whole object, as text.
@@ -13,8 +14,8 @@ const DEPTH_MAX: usize = 64;
 
 /// Takes secrets out of a Kubernetes object.
 ///
-/// A `Secret` keeps its keys and loses its values and what kubectl remembers of
-/// them. Elsewhere, values under a secret's name and secrets inside text go.
+/// A `Secret` keeps its keys, and of a certificate when it is valid; it loses
+/// its values and what kubectl remembers of them. Elsewhere, values under a secret's name and secrets inside text go.
 pub fn redact_object(object: &mut Value) {
     if object.get("kind").and_then(Value::as_str) == Some("Secret") {
         empty_secret(object);
@@ -23,6 +24,7 @@ pub fn redact_object(object: &mut Value) {
 }
 
 fn empty_secret(secret: &mut Value) {
+    keep_dates(secret);
     for field in ["data", "stringData"] {
         if let Some(Value::Object(data)) = secret.get_mut(field) {
             for value in data.values_mut() {

@@ -72,9 +72,12 @@ fn lines(notice: &Notice) -> Vec<String> {
     if notice.stage == Stage::Resolved {
         return lines;
     }
-    if let Some(change) = analysis.changes.first() {
+    let changes = &analysis.changes;
+    let suspected = changes.iter().find(|change| !change.suspected.is_empty());
+    if let Some(change) = suspected.or(changes.first()) {
+        let which = if suspected.is_some() { "Suspected" } else { "Last" };
         lines.push(format!(
-            "Last change: {} {} ({})",
+            "{which} change: {} {} ({})",
             escaped(&change.object.to_string()),
             escaped(&change.what),
             change.at.strftime("%Y-%m-%d %H:%M:%SZ")

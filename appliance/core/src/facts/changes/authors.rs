@@ -1,7 +1,7 @@
 //! Who changed an object, and when, as far as the object itself tells.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 
 /// Managers that write what the cluster itself keeps up to date.
 const CONTROLLERS: &[&str] = &[
@@ -17,6 +17,35 @@ const CONTROLLERS: &[&str] = &[
 pub(super) struct Edit {
     pub(super) at: Timestamp,
     pub(super) manager: String,
+    /// The fields that the manager looks after: `spec.selector`, `data.KEY`.
+    /// A tool that applies whole objects looks after all of them.
+    pub(super) fields: Vec<String>,
+}
+
+impl Edit {
+    fn of(entry: &ManagedFieldsEntry) -> Option<Self> {
+        Some(Self {
+            at: entry.time.as_ref()?.0,
+            manager: entry.manager.clone().unwrap_or_default(),
+            fields: fields(entry),
+        })
+    }
+}
+
+/// The second-level fields that an entry names, but for the object's own data.
+fn fields(entry: &ManagedFieldsEntry) -> Vec<String> {
+    let top = entry.fields_v1.as_ref().and_then(|all| all.0.as_object());
+    let sections = top.into_iter().flatten();
+    sections
+        .filter(|(section, _)| !matches!(section.as_str(), "f:metadata" | "f:status"))
+        .flat_map(|(section, inner)| {
+            let section = section.strip_prefix("f:").unwrap_or(section);
+            let inner = inner.as_object().into_iter().flatten();
+            inner
+                .filter_map(|(field, _)| field.strip_prefix("f:"))
+                .map(move |field| format!("{section}.{field}"))
+        })
+        .collect()
 }
 
 /// The last edit of the object's own fields by someone else than the cluster.
@@ -25,14 +54,8 @@ pub(super) fn last_edit(meta: &ObjectMeta) -> Option<Edit> {
         .iter()
         .flatten()
         .filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty())
-        .filter_map(|entry| {
-            let manager = entry.manager.clone().unwrap_or_default();
-            let own = !CONTROLLERS.contains(&manager.as_str());
-            own.then_some(Edit {
-                at: entry.time.as_ref()?.0,
-                manager,
-            })
-        })
+        .filter_map(Edit::of)
+        .filter(|edit| !CONTROLLERS.contains(&edit.manager.as_str()))
         .max_by_key(|edit| edit.at)
 }
 
@@ -48,12 +71,17 @@ pub(super) fn editor_of(meta: &ObjectMeta, path: &[&str]) -> Option<Edit> {
             }
             fields.is_some()
         })
-        .filter_map(|entry| {
-            Some(Edit {
-                at: entry.time.as_ref()?.0,
-                manager: entry.manager.clone().unwrap_or_default(),
-            })
-        })
+        .filter_map(Edit::of)
+        .max_by_key(|edit| edit.at)
+}
+
+/// The last edit of `path` alone, by a person or tool and not by the cluster:
+/// what `kubectl scale` and `kubectl patch` leave behind.
+pub(super) fn edit_of_only(meta: &ObjectMeta, path: &str) -> Option<Edit> {
+    let entries = meta.managed_fields.iter().flatten();
+    entries
+        .filter_map(Edit::of)
+        .filter(|edit| edit.fields == [path] && !CONTROLLERS.contains(&edit.manager.as_str()))
         .max_by_key(|edit| edit.at)
 }
 

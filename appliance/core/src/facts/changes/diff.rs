@@ -3,6 +3,8 @@
 //! A specification is flattened to paths (`containers[web].env[DB_HOST].value`),
 //! so that every field of the API is covered and none is named here.
 
+mod words;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -22,7 +24,7 @@ type Fields = BTreeMap<String, String>;
 pub(super) struct Diff {
     /// `- path: old` and `+ path: new`.
     pub(super) lines: Vec<String>,
-    /// In words: `containers[web].image a → b`.
+    /// In words: `image of web a → b`.
     pub(super) words: String,
 }
 
@@ -65,7 +67,7 @@ pub(super) fn diff<T: Serialize>(old: &T, new: &T, ignored: impl Fn(&str) -> boo
         lines.push(format!("({more} more lines)"));
     }
     // Images first: they are what a rollout usually is about.
-    words.sort_by_key(|word| !word.contains(".image "));
+    words.sort_by_key(|word| !word.starts_with("image of "));
     let more = words.len().saturating_sub(NAMED_MAX);
     words.truncate(NAMED_MAX);
     let mut words = words.join(", ");
@@ -76,11 +78,12 @@ pub(super) fn diff<T: Serialize>(old: &T, new: &T, ignored: impl Fn(&str) -> boo
 }
 
 fn in_words(path: &str, before: Option<&String>, after: Option<&String>) -> String {
+    let field = words::field(path);
     match (before, after) {
-        (Some(before), Some(after)) => format!("{path} {} → {}", cut(before), cut(after)),
-        (None, Some(after)) => format!("{path} {} added", cut(after)),
-        (Some(before), None) => format!("{path} {} removed", cut(before)),
-        (None, None) => path.to_owned(),
+        (Some(before), Some(after)) => format!("{field} {} → {}", cut(before), cut(after)),
+        (None, Some(after)) => format!("{field} {} added", cut(after)),
+        (Some(before), None) => format!("{field} {} removed", cut(before)),
+        (None, None) => field,
     }
 }
 

@@ -1,4 +1,7 @@
 //! Changes of nodes: cordons and taints, readiness, pressure, reboots.
+//!
+//! A reboot is told by the kubelet's event, and by the exporter's boot time
+//! where the event is gone.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
@@ -7,9 +10,10 @@ use super::authors::editor_of;
 use crate::facts::workloads::object_ref;
 use crate::facts::{Change, ChangeKind, EventFold};
 use crate::object::ObjectRef;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Series, Snapshot};
 
 const CORDON: &str = "node.kubernetes.io/unschedulable";
+const JOINED: &str = "joined the cluster";
 
 pub(super) fn find(snapshot: &Snapshot, events: &[EventFold], changes: &mut Vec<Change>) {
     for node in &snapshot.objects.nodes {
@@ -22,17 +26,72 @@ pub(super) fn find(snapshot: &Snapshot, events: &[EventFold], changes: &mut Vec<
                 created.0,
                 &object,
                 ChangeKind::Node,
-                "joined the cluster".to_owned(),
+                JOINED.to_owned(),
             )
         }));
     }
-    let reboots = events
-        .iter()
-        .filter(|fold| fold.object.kind == "Node" && fold.reason == "Rebooted");
-    changes.extend(reboots.filter_map(|fold| {
-        let what = "rebooted".to_owned();
-        Some(change(fold.last?, &fold.object, ChangeKind::Node, what))
+    let spoken = events.iter().filter(|fold| fold.object.kind == "Node");
+    changes.extend(spoken.filter_map(|fold| {
+        let what = match fold.reason.as_str() {
+            "Rebooted" => "rebooted",
+            "NodeSchedulable" => "was uncordoned",
+            _ => return None,
+        };
+        let object = ObjectRef::cluster("Node", &fold.object.name);
+        Some(change(fold.last?, &object, ChangeKind::Node, what.to_owned()))
     }));
+    boots(snapshot, changes);
+}
+
+/// An event of the kubelet follows the boot within this time.
+const BOOT_SECONDS: i64 = 900;
+
+/// Boots that the node exporter measured and no event tells of.
+fn boots(snapshot: &Snapshot, changes: &mut Vec<Change>) {
+    let measured = snapshot
+        .series
+        .iter()
+        .filter(|series| series.name == "node_boot_time_seconds");
+    for series in measured {
+        let newest = series.samples.last().map(|sample| sample.value);
+        let at = newest
+            .filter(|value| value.is_finite() && *value > 0.0)
+            .and_then(|seconds| Timestamp::from_second(seconds as i64).ok());
+        let (Some(at), Some(object)) = (at, node_of(snapshot, series)) else {
+            continue;
+        };
+        let told = changes.iter().any(|known| {
+            known.object == object
+                && known.what == "rebooted"
+                && (known.at.as_second() - at.as_second()).abs() <= BOOT_SECONDS
+        });
+        let joined = changes.iter().any(|known| {
+            known.object == object && known.what == JOINED && known.at >= at
+        });
+        if !told && !joined {
+            changes.push(change(at, &object, ChangeKind::Node, "rebooted".to_owned()));
+        }
+    }
+}
+
+/// The node that an exporter's series names by name or address.
+fn node_of(snapshot: &Snapshot, series: &Series) -> Option<ObjectRef> {
+    let labels = ["node", "nodename", "instance"];
+    let named = labels.iter().filter_map(|label| series.labels.get(*label));
+    let hosts: Vec<&str> = named
+        .map(|name| name.rsplit_once(':').map_or(name.as_str(), |(host, _)| host))
+        .map(|host| host.trim_start_matches('[').trim_end_matches(']'))
+        .collect();
+    let is_it = |node: &&Node| {
+        let name = node.metadata.name.as_deref().unwrap_or_default();
+        let status = node.status.as_ref();
+        let mut addresses = status
+            .into_iter()
+            .flat_map(|status| status.addresses.iter().flatten());
+        hosts.contains(&name) || addresses.any(|one| hosts.contains(&one.address.as_str()))
+    };
+    let node = snapshot.objects.nodes.iter().find(is_it)?;
+    Some(object_ref("Node", &node.metadata))
 }
 
 fn change(at: Timestamp, object: &ObjectRef, kind: ChangeKind, what: String) -> Change {
@@ -104,7 +163,7 @@ fn conditions(node: &Node, object: &ObjectRef, changes: &mut Vec<Change>) {
             (false, "True") => format!("entered {}", condition.type_),
             _ => continue,
         };
-        let mut change = change(at.0, object, ChangeKind::Node, what);
+        let mut change = change(at.0, object, ChangeKind::Condition, what);
         change.diff.extend(
             condition
                 .message

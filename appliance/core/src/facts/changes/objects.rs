@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::authors::{author, last_edit};
+use super::authors::{Edit, author, last_edit};
 use crate::facts::workloads::{controller, object_ref};
 use crate::facts::{Change, ChangeKind};
 use crate::snapshot::Snapshot;
@@ -32,11 +32,37 @@ const KINDS: &[&str] = &[
     "StatefulSet",
     "DaemonSet",
     "CronJob",
+    "Namespace",
+    // What decides over requests to the API server.
+    "ValidatingWebhookConfiguration",
+    "MutatingWebhookConfiguration",
+    "APIService",
+    "PriorityClass",
+    // What decides over traffic.
+    "IngressClass",
+    "Gateway",
+    "HTTPRoute",
+    "GRPCRoute",
+    "IngressRoute",
+    "HTTPProxy",
+    "VirtualService",
+    "DestinationRule",
+    "AuthorizationPolicy",
+    "PeerAuthentication",
+    // What decides over certificates, scaling and monitoring.
+    "Certificate",
+    "Issuer",
+    "ClusterIssuer",
+    "ScaledObject",
+    "VerticalPodAutoscaler",
+    "ServiceMonitor",
+    "PodMonitor",
+    "PrometheusRule",
 ];
 
 pub(super) fn find(snapshot: &Snapshot, changes: &mut Vec<Change>) {
     for (kind, meta) in snapshot.objects.all() {
-        if KINDS.contains(&kind.name) && !is_generated(meta) {
+        if KINDS.contains(&kind.name) && !is_generated(kind.name, meta) {
             changes.extend(created(snapshot, kind.name, meta));
             changes.extend(edited(snapshot, kind.name, meta));
         }
@@ -44,7 +70,7 @@ pub(super) fn find(snapshot: &Snapshot, changes: &mut Vec<Change>) {
 }
 
 /// Objects the cluster makes in every namespace, or for another object.
-fn is_generated(meta: &ObjectMeta) -> bool {
+fn is_generated(kind: &str, meta: &ObjectMeta) -> bool {
     const NAMES: &[&str] = &[
         "kube-root-ca.crt",
         "openshift-service-ca.crt",
@@ -54,8 +80,9 @@ fn is_generated(meta: &ObjectMeta) -> bool {
     ];
     let name = meta.name.as_deref().unwrap_or_default();
     let leader = "control-plane.alpha.kubernetes.io/leader";
-    NAMES.contains(&name)
-        || controller(meta, None).is_some()
+    // The default ServiceAccount, not a policy that is called so.
+    let made = NAMES.contains(&name) && matches!(kind, "ServiceAccount" | "ConfigMap" | "Namespace");
+    made || controller(meta, None).is_some()
         || meta
             .annotations
             .as_ref()
@@ -94,7 +121,7 @@ fn edited(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> Option<Change> 
         what: format!(
             "was edited{}{}",
             quality(snapshot, kind, meta),
-            keys(snapshot, kind, meta)
+            touched(snapshot, kind, meta, &edit)
         ),
         object,
         diff: Vec::new(),
@@ -102,18 +129,54 @@ fn edited(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> Option<Change> 
     })
 }
 
-/// ` with a TLS certificate` for Secrets that hold one.
-fn quality(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> &'static str {
-    match secret(snapshot, kind, meta).and_then(|secret| secret.type_.as_deref()) {
+/// What is worth knowing beside the name: ` with a TLS certificate` for
+/// Secrets that hold one, the bounds of an autoscaler.
+fn quality(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> String {
+    if kind == "HorizontalPodAutoscaler" {
+        return bounds(snapshot, meta).unwrap_or_default();
+    }
+    let held = match secret(snapshot, kind, meta).and_then(|secret| secret.type_.as_deref()) {
         Some("kubernetes.io/tls") => " with a TLS certificate",
         Some("kubernetes.io/dockerconfigjson" | "kubernetes.io/dockercfg") => {
             " with registry credentials"
         }
         _ => "",
+    };
+    held.to_owned()
+}
+
+/// ` for 2 to 9 replicas`
+fn bounds(snapshot: &Snapshot, meta: &ObjectMeta) -> Option<String> {
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    let autoscalers = &snapshot.objects.horizontal_pod_autoscalers;
+    let spec = &autoscalers.get(namespace, meta.name.as_deref()?)?.spec;
+    let least = spec.min_replicas.unwrap_or(1);
+    Some(format!(" for {least} to {} replicas", spec.max_replicas))
+}
+
+/// Fields named of an edit; one that owns more wrote the whole object.
+const TOUCHED_MAX: usize = 4;
+
+/// The fields that the last edit touched, as far as its manager tells.
+fn touched(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta, edit: &Edit) -> String {
+    let named = &edit.fields;
+    let data = named
+        .iter()
+        .filter_map(|field| field.split_once('.'))
+        .filter(|(section, _)| matches!(*section, "data" | "stringData" | "binaryData"))
+        .map(|(_, key)| key);
+    match (kind, named.len()) {
+        ("ConfigMap" | "Secret", 1..=TOUCHED_MAX) => {
+            let data: Vec<&str> = data.collect();
+            format!(" (keys {})", data.join(", "))
+        }
+        ("ConfigMap" | "Secret", _) => keys(snapshot, kind, meta),
+        (_, 1..=TOUCHED_MAX) => format!(" ({})", named.join(", ")),
+        _ => String::new(),
     }
 }
 
-/// The keys that the last edit of a ConfigMap or Secret may have touched.
+/// All keys of a ConfigMap or Secret, for edits that do not tell theirs.
 fn keys(snapshot: &Snapshot, kind: &str, meta: &ObjectMeta) -> String {
     const KEYS_MAX: usize = 8;
     let namespace = meta.namespace.as_deref().unwrap_or_default();

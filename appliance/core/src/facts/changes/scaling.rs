@@ -1,12 +1,14 @@
-//! Replica counts that changed outside of a rollout, from events.
+//! Replica counts that changed outside of a rollout: from events, and from the
+//! field manager that `kubectl scale` leaves behind when events are gone.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 
+use super::authors::edit_of_only;
 use super::rollouts::names;
-use crate::facts::workloads::{controller, workload_of};
+use crate::facts::workloads::{controller, object_ref, workload_of};
 use crate::facts::{Change, ChangeKind, EventFold};
 use crate::object::ObjectRef;
 use crate::snapshot::Snapshot;
@@ -43,6 +45,44 @@ pub(super) fn find(snapshot: &Snapshot, events: &[EventFold], changes: &mut Vec<
                 .iter()
                 .filter_map(|fold| scaled(fold, &folds, sets, &rollouts)),
         );
+    }
+    by_hand(snapshot, changes);
+}
+
+/// Replicas that somebody set by hand, where no event tells of it already.
+fn by_hand(snapshot: &Snapshot, changes: &mut Vec<Change>) {
+    let objects = &snapshot.objects;
+    let deployments = objects.deployments.iter().map(|one| {
+        let object = object_ref("Deployment", &one.metadata);
+        (object, &one.metadata, one.spec.replicas)
+    });
+    let sets = objects.stateful_sets.iter().map(|one| {
+        let replicas = one.spec.replicas;
+        (object_ref("StatefulSet", &one.metadata), &one.metadata, replicas)
+    });
+    for (object, meta, replicas) in deployments.chain(sets) {
+        let edit = edit_of_only(meta, "spec.replicas");
+        let (Some(edit), Some(replicas)) = (edit, replicas) else {
+            continue;
+        };
+        let near = |at: Timestamp| {
+            (at.as_second() - edit.at.as_second()).abs() <= FIRST_SECONDS
+        };
+        let told = changes
+            .iter_mut()
+            .find(|change| change.object == object && change.kind == ChangeKind::Scaled && near(change.at));
+        match told {
+            Some(change) if change.by.is_empty() => change.by = edit.manager,
+            Some(_) => {}
+            None => changes.push(Change {
+                at: edit.at,
+                kind: ChangeKind::Scaled,
+                object,
+                what: format!("was set to {replicas} replicas"),
+                diff: Vec::new(),
+                by: edit.manager,
+            }),
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+mod kinds;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -78,8 +80,8 @@ fn a_rollout_tells_what_its_template_changed() {
             ("deployments", json!([deployment])),
         ],
         &[
-            "03-01T11:50 Deployment shop/web rolled out revision 2: spec.containers[web].image web:1 → web:2, \
-             spec.containers[web].env[DB_HOST].value db → db2, spec.containers[web].env[DEBUG].value 1 added and 2 more \
+            "03-01T11:50 Deployment shop/web rolled out revision 2: image of web web:1 → web:2, \
+             env DB_HOST of web db → db2, env DEBUG of web 1 added and 2 more \
              (ticket 7, kubectl-edit)",
             "02-28T10:00 Deployment shop/web was created",
         ],
@@ -126,7 +128,7 @@ fn a_rollback_happens_when_the_old_set_is_scaled_up_again() {
             ),
         ],
         &[
-            "03-01T11:40 Deployment shop/web was rolled back to an older template as revision 3: spec.containers[web].image web:2 → web:1",
+            "03-01T11:40 Deployment shop/web was rolled back to an older template as revision 3: image of web web:2 → web:1",
         ],
     );
 }
@@ -202,7 +204,7 @@ fn a_template_that_no_replica_set_has_was_not_rolled_out() {
             ),
         ],
         &[
-            "03-01T11:00 Deployment shop/web was edited and not rolled out: spec.containers[web].image web:1 → web:2 (helm)",
+            "03-01T11:00 Deployment shop/web was edited and not rolled out: image of web web:1 → web:2 (helm)",
         ],
     );
 }
@@ -223,7 +225,7 @@ fn pods_of_two_revisions_tell_a_stateful_set_s_update() {
             ]),
         )],
         &[
-            "03-01T11:30 StatefulSet shop/db began to roll out revision db-2: containers[db].image db:1 → db:2",
+            "03-01T11:30 StatefulSet shop/db began to roll out revision db-2: image of db db:1 → db:2",
         ],
     );
 }
