@@ -72,6 +72,7 @@ pub const ANALYZERS: &[Analyzer] = &[
     scheduling::scheduler_down,
     storage::claims,
     storage::multi_attach,
+    storage::held_elsewhere,
     storage::hung_file_server,
     storage::filling,
     storage::resize,

@@ -15,6 +15,7 @@ mod edges;
 mod elimination;
 mod fold;
 mod rank;
+mod stale;
 mod suspect;
 #[cfg(test)]
 mod tests;
@@ -53,7 +54,9 @@ pub fn diagnose(case: &Case<'_>, findings: Findings) -> Diagnosis {
     let Findings { found, excluded } = findings;
     let edges = Edges::of(case);
     let mut found = fold::in_fixed_order(found);
+    let overtaken = stale::set_aside(case, &mut found);
     let mut ruled_out = fold::eliminate(&mut found, excluded);
+    ruled_out.extend(overtaken);
     let found = fold::finer_over_parent(&found);
     let found = fold::symptoms_under_causes(&found, &edges);
     let mut causes = rank::rank(case, &edges, found);

@@ -31,6 +31,7 @@ mod breakage;
 mod calm;
 mod control;
 mod controllers;
+mod fabric;
 mod healthy;
 mod image;
 mod infrastructure;

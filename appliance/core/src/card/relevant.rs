@@ -48,8 +48,7 @@ pub(super) fn changes(
     let is_suspect = |change: &Change| suspect.is_some_and(|one| one.change == *change);
     let mut shown: Vec<&Change> = before_onset(case)
         .filter(|change| {
-            is_suspect(change)
-                || scope.touches(change) && scope.is_recent(change, case.started_at)
+            is_suspect(change) || scope.touches(change) && scope.is_recent(change, case.started_at)
         })
         .collect();
     // The suspected one stays, however many came after it.

@@ -126,7 +126,10 @@ fn analysis_of(diagnosis: &Diagnosis) -> Analysis {
         ..IncidentSummary::default()
     };
     let mut diagnosis = diagnosis.clone();
-    let change = facts.changes.first().filter(|_| !diagnosis.causes.is_empty());
+    let change = facts
+        .changes
+        .first()
+        .filter(|_| !diagnosis.causes.is_empty());
     diagnosis.suspect = change.map(|change| Suspect {
         change: change.clone(),
         reaches: String::new(),
@@ -171,10 +174,7 @@ fn evidence_is_numbered_once_in_a_stable_order() {
         [
             ("E1", "KubePodCrashLooping is firing: web crashes"),
             ("E2", "pull failed"),
-            (
-                "E3",
-                "rolled out revision 2: image of web web:1 → web:2"
-            ),
+            ("E3", "rolled out revision 2: image of web web:1 → web:2"),
             ("E4", "no container was killed for memory"),
         ]
     );
@@ -246,9 +246,17 @@ fn the_suspected_change_says_why_in_every_form_of_the_card() {
     let text = text::render(&analysis);
     assert!(text.contains(&format!("suspected: {why}")), "{text}");
     let markdown = markdown::render(&analysis);
-    assert!(markdown.contains("**suspected**: nearest change"), "{markdown}");
+    assert!(
+        markdown.contains("**suspected**: nearest change"),
+        "{markdown}"
+    );
     let without = analysis_of(&Diagnosis::default());
-    assert!(without.changes.iter().all(|change| change.suspected.is_empty()));
+    assert!(
+        without
+            .changes
+            .iter()
+            .all(|change| change.suspected.is_empty())
+    );
     assert!(!text::render(&without).contains("suspected"));
 }
 

@@ -4,6 +4,7 @@
 //! While one of these holds, silence proves nothing; the alerts of this family
 //! are therefore facts about the watcher and not about what it watches.
 
+mod pod_monitors;
 mod rules;
 mod stack;
 mod targets;
@@ -11,4 +12,9 @@ mod targets;
 use super::Analyzer;
 
 /// The analyzers of this family.
-pub(crate) const ANALYZERS: &[Analyzer] = &[targets::analyze, stack::analyze, rules::analyze];
+pub(crate) const ANALYZERS: &[Analyzer] = &[
+    targets::analyze,
+    pod_monitors::analyze,
+    stack::analyze,
+    rules::analyze,
+];

@@ -2,6 +2,8 @@
 //! certificates, slow or lossy links.
 
 mod balancer;
+mod certificates;
+mod classes;
 mod dns;
 mod gateway;
 mod ingress;
@@ -38,4 +40,7 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
     routes::analyze,
     names::analyze,
     sockets::analyze,
+    classes::analyze,
+    certificates::analyze,
+    mesh::rules::analyze,
 ];

@@ -6,6 +6,7 @@
 //! claim is [`super::scheduling`]'s; why the claim waits is decided here.
 
 mod attach;
+mod attachments;
 mod capacity;
 mod claim;
 mod devices;
@@ -19,6 +20,7 @@ use crate::object::ObjectRef;
 use crate::snapshot::Objects;
 
 pub(super) use self::attach::{hung_file_server, multi_attach};
+pub(super) use self::attachments::held_elsewhere;
 pub(super) use self::capacity::{filling, resize};
 pub(super) use self::claim::{claims, is_explained, is_unbound};
 pub(super) use self::devices::{clusters, failing_disks, saturated_disks, snapshots};

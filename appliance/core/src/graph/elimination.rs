@@ -9,12 +9,16 @@
 //! never a broader or finer word for the cause itself.
 
 mod evidence;
+mod wiring;
 
 use self::evidence::{
     another_reason, answered, claims_bound, did_not_evict, ended_by_itself, ended_otherwise,
     exit_was_an_error, exit_was_zero, has_pods, kubelet_reports, names_resolve, no_policy,
     node_has_room, node_silent, other_nodes_report, ran_for_a_while, refused_not_dropped,
     scheduled, scheduler_speaks, timed_out_not_refused, was_killed_for_memory,
+};
+use self::wiring::{
+    backends_ready, below_maximum, binds_at_once, certificate_valid, class_exists, scaling_active,
 };
 use crate::causes::{Case, Cause, Exclusion, Finding};
 use crate::evidence::Draft;
@@ -206,6 +210,54 @@ const GROUPS: &[Group] = &[
             C::PidPressure,
         ],
         others: &[(C::NodeUnreachable, kubelet_reports)],
+    },
+    // A claim that is not bound.
+    Group {
+        leads: &[
+            C::ProvisionerDown,
+            C::PvNoMatch,
+            C::PvAlreadyBound,
+            C::PvcSelectorMismatch,
+            C::PvcCapacityMismatch,
+            C::PvcAccessModeMismatch,
+            C::StorageQuotaExceeded,
+        ],
+        others: &[
+            (C::StorageClassMissing, class_exists),
+            (C::WaitingFirstConsumer, binds_at_once),
+        ],
+    },
+    Group {
+        leads: &[C::MultiAttach, C::MountVolumeFailed, C::NetworkFsHung],
+        others: &[(C::PvcUnbound, claims_bound), (C::SchedulerDown, scheduled)],
+    },
+    // The way in from outside.
+    Group {
+        leads: &[
+            C::IngressMisroute,
+            C::TlsSecretOrExpired,
+            C::LoadBalancerBgpL2,
+        ],
+        others: &[
+            (C::NoReadyEndpoints, backends_ready),
+            (C::TlsSecretOrExpired, certificate_valid),
+        ],
+    },
+    Group {
+        leads: &[C::MeshAuthzMtls],
+        others: &[
+            (C::NetworkPolicyIngress, no_policy),
+            (C::CorednsDownOrOverloaded, names_resolve),
+        ],
+    },
+    // An autoscaler that does not help.
+    Group {
+        leads: &[C::HpaMaxed],
+        others: &[(C::HpaNoMetrics, scaling_active)],
+    },
+    Group {
+        leads: &[C::HpaNoMetrics, C::HpaTargetMissing],
+        others: &[(C::HpaMaxed, below_maximum)],
     },
     // Performance.
     Group {

@@ -14,6 +14,9 @@
 //! | each level away from a root cause | -6 |
 //! | each piece of evidence against it, at most three | -5 |
 //!
+//! That a cause began long before and does not reach the alert's object is
+//! also told as evidence against it.
+//!
 //! *High* needs strong evidence, nothing against it, a connection with the
 //! alert and six points more than the next cause of another object; *medium*
 //! strong evidence, or likely with three points more; the rest is *low*.
@@ -26,6 +29,8 @@ use jiff::SignedDuration;
 
 use crate::analysis::Confidence;
 use crate::causes::{Case, Cause, Finding, Strength, view};
+use crate::evidence::Draft;
+use crate::facts::span;
 use crate::object::ObjectRef;
 
 use super::blind::Blind;
@@ -82,7 +87,7 @@ fn score(
     case: &Case<'_>,
     edges: &Edges,
     unwell: &BTreeSet<ObjectRef>,
-    finding: Finding,
+    mut finding: Finding,
     folded: usize,
 ) -> Scored {
     let from = std::iter::once(finding.object.clone()).chain(finding.explains.clone());
@@ -105,6 +110,8 @@ fn score(
     points += onset(case, &finding, near);
     points -= f64::from(level(finding.cause)) * 6.0;
     points -= finding.against.len().min(3) as f64 * 5.0;
+    let background = background(case, &finding, near);
+    finding = finding.against(background);
     Scored {
         finding,
         points,
@@ -153,9 +160,22 @@ fn subject_namespace(subject: &ObjectRef) -> Option<&str> {
 fn onset(case: &Case<'_>, finding: &Finding, near: u8) -> f64 {
     match finding.since {
         Some(since) if view::in_window(case, Some(since)) => 3.0,
-        Some(since) if since < case.started_at - LONG_BEFORE && near < 2 => -12.0,
+        _ if background(case, finding, near).is_some() => -12.0,
         _ => 0.0,
     }
+}
+
+/// What speaks against a cause that was there long before the alert and does
+/// not reach what the alert is about.
+fn background(case: &Case<'_>, finding: &Finding, near: u8) -> Option<Draft> {
+    let since = finding.since?;
+    if since >= case.started_at - LONG_BEFORE || near >= 2 {
+        return None;
+    }
+    let before = span(case.started_at.duration_since(since));
+    let title = format!("began {before} before the alert and does not reach what it is about");
+    let object = finding.object.clone();
+    Some(Draft::status(object, title, Vec::new()).at(Some(since)))
 }
 
 /// Workloads with a pod that is not well and not leaving.

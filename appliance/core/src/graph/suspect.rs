@@ -53,7 +53,11 @@ pub(super) fn find(case: &Case<'_>, edges: &Edges, causes: &[RankedCause]) -> Op
         .min_by_key(|(change, path)| {
             let age = onset.duration_since(change.at).max(SignedDuration::ZERO);
             let steps = u32::try_from(path.steps).unwrap_or(u32::MAX);
-            (age.as_secs() + STEP.as_secs() * i64::from(steps), &change.object, &change.what)
+            (
+                age.as_secs() + STEP.as_secs() * i64::from(steps),
+                &change.object,
+                &change.what,
+            )
         })?;
     let (change, path) = nearest;
     let before = span(onset.duration_since(change.at));

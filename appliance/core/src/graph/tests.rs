@@ -6,6 +6,8 @@
     reason = "fixtures are written in place"
 )]
 
+mod generated;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -13,6 +15,7 @@ use super::{Diagnosis, diagnose};
 use crate::analysis::Confidence;
 use crate::causes::fixture::{Fixture, ago};
 use crate::causes::{self, Case, Cause};
+use crate::evidence::Draft;
 use crate::facts::Facts;
 use crate::object::ObjectRef;
 
@@ -167,6 +170,53 @@ fn pods_of_a_broken_node_fold_under_the_node() {
     let found = verdict(&build(objects, &[]));
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("NodeUnreachable Node n1"), "{found:?}");
+}
+
+#[test]
+fn a_cause_from_long_before_has_that_against_it() {
+    let mut fixture = build(workload("db", 5432, &well()), &[]);
+    fixture.subjects = vec![ObjectRef::namespaced("Deployment", "shop", "db")];
+    let started_at = fixture.alerts[0].starts_at;
+    let facts = Facts::find(&fixture.snapshot, started_at);
+    let case = Case {
+        snapshot: &fixture.snapshot,
+        facts: &facts,
+        alerts: &fixture.alerts,
+        subjects: &fixture.subjects,
+        started_at,
+    };
+    let finding = |name: &str, hours: i64| {
+        let object = ObjectRef::namespaced("Deployment", "shop", name);
+        let seen = Draft::status(object.clone(), "OOMKilled", Vec::new());
+        let since = started_at - jiff::SignedDuration::from_hours(hours);
+        causes::Finding::new(
+            Cause::OomOwnLimit,
+            object,
+            causes::Strength::Strong,
+            "killed for memory",
+        )
+        .because([seen])
+        .since(Some(since))
+    };
+    let found = vec![
+        (finding("mail", 10), 0),
+        (finding("mail-new", 1), 0),
+        (finding("db", 10), 0),
+    ];
+    let ranked = super::rank::rank(&case, &super::Edges::of(&case), found);
+    let against: Vec<(&str, Vec<&str>)> = ranked
+        .iter()
+        .map(|one| {
+            let titles = one.finding.against.iter().map(|draft| draft.title.as_str());
+            (one.finding.object.name.as_str(), titles.collect())
+        })
+        .collect();
+    let told = "began 10 hours before the alert and does not reach what it is about";
+    assert_eq!(
+        against,
+        [("db", vec![]), ("mail-new", vec![]), ("mail", vec![told])]
+    );
+    assert_eq!(ranked[2].confidence, Confidence::Low);
 }
 
 #[test]

@@ -30,7 +30,12 @@ pub(super) fn keep_dates(secret: &mut Value) {
         (_, Some(plain)) => Some(plain.as_bytes().to_vec()),
         _ => None,
     };
-    let Some((from, until)) = pem.as_deref().and_then(first_der).as_deref().and_then(dates) else {
+    let Some((from, until)) = pem
+        .as_deref()
+        .and_then(first_der)
+        .as_deref()
+        .and_then(dates)
+    else {
         return;
     };
     let Some(Value::Object(meta)) = secret.get_mut("metadata") else {
@@ -120,17 +125,23 @@ fn time(tag: u8, content: &[u8]) -> Option<Timestamp> {
     let (year, at) = match tag {
         UTC_TIME => {
             let short = i16::from(number(0..2)?);
-            (if short < 50 { 2000 + short } else { 1900 + short }, 2)
+            (
+                if short < 50 {
+                    2000 + short
+                } else {
+                    1900 + short
+                },
+                2,
+            )
         }
-        GENERALIZED_TIME => (
-            i16::from(number(0..2)?) * 100 + i16::from(number(2..4)?),
-            4,
-        ),
+        GENERALIZED_TIME => (i16::from(number(0..2)?) * 100 + i16::from(number(2..4)?), 4),
         _ => return None,
     };
     let part = |place: usize| number(at + 2 * place..at + 2 * place + 2);
     let date = DateTime::new(year, part(0)?, part(1)?, part(2)?, part(3)?, part(4)?, 0).ok()?;
-    date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    date.to_zoned(TimeZone::UTC)
+        .ok()
+        .map(|zoned| zoned.timestamp())
 }
 
 #[cfg(test)]

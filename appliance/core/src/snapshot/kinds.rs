@@ -214,6 +214,8 @@ kinds! {
         "IPAddressPool", "ipaddresspools", "ipaddresspools", "metallb.io/v1beta1", true;
         "BGPPeer", "bgppeers", "bgppeers", "metallb.io/v1beta2", true;
         "Certificate", "certificates", "certificates", "cert-manager.io/v1", true;
+        "Issuer", "issuers", "issuers", "cert-manager.io/v1", true;
+        "ClusterIssuer", "clusterissuers", "clusterissuers", "cert-manager.io/v1", false;
         // Storage.
         "VolumeSnapshot", "volumesnapshots", "volumesnapshots", "snapshot.storage.k8s.io/v1", true;
         "CephCluster", "cephclusters", "cephclusters", "ceph.rook.io/v1", true;

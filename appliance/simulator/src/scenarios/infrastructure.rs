@@ -1,7 +1,7 @@
 //! The registry of faults in what carries workloads: network, storage, nodes,
 //! control plane and monitoring.
 
-use super::{control, kubelets, links, machine, resolving, volumes, watchers};
+use super::{control, fabric, kubelets, links, machine, resolving, volumes, watchers};
 
 recipes! {
     RECIPES:
@@ -66,6 +66,18 @@ recipes! {
         "An authorization policy was added that admits another caller only. The proxy answers 403."
     links::strict_tls "strict-mutual-tls" "The mesh asks for TLS that a caller does not speak"
         "Mutual TLS was made strict while one workload still runs without a proxy."
+    fabric::class_missing "ingress-class-missing" "An ingress names a class that does not exist"
+        "The class of the ingress was renamed in its manifest. No controller feels responsible, and its address is gone."
+    fabric::issuer_broken "certificate-not-renewed" "A certificate ran out because its issuer cannot sign"
+        "The key pair of the site's issuer was deleted weeks ago. Nobody noticed, until the certificate in front ran out."
+    fabric::attachment_stuck "attachment-not-released" "A volume is held by another node, and the events are gone"
+        "The database was moved hours ago. Its volume is still attached where it was, and nothing says so any more but the attachment."
+    fabric::mesh_modes "mesh-modes-contradict" "A rule of the mesh sends plain text to pods that want TLS"
+        "A destination rule switched TLS off for a service whose namespace asks for it. Every call ends in its handshake."
+    fabric::subset_gone "mesh-subset-undefined" "A route of the mesh leads to a subset that nobody defined"
+        "A canary was announced in the route and never defined. Every call finds no upstream."
+    fabric::monitor_selects_nothing "pod-monitor-selects-nothing" "A monitor selects no pod"
+        "The label in a pod monitor was changed. The workload is well, its metrics are gone."
     links::local_ports "local-ports-used-up" "A client has no local port left"
         "A client opens a connection for every call. Its ports wait to be freed, and new calls fail at once."
     resolving::external_name "external-name-dead" "A Service stands for a host that is gone"

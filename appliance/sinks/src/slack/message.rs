@@ -75,7 +75,11 @@ fn lines(notice: &Notice) -> Vec<String> {
     let changes = &analysis.changes;
     let suspected = changes.iter().find(|change| !change.suspected.is_empty());
     if let Some(change) = suspected.or(changes.first()) {
-        let which = if suspected.is_some() { "Suspected" } else { "Last" };
+        let which = if suspected.is_some() {
+            "Suspected"
+        } else {
+            "Last"
+        };
         lines.push(format!(
             "{which} change: {} {} ({})",
             escaped(&change.object.to_string()),

@@ -86,7 +86,11 @@ fn certificates(case: &Case<'_>, ingress: &Ingress, findings: &mut Findings) {
         .as_ref()
         .and_then(|spec| spec.tls.as_deref())
         .unwrap_or_default();
-    for name in tls.iter().filter_map(|tls| tls.secret_name.as_deref()) {
+    let shown: Vec<&str> = tls
+        .iter()
+        .filter_map(|tls| tls.secret_name.as_deref())
+        .collect();
+    for name in shown.iter().copied() {
         let secret = objects.secrets.get(namespace, name);
         let problem = match secret {
             None if objects.secrets.captured_in(namespace) => "does not exist",
@@ -112,14 +116,16 @@ fn certificates(case: &Case<'_>, ingress: &Ingress, findings: &mut Findings) {
             .explains([object.clone()]),
         );
     }
-    expired(case, &object, findings);
+    expired(case, &object, &shown, findings);
 }
 
-/// Clients of the ingress's namespace that meet an expired certificate.
-fn expired(case: &Case<'_>, object: &ObjectRef, findings: &mut Findings) {
+/// Certificates that the ingress shows and that are over: an old one that lies
+/// beside them in the namespace harms nobody.
+fn expired(case: &Case<'_>, object: &ObjectRef, shown: &[&str], findings: &mut Findings) {
     let secret_types = case.snapshot.objects.secrets.iter().filter(|secret| {
         secret.metadata.namespace == object.namespace
             && secret.type_.as_deref() == Some("kubernetes.io/tls")
+            && shown.contains(&view::name_of(*secret))
     });
     for secret in secret_types {
         let not_after = secret

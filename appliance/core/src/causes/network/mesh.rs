@@ -1,6 +1,8 @@
 //! Service meshes that refuse a caller: an authorization policy that does not
 //! admit it, or mutual TLS that one side does not speak.
 
+pub(super) mod rules;
+
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view};
@@ -116,14 +118,17 @@ fn strict(case: &Case<'_>, said: &[&LogTemplate]) -> Option<ObjectRef> {
 fn has_sidecar(case: &Case<'_>, pod: &ObjectRef) -> bool {
     let namespace = pod.namespace.as_deref().unwrap_or_default();
     let found: Option<&Pod> = case.snapshot.objects.pods.get(namespace, &pod.name);
-    found.is_some_and(|pod| {
-        let spec = pod.spec.as_ref();
-        let main = spec.map_or(&[][..], |spec| &spec.containers);
-        let init = spec.and_then(|spec| spec.init_containers.as_deref());
-        main.iter()
-            .chain(init.unwrap_or_default())
-            .any(|container| SIDECARS.contains(&container.name.as_str()))
-    })
+    found.is_some_and(has_proxy)
+}
+
+/// Whether a proxy of a mesh runs beside the pod's containers.
+fn has_proxy(pod: &Pod) -> bool {
+    let spec = pod.spec.as_ref();
+    let main = spec.map_or(&[][..], |spec| &spec.containers);
+    let init = spec.and_then(|spec| spec.init_containers.as_deref());
+    main.iter()
+        .chain(init.unwrap_or_default())
+        .any(|container| SIDECARS.contains(&container.name.as_str()))
 }
 
 #[cfg(test)]

@@ -120,9 +120,13 @@ fn failed_sync(object: &ObjectRef, application: &Custom) -> Option<Change> {
 fn applied(object: &ObjectRef, item: &Custom) -> Vec<Change> {
     let history = item.items("/status/history");
     if history.is_empty() {
-        let ready = item.conditions().find(|condition| condition.kind == "Ready");
+        let ready = item
+            .conditions()
+            .find(|condition| condition.kind == "Ready");
         let revision = item.text("/status/lastAppliedRevision");
-        let at = ready.and_then(|ready| ready.at).filter(|_| !revision.is_empty());
+        let at = ready
+            .and_then(|ready| ready.at)
+            .filter(|_| !revision.is_empty());
         let what = format!("applied revision {}", short(revision));
         return at
             .map(|at| change(object, at, what, String::new()))
@@ -147,7 +151,7 @@ fn applied(object: &ObjectRef, item: &Custom) -> Vec<Change> {
         .collect()
 }
 
-/// The releases a Flux HelmRelease made, newest first in the API.
+/// The releases a Flux `HelmRelease` made, newest first in the API.
 fn released(object: &ObjectRef, release: &Custom) -> Vec<Change> {
     let newest = release.items("/status/history").iter().take(REVISIONS_MAX);
     newest

@@ -3,7 +3,7 @@
 //! A reboot is told by the kubelet's event, and by the exporter's boot time
 //! where the event is gone.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Node;
 
 use super::authors::editor_of;
@@ -21,14 +21,12 @@ pub(super) fn find(snapshot: &Snapshot, events: &[EventFold], changes: &mut Vec<
         cordon(node, &object, changes);
         taints(node, &object, changes);
         conditions(node, &object, changes);
-        changes.extend(node.metadata.creation_timestamp.as_ref().map(|created| {
-            change(
-                created.0,
-                &object,
-                ChangeKind::Node,
-                JOINED.to_owned(),
-            )
-        }));
+        changes.extend(
+            node.metadata
+                .creation_timestamp
+                .as_ref()
+                .map(|created| change(created.0, &object, ChangeKind::Node, JOINED.to_owned())),
+        );
     }
     let spoken = events.iter().filter(|fold| fold.object.kind == "Node");
     changes.extend(spoken.filter_map(|fold| {
@@ -38,7 +36,12 @@ pub(super) fn find(snapshot: &Snapshot, events: &[EventFold], changes: &mut Vec<
             _ => return None,
         };
         let object = ObjectRef::cluster("Node", &fold.object.name);
-        Some(change(fold.last?, &object, ChangeKind::Node, what.to_owned()))
+        Some(change(
+            fold.last?,
+            &object,
+            ChangeKind::Node,
+            what.to_owned(),
+        ))
     }));
     boots(snapshot, changes);
 }
@@ -53,10 +56,10 @@ fn boots(snapshot: &Snapshot, changes: &mut Vec<Change>) {
         .iter()
         .filter(|series| series.name == "node_boot_time_seconds");
     for series in measured {
-        let newest = series.samples.last().map(|sample| sample.value);
+        let newest = series.samples.last().filter(|sample| sample.value > 0.0);
         let at = newest
-            .filter(|value| value.is_finite() && *value > 0.0)
-            .and_then(|seconds| Timestamp::from_second(seconds as i64).ok());
+            .and_then(|sample| SignedDuration::try_from_secs_f64(sample.value).ok())
+            .and_then(|since| Timestamp::UNIX_EPOCH.checked_add(since).ok());
         let (Some(at), Some(object)) = (at, node_of(snapshot, series)) else {
             continue;
         };
@@ -65,9 +68,9 @@ fn boots(snapshot: &Snapshot, changes: &mut Vec<Change>) {
                 && known.what == "rebooted"
                 && (known.at.as_second() - at.as_second()).abs() <= BOOT_SECONDS
         });
-        let joined = changes.iter().any(|known| {
-            known.object == object && known.what == JOINED && known.at >= at
-        });
+        let joined = changes
+            .iter()
+            .any(|known| known.object == object && known.what == JOINED && known.at >= at);
         if !told && !joined {
             changes.push(change(at, &object, ChangeKind::Node, "rebooted".to_owned()));
         }
@@ -79,7 +82,10 @@ fn node_of(snapshot: &Snapshot, series: &Series) -> Option<ObjectRef> {
     let labels = ["node", "nodename", "instance"];
     let named = labels.iter().filter_map(|label| series.labels.get(*label));
     let hosts: Vec<&str> = named
-        .map(|name| name.rsplit_once(':').map_or(name.as_str(), |(host, _)| host))
+        .map(|name| {
+            name.rsplit_once(':')
+                .map_or(name.as_str(), |(host, _)| host)
+        })
         .map(|host| host.trim_start_matches('[').trim_end_matches(']'))
         .collect();
     let is_it = |node: &&Node| {

@@ -81,7 +81,8 @@ fn is_generated(kind: &str, meta: &ObjectMeta) -> bool {
     let name = meta.name.as_deref().unwrap_or_default();
     let leader = "control-plane.alpha.kubernetes.io/leader";
     // The default ServiceAccount, not a policy that is called so.
-    let made = NAMES.contains(&name) && matches!(kind, "ServiceAccount" | "ConfigMap" | "Namespace");
+    let made =
+        NAMES.contains(&name) && matches!(kind, "ServiceAccount" | "ConfigMap" | "Namespace");
     made || controller(meta, None).is_some()
         || meta
             .annotations

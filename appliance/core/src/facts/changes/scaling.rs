@@ -58,19 +58,21 @@ fn by_hand(snapshot: &Snapshot, changes: &mut Vec<Change>) {
     });
     let sets = objects.stateful_sets.iter().map(|one| {
         let replicas = one.spec.replicas;
-        (object_ref("StatefulSet", &one.metadata), &one.metadata, replicas)
+        (
+            object_ref("StatefulSet", &one.metadata),
+            &one.metadata,
+            replicas,
+        )
     });
     for (object, meta, replicas) in deployments.chain(sets) {
         let edit = edit_of_only(meta, "spec.replicas");
         let (Some(edit), Some(replicas)) = (edit, replicas) else {
             continue;
         };
-        let near = |at: Timestamp| {
-            (at.as_second() - edit.at.as_second()).abs() <= FIRST_SECONDS
-        };
-        let told = changes
-            .iter_mut()
-            .find(|change| change.object == object && change.kind == ChangeKind::Scaled && near(change.at));
+        let near = |at: Timestamp| (at.as_second() - edit.at.as_second()).abs() <= FIRST_SECONDS;
+        let told = changes.iter_mut().find(|change| {
+            change.object == object && change.kind == ChangeKind::Scaled && near(change.at)
+        });
         match told {
             Some(change) if change.by.is_empty() => change.by = edit.manager,
             Some(_) => {}

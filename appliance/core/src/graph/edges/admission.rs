@@ -44,11 +44,28 @@ fn short_of_pods(objects: &Objects) -> Vec<ObjectRef> {
         .deployments
         .iter()
         .map(|one| view::reference("Deployment", one))
-        .chain(objects.replica_sets.iter().map(|one| view::reference("ReplicaSet", one)))
-        .chain(objects.stateful_sets.iter().map(|one| view::reference("StatefulSet", one)))
-        .chain(objects.daemon_sets.iter().map(|one| view::reference("DaemonSet", one)));
+        .chain(
+            objects
+                .replica_sets
+                .iter()
+                .map(|one| view::reference("ReplicaSet", one)),
+        )
+        .chain(
+            objects
+                .stateful_sets
+                .iter()
+                .map(|one| view::reference("StatefulSet", one)),
+        )
+        .chain(
+            objects
+                .daemon_sets
+                .iter()
+                .map(|one| view::reference("DaemonSet", one)),
+        );
     references
-        .filter(|object| view::replicas(objects, object).is_some_and(|(wanted, made)| made < wanted))
+        .filter(|object| {
+            view::replicas(objects, object).is_some_and(|(wanted, made)| made < wanted)
+        })
         .collect()
 }
 
@@ -83,7 +100,14 @@ fn add_webhooks(kind: &str, configuration: &Custom, short: &[ObjectRef], edges: 
 /// Whether the webhook is asked when pods or what makes them are created.
 fn gates_pods(webhook: &Value) -> bool {
     const MAKERS: [&str; 8] = [
-        "*", "*/*", "pods", "replicasets", "deployments", "statefulsets", "daemonsets", "jobs",
+        "*",
+        "*/*",
+        "pods",
+        "replicasets",
+        "deployments",
+        "statefulsets",
+        "daemonsets",
+        "jobs",
     ];
     let rules = webhook["rules"].as_array().into_iter().flatten();
     rules

@@ -21,7 +21,7 @@ pub(super) fn add(case: &Case<'_>, edges: &mut Edges) {
     let by_name = add_configured(objects, &workloads, edges);
     add_logged(case, edges);
     add_measured(case, edges);
-    add_resolvers(case, by_name, edges);
+    add_resolvers(case, &by_name, edges);
 }
 
 /// Edges of addresses in variables and arguments. Gives the workloads that
@@ -49,15 +49,19 @@ fn add_configured(
     by_name
 }
 
+/// Hosts read from one workload's arguments; a script of more names nobody.
+const HOSTS_MAX: usize = 64;
+
 /// Hosts that commands and arguments name with a port or a scheme:
 /// `--db=orders-db:5432`, `http://search/`. Only names of Services count.
-fn hosts_in_arguments(objects: &Objects, workload: &ObjectRef) -> Vec<String> {
+fn hosts_in_arguments(objects: &Objects, workload: &ObjectRef) -> BTreeSet<String> {
     let spec = view::template_of(objects, workload);
     let containers = spec.into_iter().flat_map(|spec| &spec.containers);
     containers
         .flat_map(|one| one.command.iter().chain(&one.args).flatten())
         .flat_map(|argument| argument.split([' ', ',', ';', '\'', '"', '\n']))
         .filter_map(host_of)
+        .take(HOSTS_MAX)
         .collect()
 }
 
@@ -84,7 +88,9 @@ fn host_of(word: &str) -> Option<String> {
     };
     let has_port = port.is_some_and(|port| port.parse::<u16>().is_ok());
     let is_host = host.len() > 1
-        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
     (is_host && (has_port || has_scheme && port.is_none())).then(|| host.to_ascii_lowercase())
 }
 
@@ -138,7 +144,7 @@ fn workload_named(objects: &Objects, name: &str) -> Option<ObjectRef> {
 /// The cluster's DNS before those who need it: all that call by name while no
 /// DNS pod is ready, else those whose logs say that names fail. One lost
 /// replica of several is nobody's trouble.
-fn add_resolvers(case: &Case<'_>, by_name: BTreeSet<ObjectRef>, edges: &mut Edges) {
+fn add_resolvers(case: &Case<'_>, by_name: &BTreeSet<ObjectRef>, edges: &mut Edges) {
     let objects = &case.snapshot.objects;
     let is_dns = |service: &&Service| {
         let labels = service.metadata.labels.as_ref();

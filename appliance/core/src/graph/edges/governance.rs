@@ -69,7 +69,10 @@ fn selected<'a>(
 
 fn add_policy(objects: &Objects, policy: &NetworkPolicy, edges: &mut Edges) {
     let object = view::reference("NetworkPolicy", policy);
-    let selector = policy.spec.as_ref().and_then(|spec| spec.pod_selector.as_ref());
+    let selector = policy
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.pod_selector.as_ref());
     for pod in selected(objects, view::namespace_of(policy), selector) {
         edges.governs(object.clone(), view::pod_ref(pod));
     }
@@ -78,7 +81,10 @@ fn add_policy(objects: &Objects, policy: &NetworkPolicy, edges: &mut Edges) {
 /// A budget holds up who wants to empty a node.
 fn add_budgets(objects: &Objects, edges: &mut Edges) {
     let emptied = |node: &str| {
-        let spec = objects.nodes.get("", node).and_then(|node| node.spec.as_ref());
+        let spec = objects
+            .nodes
+            .get("", node)
+            .and_then(|node| node.spec.as_ref());
         spec.is_some_and(|spec| spec.unschedulable == Some(true))
     };
     for budget in &objects.pod_disruption_budgets {
@@ -147,8 +153,18 @@ fn add_delivery(objects: &Objects, edges: &mut Edges) {
         .deployments
         .iter()
         .map(|one| (view::reference("Deployment", one), &one.metadata))
-        .chain(objects.stateful_sets.iter().map(|one| (view::reference("StatefulSet", one), &one.metadata)))
-        .chain(objects.daemon_sets.iter().map(|one| (view::reference("DaemonSet", one), &one.metadata)));
+        .chain(
+            objects
+                .stateful_sets
+                .iter()
+                .map(|one| (view::reference("StatefulSet", one), &one.metadata)),
+        )
+        .chain(
+            objects
+                .daemon_sets
+                .iter()
+                .map(|one| (view::reference("DaemonSet", one), &one.metadata)),
+        );
     for (workload, meta) in workloads {
         for tool in tools_of(objects, meta) {
             edges.governs(tool, workload.clone());
@@ -156,7 +172,11 @@ fn add_delivery(objects: &Objects, edges: &mut Edges) {
         let namespace = meta.namespace.as_deref().unwrap_or_default();
         let release = annotation(meta, "meta.helm.sh/release-name");
         let home = annotation(meta, "meta.helm.sh/release-namespace").unwrap_or(namespace);
-        for secret in release.and_then(|release| releases.get(&(home, release))).into_iter().flatten() {
+        for secret in release
+            .and_then(|release| releases.get(&(home, release)))
+            .into_iter()
+            .flatten()
+        {
             edges.governs(secret.clone(), workload.clone());
         }
         edges.governs(ObjectRef::cluster("Namespace", namespace), workload);
@@ -178,7 +198,10 @@ fn releases(objects: &Objects) -> BTreeMap<(&str, &str), Vec<ObjectRef>> {
             && let Some(name) = labels.get("name")
         {
             let key = (view::namespace_of(secret), name.as_str());
-            releases.entry(key).or_default().push(view::reference("Secret", secret));
+            releases
+                .entry(key)
+                .or_default()
+                .push(view::reference("Secret", secret));
         }
     }
     releases

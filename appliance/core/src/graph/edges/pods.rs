@@ -86,14 +86,32 @@ fn of_volume(volume: &Volume) -> Vec<(&'static str, &str)> {
     let mut used = Vec::new();
     let claim = volume.persistent_volume_claim.as_ref();
     used.extend(claim.map(|claim| ("PersistentVolumeClaim", claim.claim_name.as_str())));
-    used.extend(volume.config_map.as_ref().map(|map| ("ConfigMap", map.name.as_str())));
+    used.extend(
+        volume
+            .config_map
+            .as_ref()
+            .map(|map| ("ConfigMap", map.name.as_str())),
+    );
     let secret = volume.secret.as_ref();
     let secret = secret.and_then(|secret| secret.secret_name.as_deref());
     used.extend(secret.map(|name| ("Secret", name)));
-    let projected = volume.projected.iter().flat_map(|all| all.sources.iter().flatten());
+    let projected = volume
+        .projected
+        .iter()
+        .flat_map(|all| all.sources.iter().flatten());
     for source in projected {
-        used.extend(source.config_map.as_ref().map(|map| ("ConfigMap", map.name.as_str())));
-        used.extend(source.secret.as_ref().map(|secret| ("Secret", secret.name.as_str())));
+        used.extend(
+            source
+                .config_map
+                .as_ref()
+                .map(|map| ("ConfigMap", map.name.as_str())),
+        );
+        used.extend(
+            source
+                .secret
+                .as_ref()
+                .map(|secret| ("Secret", secret.name.as_str())),
+        );
     }
     let driver = volume.csi.as_ref();
     let login = driver.and_then(|csi| csi.node_publish_secret_ref.as_ref());
@@ -104,10 +122,23 @@ fn of_volume(volume: &Volume) -> Vec<(&'static str, &str)> {
 fn of_environment(container: &Container) -> Vec<(&'static str, &str)> {
     let mut used = Vec::new();
     for from in container.env_from.iter().flatten() {
-        used.extend(from.config_map_ref.as_ref().map(|map| ("ConfigMap", map.name.as_str())));
-        used.extend(from.secret_ref.as_ref().map(|secret| ("Secret", secret.name.as_str())));
+        used.extend(
+            from.config_map_ref
+                .as_ref()
+                .map(|map| ("ConfigMap", map.name.as_str())),
+        );
+        used.extend(
+            from.secret_ref
+                .as_ref()
+                .map(|secret| ("Secret", secret.name.as_str())),
+        );
     }
-    for from in container.env.iter().flatten().filter_map(|one| one.value_from.as_ref()) {
+    for from in container
+        .env
+        .iter()
+        .flatten()
+        .filter_map(|one| one.value_from.as_ref())
+    {
         let map = from.config_map_key_ref.as_ref();
         used.extend(map.map(|key| ("ConfigMap", key.name.as_str())));
         let secret = from.secret_key_ref.as_ref();

@@ -120,7 +120,10 @@ fn add_own_route(kind: &str, route: &Custom, edges: &mut Edges) {
 fn add_virtual_service(item: &Custom, edges: &mut Edges) {
     let object = view::reference("VirtualService", item);
     let namespace = view::namespace_of(item);
-    let rules = item.items("/spec/http").iter().chain(item.items("/spec/tcp"));
+    let rules = item
+        .items("/spec/http")
+        .iter()
+        .chain(item.items("/spec/tcp"));
     let targets = rules.flat_map(|rule| array(rule, "route"));
     for host in targets.filter_map(|one| one.pointer("/destination/host")?.as_str()) {
         if let Some((name, home)) = wiring::split_host(host, namespace) {

@@ -41,9 +41,18 @@ fn suffers(fixture: &Fixture, from: &str, to: &str, other: &str) {
 fn governs(fixture: &Fixture, from: &str, to: &str, other: &str) {
     let edges = edges(fixture);
     let touched_by = |target: &str| edges.upstream([object(target)]);
-    assert!(touched_by(to).contains_key(&object(from)), "{from} does not touch {to}");
-    assert!(!touched_by(other).contains_key(&object(from)), "{from} touches {other}");
-    assert!(!edges.reach(&object(from)).contains(&object(to)), "{from} carries {to}");
+    assert!(
+        touched_by(to).contains_key(&object(from)),
+        "{from} does not touch {to}"
+    );
+    assert!(
+        !touched_by(other).contains_key(&object(from)),
+        "{from} touches {other}"
+    );
+    assert!(
+        !edges.reach(&object(from)).contains(&object(to)),
+        "{from} carries {to}"
+    );
 }
 
 /// Deployments `web` and `api`, one pod each, with these pod specs.
@@ -104,7 +113,12 @@ fn clients_suffer_from_the_hosts_in_variables_and_arguments() {
             .with(service("api"))
             .with(service("apis"));
         suffers(&fixture, "Deployment/api", "Deployment/web", "Service/apis");
-        suffers(&fixture, "Deployment/web", "Deployment/web", "Deployment/api");
+        suffers(
+            &fixture,
+            "Deployment/web",
+            "Deployment/web",
+            "Deployment/api",
+        );
     }
 }
 
@@ -123,7 +137,12 @@ fn an_attachment_stands_between_a_node_and_the_volume() {
     for from in ["Node//n1", "VolumeAttachment//va-1", "StorageClass//fast"] {
         suffers(&fixture, from, "Deployment/web", "Deployment/api");
     }
-    suffers(&fixture, "Node//n2", "PersistentVolume//pv-2", "Deployment/web");
+    suffers(
+        &fixture,
+        "Node//n2",
+        "PersistentVolume//pv-2",
+        "Deployment/web",
+    );
 }
 
 #[test]
@@ -191,7 +210,11 @@ fn what_refuses_pods_harms_only_who_lacks_them() {
     let secrets = "ValidatingWebhookConfiguration//secrets";
     suffers(&fixture, secrets, secrets, "Deployment/web");
     let elsewhere = ObjectRef::namespaced("ResourceQuota", "elsewhere", "compute");
-    assert!(!edges(&fixture).reach(&elsewhere).contains(&object("Deployment/web")));
+    assert!(
+        !edges(&fixture)
+            .reach(&elsewhere)
+            .contains(&object("Deployment/web"))
+    );
 }
 
 #[test]
@@ -205,7 +228,10 @@ fn autoscalers_suffer_from_the_api_they_read() {
         .with(scaler("api", "External"))
         .with(json!({"kind": "APIService", "metadata": {"name": "v1beta1.metrics.k8s.io"}, "spec": {
             "group": "metrics.k8s.io", "service": {"namespace": NAMESPACE, "name": "metrics-server"}}}));
-    for from in ["APIService//v1beta1.metrics.k8s.io", "Service/metrics-server"] {
+    for from in [
+        "APIService//v1beta1.metrics.k8s.io",
+        "Service/metrics-server",
+    ] {
         suffers(
             &fixture,
             from,
@@ -238,7 +264,11 @@ fn policies_bindings_budgets_and_meshes_govern_what_they_select() {
         .with(json!({"kind": "DestinationRule", "metadata": {"name": "dr"}, "spec": {"host": "web.shop.svc.cluster.local"}}))
         .with(json!({"kind": "PeerAuthentication", "metadata": {"name": "strict"}, "spec": {"selector": web}}))
         .with(json!({"kind": "VirtualService", "metadata": {"name": "vs"}, "spec": {"hosts": ["web"]}}));
-    for from in ["NetworkPolicy/only", "RoleBinding/may", "PeerAuthentication/strict"] {
+    for from in [
+        "NetworkPolicy/only",
+        "RoleBinding/may",
+        "PeerAuthentication/strict",
+    ] {
         governs(&fixture, from, "Deployment/web", "Deployment/api");
     }
     for from in ["DestinationRule/dr", "VirtualService/vs"] {
@@ -276,7 +306,10 @@ fn delivery_tools_govern_the_workloads_that_carry_their_marks() {
         ),
     ] {
         let kind = tool["kind"].as_str().unwrap_or_default().to_owned();
-        let namespace = tool["metadata"]["namespace"].as_str().unwrap_or(NAMESPACE).to_owned();
+        let namespace = tool["metadata"]["namespace"]
+            .as_str()
+            .unwrap_or(NAMESPACE)
+            .to_owned();
         let fixture = two(container(&json!({})), container(&json!({})))
             .with(tool)
             .with(marked(key, mark));

@@ -55,7 +55,12 @@ fn suspect(fixture: &Fixture, target: &str) -> Option<String> {
         started_at,
     };
     let object = ObjectRef::namespaced("Deployment", "shop", target);
-    let finding = Finding::new(Cause::CrashAppException, object, Strength::Strong, "it crashes");
+    let finding = Finding::new(
+        Cause::CrashAppException,
+        object,
+        Strength::Strong,
+        "it crashes",
+    );
     let cause = RankedCause {
         finding,
         confidence: Confidence::High,
@@ -75,7 +80,8 @@ fn a_change_that_reaches_is_suspected_before_a_newer_one_that_does_not() {
         .with(edited("ConfigMap", "web-config", 25))
         // A near name, and nearer in time.
         .with(edited("ConfigMap", "web-config-old", 12));
-    let fixture = workload(fixture, "api", &reads("api-config")).with(edited("ConfigMap", "api-config", 11));
+    let fixture =
+        workload(fixture, "api", &reads("api-config")).with(edited("ConfigMap", "api-config", 11));
     check(
         &fixture,
         "web",
@@ -114,14 +120,20 @@ fn an_old_change_of_the_object_yields_to_a_fresh_one_of_its_dependency() {
     );
     // The client's change does not reach what it calls.
     let store = suspect(&fixture, "store").unwrap_or_default();
-    assert!(store.starts_with("Deployment shop/store: nearest change of"), "{store}");
+    assert!(
+        store.starts_with("Deployment shop/store: nearest change of"),
+        "{store}"
+    );
 }
 
 #[test]
 fn what_came_after_the_onset_or_days_before_is_not_suspected() {
     for minutes in [5, 3000] {
-        let fixture = workload(Fixture::new(), "web", &reads("web-config"))
-            .with(edited("ConfigMap", "web-config", minutes));
+        let fixture = workload(Fixture::new(), "web", &reads("web-config")).with(edited(
+            "ConfigMap",
+            "web-config",
+            minutes,
+        ));
         assert_eq!(suspect(&fixture, "web"), None, "{minutes}");
     }
 }
@@ -133,7 +145,13 @@ fn a_condition_of_a_node_is_no_change_and_its_reboot_is() {
         "status": {"conditions": [{"type": "DiskPressure", "status": "True", "lastTransitionTime": ago(12)}]}});
     let fixture = workload(Fixture::new(), "web", &on_node).with(node);
     assert_eq!(suspect(&fixture, "web"), None);
-    let fixture = fixture.event("Warning", "Node/n1", "Rebooted", "Node n1 has been rebooted", 14);
+    let fixture = fixture.event(
+        "Warning",
+        "Node/n1",
+        "Rebooted",
+        "Node n1 has been rebooted",
+        14,
+    );
     check(
         &fixture,
         "web",

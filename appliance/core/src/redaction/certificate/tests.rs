@@ -37,7 +37,11 @@ fn the_dates_of_a_certificate_stay_and_the_certificate_goes() {
 #[test]
 fn what_is_no_certificate_has_no_dates() {
     for other in ["", "!", "aGVsbG8=", &STANDARD.encode(&PEM[..200])] {
-        assert_eq!(redacted(other)["metadata"], json!({"name": "tls"}), "{other}");
+        assert_eq!(
+            redacted(other)["metadata"],
+            json!({"name": "tls"}),
+            "{other}"
+        );
     }
 }
 

@@ -34,11 +34,14 @@ add_ons! {
     "metallb.io", "v1beta1", "ipaddresspools", "ipaddresspool", "IPAddressPool", true;
     "metallb.io", "v1beta2", "bgppeers", "bgppeer", "BGPPeer", true;
     "cert-manager.io", "v1", "certificates", "certificate", "Certificate", true;
+    "cert-manager.io", "v1", "issuers", "issuer", "Issuer", true;
+    "cert-manager.io", "v1", "clusterissuers", "clusterissuer", "ClusterIssuer", false;
     "snapshot.storage.k8s.io", "v1", "volumesnapshots", "volumesnapshot", "VolumeSnapshot", true;
     "ceph.rook.io", "v1", "cephclusters", "cephcluster", "CephCluster", true;
     "longhorn.io", "v1beta2", "volumes", "volume", "Volume", true;
     "velero.io", "v1", "backups", "backup", "Backup", true;
     "monitoring.coreos.com", "v1", "servicemonitors", "servicemonitor", "ServiceMonitor", true;
+    "monitoring.coreos.com", "v1", "podmonitors", "podmonitor", "PodMonitor", true;
     "monitoring.coreos.com", "v1", "prometheusrules", "prometheusrule", "PrometheusRule", true;
     "argoproj.io", "v1alpha1", "applications", "application", "Application", true;
     "kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "kustomization", "Kustomization", true;

@@ -77,8 +77,14 @@ mod tests {
     fn fields_are_called_what_people_call_them() {
         for (path, words) in [
             ("spec.containers[web].image", "image of web"),
-            ("spec.initContainers[wait].args", "args of init container wait"),
-            ("spec.containers[web].env[DB_HOST].value", "env DB_HOST of web"),
+            (
+                "spec.initContainers[wait].args",
+                "args of init container wait",
+            ),
+            (
+                "spec.containers[web].env[DB_HOST].value",
+                "env DB_HOST of web",
+            ),
             (
                 "spec.containers[web].env[DB.HOST].valueFrom.secretKeyRef.key",
                 "env DB.HOST of web",

@@ -44,7 +44,8 @@ fn argo_tells_its_newest_revisions_and_a_failed_sync() {
 
 #[test]
 fn flux_tells_what_it_applied_and_released() {
-    let ready = json!([{"type": "Ready", "status": "True", "lastTransitionTime": "2026-03-01T11:30:00Z"}]);
+    let ready =
+        json!([{"type": "Ready", "status": "True", "lastTransitionTime": "2026-03-01T11:30:00Z"}]);
     check(
         &[
             (
@@ -128,7 +129,12 @@ fn the_newest_runs_of_a_schedule_are_told_with_their_end() {
                 job("nightly-1", "CronJob", "2026-02-26T02:00:00Z", done.clone()),
                 job("nightly-2", "CronJob", "2026-02-27T02:00:00Z", done.clone()),
                 job("nightly-3", "CronJob", "2026-02-28T02:00:00Z", failed),
-                job("nightly-4", "CronJob", "2026-03-01T02:00:00Z", json!({"type": "Complete", "status": "False"})),
+                job(
+                    "nightly-4",
+                    "CronJob",
+                    "2026-03-01T02:00:00Z",
+                    json!({"type": "Complete", "status": "False"})
+                ),
                 job("by-hand", "Workflow", "2026-03-01T03:00:00Z", done)
             ]),
         )],
@@ -142,16 +148,17 @@ fn the_newest_runs_of_a_schedule_are_told_with_their_end() {
 
 #[test]
 fn edits_tell_the_fields_their_manager_looks_after() {
-    let by = |manager: &str, fields: Value| {
-        json!([{"manager": manager, "operation": "Update", "time": "2026-03-01T11:58:00Z", "fieldsV1": fields}])
-    };
+    let by = |manager: &str, fields: Value| json!([{"manager": manager, "operation": "Update", "time": "2026-03-01T11:58:00Z", "fieldsV1": fields}]);
     let selector = json!({"f:spec": {"f:selector": {"f:app": {}}}});
     let one_key = json!({"f:data": {"f:b": {}}});
     let bounds = json!({"f:spec": {"f:maxReplicas": {}}});
     let whole = json!({"f:spec": {"f:a": {}, "f:b": {}, "f:c": {}, "f:d": {}, "f:e": {}}});
     check(
         &[
-            ("services", json!([{"metadata": managed("api", &by("kubectl-edit", selector))}])),
+            (
+                "services",
+                json!([{"metadata": managed("api", &by("kubectl-edit", selector))}]),
+            ),
             (
                 "configmaps",
                 json!([{"metadata": managed("app", &by("kubectl-patch", one_key)), "data": {"a": "1", "b": "2"}}]),
@@ -193,9 +200,7 @@ fn replicas_set_by_hand_are_told_once_and_an_apply_is_none() {
     };
     let replicas = json!({"f:replicas": {}});
     let template = json!({"spec": {"containers": []}});
-    let deployment = |name: &str, entries: Value| {
-        json!({"metadata": managed(name, &entries), "spec": {"replicas": 0, "selector": {}, "template": template}})
-    };
+    let deployment = |name: &str, entries: Value| json!({"metadata": managed(name, &entries), "spec": {"replicas": 0, "selector": {}, "template": template}});
     let set = json!({"metadata": {"name": "api-1", "creationTimestamp": "2026-02-20T00:00:00Z",
         "ownerReferences": [{"kind": "Deployment", "name": "api", "controller": true}]}, "spec": {"selector": {}}});
     check(
@@ -205,8 +210,14 @@ fn replicas_set_by_hand_are_told_once_and_an_apply_is_none() {
                 json!([
                     deployment("web", entry("kubectl", "scale", replicas.clone())),
                     deployment("api", entry("kubectl", "scale", replicas.clone())),
-                    deployment("old", entry("kube-controller-manager", "scale", replicas.clone())),
-                    deployment("all", entry("helm", "", json!({"f:replicas": {}, "f:template": {}})))
+                    deployment(
+                        "old",
+                        entry("kube-controller-manager", "scale", replicas.clone())
+                    ),
+                    deployment(
+                        "all",
+                        entry("helm", "", json!({"f:replicas": {}, "f:template": {}}))
+                    )
                 ]),
             ),
             ("replicasets", json!([set])),
@@ -236,22 +247,49 @@ fn a_boot_without_an_event_is_measured_and_told_once() {
     };
     let mut snapshot = Snapshot::default();
     let old = "2025-01-01T00:00:00Z";
-    let nodes = json!([node("n1", old), node("n2", old), node("n3", "2026-03-01T11:22:00Z")]);
+    let nodes = json!([
+        node("n1", old),
+        node("n2", old),
+        node("n3", "2026-03-01T11:22:00Z")
+    ]);
     snapshot.insert_list("nodes", "", nodes).expect("known");
-    let spoken = event("Node", "n2", "Rebooted", "boot id x", "2026-03-01T11:24:00Z");
-    snapshot.insert_list("events", "default", json!([spoken])).expect("known");
+    let spoken = event(
+        "Node",
+        "n2",
+        "Rebooted",
+        "boot id x",
+        "2026-03-01T11:24:00Z",
+    );
+    snapshot
+        .insert_list("events", "default", json!([spoken]))
+        .expect("known");
     let boot: Timestamp = "2026-03-01T11:20:00Z".parse().expect("a time");
-    for host in ["10.0.0.1:9100", "10.0.0.2:9100", "10.0.0.3:9100", "10.9.9.9:9100"] {
+    for host in [
+        "10.0.0.1:9100",
+        "10.0.0.2:9100",
+        "10.0.0.3:9100",
+        "10.9.9.9:9100",
+    ] {
         snapshot.series.push(Series {
             name: "node_boot_time_seconds".to_owned(),
             labels: [("instance".to_owned(), host.to_owned())].into(),
-            samples: vec![Sample { at: 0.0, value: boot.as_second() as f64 }],
+            samples: vec![Sample {
+                at: 0.0,
+                value: boot.as_second() as f64,
+            }],
         });
     }
     let changes = find(&snapshot, &events::each(&snapshot), onset());
     let seen: Vec<String> = changes
         .iter()
-        .map(|change| format!("{} {} {}", &change.at.to_string()[11..16], change.object, change.what))
+        .map(|change| {
+            format!(
+                "{} {} {}",
+                &change.at.to_string()[11..16],
+                change.object,
+                change.what
+            )
+        })
         .collect();
     assert_eq!(
         seen,
