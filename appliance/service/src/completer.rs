@@ -36,9 +36,8 @@ impl ModelCompleter {
             prompt: engine.chat_prompt(&messages, &ChatOptions::default())?,
             sampling: SamplingParams::greedy(request.max_tokens),
             constraint: Some(Constraint::Lark(request.grammar)),
-            logprobs: None,
-            control_text: false,
             priority: Priority::Incident,
+            ..GenerateRequest::default()
         })
     }
 }

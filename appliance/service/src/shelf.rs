@@ -183,10 +183,7 @@ impl Shelf {
     pub fn path(&self, name: &str) -> Result<PathBuf, ShelfError> {
         let model = self.get(name)?;
         let folder = self.folder.join(name);
-        Ok(match model.pieces.as_slice() {
-            [only] => folder.join(&only.file),
-            _ => folder,
-        })
+        Ok(loaded(&folder, &model.pieces))
     }
 
     /// The name of the imported model whose file or folder is `path`, if it is one.
@@ -251,6 +248,16 @@ impl Shelf {
         } else {
             names.join(", ")
         }
+    }
+}
+
+/// What to load of a model's `pieces` in `folder`: its first GGUF file, or the folder.
+fn loaded(folder: &Path, pieces: &[Piece]) -> PathBuf {
+    match pieces.first() {
+        Some(first) if pieces.len() == 1 || first.file.ends_with(".gguf") => {
+            folder.join(&first.file)
+        }
+        _ => folder.to_owned(),
     }
 }
 

@@ -83,6 +83,13 @@ pub struct TokenLogprobs {
 /// A step of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// How likely the prompt was, where the request asked; comes before any text.
+    Prompt {
+        /// Its tokens, that in front which the model wants among them.
+        tokens: Vec<TokenId>,
+        /// One for each of `tokens` but the first.
+        logprobs: Vec<TokenLogprobs>,
+    },
     /// A piece of text, whole characters only.
     Text {
         /// The text; may be empty when a token's text is held back.
@@ -141,6 +148,7 @@ impl Generation {
         let mut answer = String::new();
         while let Some(event) = self.next().await {
             match event {
+                Event::Prompt { .. } => {}
                 Event::Text { text, .. } => {
                     on_text(&text);
                     answer.push_str(&text);

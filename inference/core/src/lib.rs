@@ -21,6 +21,7 @@ pub mod sampler;
 pub mod scheduler;
 pub mod slot;
 pub mod speed;
+pub mod thoughts;
 
 pub use self::chat::{ChatMessage, ChatOptions, ChatTraits, Role, Tool, ToolCall, ToolFormat};
 pub use self::engine::{
@@ -31,3 +32,4 @@ pub use self::models::{ModelEntry, ModelState, Models};
 pub use self::prompt::{Prompt, PromptPart, TokenId};
 pub use self::request::{Constraint, GenerateRequest, Priority, SamplingParams};
 pub use self::speed::Speed;
+pub use self::thoughts::ThoughtLimit;

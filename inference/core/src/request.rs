@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use crate::error::EngineError;
 use crate::prompt::{Prompt, TokenId};
+use crate::thoughts::ThoughtLimit;
 
 /// Most stop strings of a request; OpenAI allows 4, other servers more.
 pub const STOP_STRINGS_MAX: usize = 16;
@@ -208,6 +209,11 @@ pub struct GenerateRequest {
     /// Whether control tokens other than ends are written out as their spellings, for a reader of
     /// the marks around calls of tools and thoughts; otherwise they have no text.
     pub control_text: bool,
+    /// Whether [`Event::Prompt`](crate::Event::Prompt) tells how likely the prompt's own tokens were, with as many
+    /// others as `logprobs` says. The prompt is then read whole, nothing of it is taken from the prefix cache.
+    pub prompt_logprobs: bool,
+    /// When thoughts are cut short.
+    pub thoughts: Option<ThoughtLimit>,
     /// Who goes first when requests wait.
     pub priority: Priority,
 }

@@ -124,6 +124,13 @@ impl Scheduler {
         self.sequences.get(&id)
     }
 
+    /// Has every token of `id` pass the model, also those whose keys and values were kept: their logits are wanted.
+    pub fn read_whole(&mut self, id: SequenceId) {
+        if let Some(sequence) = self.sequences.get_mut(&id) {
+            sequence.whole = true;
+        }
+    }
+
     /// Guesses what follows in `id`; the next plan verifies as many as there is room for.
     pub fn set_drafts(&mut self, id: SequenceId, drafts: &[TokenId]) {
         if let Some(sequence) = self.sequences.get_mut(&id) {

@@ -57,6 +57,7 @@ async fn main() -> anyhow::Result<()> {
     let mut first = None;
     while let Some(event) = generation.next().await {
         match event {
+            Event::Prompt { .. } => {}
             Event::Text { text, .. } => {
                 first.get_or_insert_with(|| start.elapsed());
                 print!("{text}");

@@ -76,7 +76,7 @@ fn submit(
 async fn finish(mut stream: Generation) -> anyhow::Result<Outcome> {
     while let Some(event) = stream.next().await {
         match event {
-            Event::Text { .. } => {}
+            Event::Prompt { .. } | Event::Text { .. } => {}
             Event::Done(outcome) => return Ok(outcome),
             Event::Failed(error) => return Err(error.into()),
         }

@@ -15,10 +15,12 @@ use inference_core::drafting::PromptLookup;
 use inference_core::engine::TokenLogprobs;
 use inference_core::logprobs::token_logprobs;
 use inference_core::sampler::Sampler;
+use inference_core::thoughts::ThoughtCounter;
 use inference_core::{EngineError, Event, FinishReason, Outcome, TokenId, Usage};
 use inference_text::{Detokenizer, StopMatcher, Tokenizer};
 
 use crate::metrics::{Ending, ModelMetrics, Times};
+use crate::scores::PromptScores;
 use crate::shared::Job;
 use crate::stream::Sender;
 
@@ -47,6 +49,9 @@ pub(crate) struct Answer {
     control_text: bool,
     matcher: Option<TokenMatcher>,
     sampler: Sampler,
+    thoughts: Option<ThoughtCounter>,
+    /// Until every token of the prompt has its probability, where they are wanted.
+    scores: Option<PromptScores>,
     lookup: Option<PromptLookup>,
     detokenizer: Detokenizer,
     stops: StopMatcher,
@@ -76,6 +81,10 @@ impl Answer {
             control_text: job.control_text,
             matcher: job.matcher,
             sampler: Sampler::new(sampling, seed, &job.prompt),
+            thoughts: job.thoughts,
+            scores: job
+                .prompt_logprobs
+                .then(|| PromptScores::new(job.prompt.clone(), job.logprobs.unwrap_or(0))),
             lookup: guessed.then(PromptLookup::default),
             detokenizer: Detokenizer::default(),
             stops,
@@ -108,6 +117,32 @@ impl Answer {
         }
     }
 
+    /// The first of the tokens from `position` on, `known` in number, whose logits a prompt's probabilities still need.
+    pub(crate) fn unscored(&self, position: usize, known: usize) -> Option<usize> {
+        self.scores.as_ref()?.missing(position, known)
+    }
+
+    /// Whether the whole prompt has to pass the model.
+    pub(crate) fn scores_prompt(&self) -> bool {
+        self.scores.is_some()
+    }
+
+    /// Takes the logits after each token from `position` on, `[tokens, vocab_size]`.
+    pub(crate) fn score(&mut self, position: usize, rows: &[f32], vocab_size: usize) {
+        if let Some(scores) = &mut self.scores {
+            scores.take(position, rows, vocab_size);
+        }
+    }
+
+    /// Tells how likely the prompt was, before the first text.
+    fn send_scores(&mut self) {
+        if let Some(scores) = self.scores.take() {
+            let (tokens, logprobs) = scores.finish();
+            // A closed channel is noticed before the next step.
+            let _ = self.events.send(Event::Prompt { tokens, logprobs });
+        }
+    }
+
     /// Writes what follows. `rows` has the logits after the last token, then those after each
     /// of `drafts`, `[1 + drafts, vocab_size]`.
     pub(crate) fn write(
@@ -118,6 +153,7 @@ impl Answer {
     ) -> Result<Step, EngineError> {
         let vocab_size = rows.len() / (drafts.len() + 1);
         let mut step = Step::default();
+        self.send_scores();
         for row in rows.chunks_exact_mut(vocab_size.max(1)) {
             let (mut tokens, mut forced) = self.choose(row)?;
             while !tokens.is_empty() {
@@ -139,20 +175,20 @@ impl Answer {
 
     /// The tokens to write next, and whether the grammar forced them.
     fn choose(&mut self, row: &mut [f32]) -> Result<(Vec<TokenId>, bool), EngineError> {
-        let mut mask = None;
-        if let Some(matcher) = &mut self.matcher {
-            let mut forced = matcher.forced();
-            if !forced.is_empty() {
-                if let Some(top) = self.logprobs {
-                    // Each token's probability follows from reading the one before.
-                    forced.truncate(1);
-                    self.unsent_logprobs
-                        .push(token_logprobs(row, forced[0], top));
-                }
-                return Ok((forced, true));
+        let mut forced = self.forced();
+        if !forced.is_empty() {
+            if let Some(top) = self.logprobs {
+                // Each token's probability follows from reading the one before.
+                forced.truncate(1);
+                self.unsent_logprobs
+                    .push(token_logprobs(row, forced[0], top));
             }
-            mask = Some(matcher.mask()?);
+            return Ok((forced, true));
         }
+        let mask = match &mut self.matcher {
+            Some(matcher) => Some(matcher.mask()?),
+            None => None,
+        };
         // Sampling changes the logits; probabilities are those before.
         let raw = self.logprobs.map(|top| (top, row.to_vec()));
         let token = self.sampler.sample(row, mask.as_ref());
@@ -165,12 +201,32 @@ impl Answer {
         Ok((vec![token], false))
     }
 
-    /// What the grammar forces now; nothing where each token's logits are wanted.
-    fn forced_behind(&mut self) -> Vec<TokenId> {
-        match (&mut self.matcher, self.logprobs) {
-            (Some(matcher), None) => matcher.forced(),
-            _ => Vec::new(),
+    /// What is written without asking the model: what the grammar forces, else the end of thoughts that are too long.
+    fn forced(&mut self) -> Vec<TokenId> {
+        let forced = self.matcher.as_mut().map(TokenMatcher::forced);
+        match forced {
+            Some(forced) if !forced.is_empty() => forced,
+            _ => self.due(),
         }
+    }
+
+    /// The end of thoughts that are too long, between two characters and where the grammar has a place for it.
+    fn due(&mut self) -> Vec<TokenId> {
+        let due = self.thoughts.as_ref().map_or(&[][..], ThoughtCounter::due);
+        let fits = self.detokenizer.is_whole()
+            && self
+                .matcher
+                .as_mut()
+                .is_none_or(|matcher| matcher.valid_prefix(due) == due.len());
+        if fits { due.to_vec() } else { Vec::new() }
+    }
+
+    /// What is forced now; nothing where each token's logits are wanted.
+    fn forced_behind(&mut self) -> Vec<TokenId> {
+        if self.logprobs.is_some() {
+            return Vec::new();
+        }
+        self.forced()
     }
 
     fn put(
@@ -204,6 +260,9 @@ impl Answer {
     ) -> Result<Option<FinishReason>, EngineError> {
         self.usage.completion_tokens += 1;
         self.sampler.accept(token);
+        if let Some(thoughts) = &mut self.thoughts {
+            thoughts.note(token);
+        }
         if tokenizer.is_end(token) {
             // The end has no text; neither its number nor its probability is told.
             self.unsent_logprobs.truncate(self.unsent.len());

@@ -14,6 +14,7 @@ mod local;
 mod metrics;
 mod model;
 mod pace;
+mod scores;
 mod set;
 mod shared;
 mod stream;

@@ -14,9 +14,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use inference_core::scheduler::{Scheduler, SchedulerOptions};
+use inference_core::thoughts::ThoughtCounter;
 use inference_core::{
     ChatMessage, ChatOptions, Constraint, Engine, EngineError, GenerateRequest, Generation,
-    ModelInfo, Prompt, Speed, TokenId,
+    ModelInfo, Prompt, Speed, ThoughtLimit, TokenId,
 };
 use inference_nn::{BLOCK_TOKENS, Decoder, DecoderOptions};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -252,12 +253,24 @@ impl LocalEngine {
             max_tokens,
             matcher,
             logprobs: request.logprobs,
+            prompt_logprobs: request.prompt_logprobs,
+            thoughts: request.thoughts.map(|limit| self.counter(&limit)),
             control_text: request.control_text,
             priority: request.priority,
             events,
             arrived: Instant::now(),
         };
         Ok((job, stream))
+    }
+
+    fn counter(&self, limit: &ThoughtLimit) -> ThoughtCounter {
+        let tokenizer = &self.text.tokenizer;
+        let tokens = |mark: &str| match tokenizer.control_token(mark) {
+            Some(token) => vec![token],
+            None => tokenizer.encode_continuation(mark),
+        };
+        let open = limit.open.as_deref().map_or_else(Vec::new, tokens);
+        ThoughtCounter::new(limit.tokens, open, tokens(&limit.close))
     }
 }
 

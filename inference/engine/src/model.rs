@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use inference_constrain::{ConstraintCompiler, ConstraintVocabulary};
 use inference_core::{EngineError, ModelInfo};
+use inference_nn::gguf::Part;
 use inference_nn::{Decoder, DecoderOptions, MemoryPlan, ModelError, ModelSource};
 use inference_text::{ChatTemplate, TextError, TokenKind, Tokenizer};
 
@@ -72,6 +73,12 @@ pub(crate) fn load(
     options: &EngineOptions,
 ) -> Result<(Box<dyn Decoder>, ModelText), LoadProblem> {
     let source = ModelSource::open(path)?;
+    if source.left_out() > 0 {
+        tracing::info!(
+            tensors = source.left_out(),
+            "the part of the model that sees or hears was left out; it reads text alone"
+        );
+    }
     let plan = MemoryPlan::new(&source, options.decoder)?;
     let decoder = inference_nn::load(&source, fitted(&plan, options)?)?;
     let architecture = &decoder.info().architecture;
@@ -89,15 +96,9 @@ pub(crate) fn load(
         .name
         .as_deref()
         .or(words.name.as_deref().filter(|name| !name.is_empty()));
-    // A folder's name may hold dots.
-    let last = if path.is_dir() {
-        path.file_name()
-    } else {
-        path.file_stem()
-    };
-    let stem = last.and_then(|stem| stem.to_str()).unwrap_or("model");
+    let stem = stem(path).unwrap_or_else(|| "model".to_owned());
     let info = ModelInfo {
-        name: name.unwrap_or(stem).to_owned(),
+        name: name.map_or(stem, ToOwned::to_owned),
         architecture: architecture.clone(),
         context_length: decoder.info().context_length,
         vocab_size: decoder.info().vocab_size,
@@ -114,6 +115,20 @@ pub(crate) fn load(
             fixed_bytes: plan.fixed_bytes(),
         },
     ))
+}
+
+/// The model's name by its file or folder; numbers of parts are left out.
+pub(crate) fn stem(path: &Path) -> Option<String> {
+    if let Some(part) = Part::of(path) {
+        return Some(part.stem);
+    }
+    // A folder's name may hold dots.
+    let last = if path.is_dir() {
+        path.file_name()
+    } else {
+        path.file_stem()
+    };
+    Some(last?.to_str()?.to_owned())
 }
 
 fn constraint_vocabulary(tokenizer: &Arc<Tokenizer>) -> ConstraintVocabulary {

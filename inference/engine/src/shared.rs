@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use inference_constrain::TokenMatcher;
 use inference_core::queue::QueueLimit;
+use inference_core::thoughts::ThoughtCounter;
 use inference_core::{EngineError, Priority, SamplingParams, TokenId};
 
 use crate::metrics::{Ending, ModelMetrics};
@@ -30,6 +31,10 @@ pub(crate) struct Job {
     pub(crate) matcher: Option<TokenMatcher>,
     /// Likely tokens to tell beside each token written.
     pub(crate) logprobs: Option<usize>,
+    /// Whether the prompt's own tokens are told too.
+    pub(crate) prompt_logprobs: bool,
+    /// Counts thoughts that must not grow too long.
+    pub(crate) thoughts: Option<ThoughtCounter>,
     /// Whether control tokens are written out.
     pub(crate) control_text: bool,
     pub(crate) priority: Priority,

@@ -21,6 +21,9 @@ use crate::answer::{Answer, Ended, Step};
 use crate::pace::Pace;
 use crate::shared::{Job, Shared};
 
+/// Rows of a prompt whose logits are looked at together: with the largest vocabularies some 40 MB.
+const SCORED_ROWS: usize = 32;
+
 /// The model and the requests that run or wait.
 pub(crate) struct Worker {
     pub(crate) decoder: Box<dyn Decoder>,
@@ -61,6 +64,9 @@ impl Worker {
         let most = job.prompt.len() + job.max_tokens;
         let (prompt, answer) = Answer::new(job, self.speculation);
         if let Some(id) = self.scheduler.add(prompt, most, priority) {
+            if answer.scores_prompt() {
+                self.scheduler.read_whole(id);
+            }
             self.answers.insert(id, answer);
         } else {
             let reason = "the prompt does not fit the memory for keys and values".to_owned();
@@ -119,8 +125,78 @@ impl Worker {
         let tokens = plan.tokens();
         self.shared.metrics.batch(plan.segments.len(), tokens);
         let started = Instant::now();
-        self.pass(&plan.segments);
+        let segments: Vec<Planned> = plan
+            .segments
+            .iter()
+            .filter_map(|planned| self.score(planned))
+            .collect();
+        if !segments.is_empty() {
+            self.pass(&segments);
+        }
         self.pace.observe(tokens, started.elapsed());
+    }
+
+    /// Lets the part of a prompt whose probabilities are wanted pass the model, a few rows at a time, since each
+    /// has the whole vocabulary; gives what is left of the step, `None` if it ended the request.
+    fn score(&mut self, planned: &Planned) -> Option<Planned> {
+        let id = planned.id;
+        let answer = self.answers.get(&id)?;
+        let Some(first) = answer.unscored(planned.position, planned.known) else {
+            return Some(*planned);
+        };
+        let end = planned.position + planned.known;
+        for position in (planned.position..end).step_by(SCORED_ROWS) {
+            let piece = Planned {
+                position,
+                known: SCORED_ROWS.min(end - position),
+                drafts: 0,
+                ..*planned
+            };
+            let logits = if position + piece.known <= first {
+                Logits::None
+            } else {
+                Logits::All
+            };
+            match self.rows(&piece, logits) {
+                Ok(rows) => {
+                    let vocab_size = self.decoder.info().vocab_size;
+                    if let Some(answer) = self.answers.get_mut(&id) {
+                        answer.score(position, &rows, vocab_size);
+                    }
+                }
+                Err(error) => {
+                    self.end(id, Ended::Failed(error));
+                    return None;
+                }
+            }
+        }
+        // The last token passes once more, with the others' newest; the same bits come out.
+        Some(Planned {
+            position: end - 1,
+            known: 1,
+            ..*planned
+        })
+    }
+
+    /// The logits of one piece that passes the model by itself.
+    fn rows(&mut self, piece: &Planned, logits: Logits) -> Result<Vec<f32>, EngineError> {
+        let Self {
+            decoder, scheduler, ..
+        } = self;
+        let blocks = block_table(scheduler, piece);
+        let segment = Segment {
+            tokens: tokens(scheduler, piece),
+            position: piece.position,
+            blocks: &blocks,
+            logits,
+        };
+        let passed = fault::contain(|| decoder.forward(&[segment]).map(|rows| rows.to_vec()));
+        passed
+            .map_err(|panic| {
+                tracing::error!(panic, "a prompt broke the model");
+                internal()
+            })?
+            .map_err(|error| EngineError::Failed(error.to_string()))
     }
 
     /// Lets `batch` pass the model; one that breaks it is found by letting each pass alone.

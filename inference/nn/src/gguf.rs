@@ -10,6 +10,7 @@
 //! `docs/gguf.md` of ggml, versions 2 and 3.
 
 mod reader;
+mod split;
 mod tensor;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use inference_kernels::Dtype;
 use inference_kernels::Mapping;
 
 use self::reader::Reader;
+pub use self::split::{Part, inside};
 pub use self::tensor::TensorInfo;
 pub use self::value::{Array, Value};
 use crate::error::{ModelError, malformed};
@@ -43,16 +45,17 @@ const ALIGNMENT_DEFAULT: u64 = 32;
 pub struct Gguf {
     metadata: BTreeMap<String, Value>,
     tensors: BTreeMap<String, TensorInfo>,
-    mapping: Arc<Mapping>,
+    /// Those of its files, the first one's first.
+    mappings: Vec<Arc<Mapping>>,
 }
 
 impl Gguf {
-    /// Maps and judges the file at `path`.
+    /// Maps and judges the file at `path`, and those beside it if it is the first of several.
     ///
     /// # Errors
     /// [`ModelError::Io`], or [`ModelError::Malformed`] with what is wrong.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        Self::parse(Mapping::open(path)?)
+        split::join(Self::parse(Mapping::open(path)?)?, path)
     }
 
     /// Judges a file held in memory.
@@ -60,7 +63,9 @@ impl Gguf {
     /// # Errors
     /// [`ModelError::Malformed`] with what is wrong.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ModelError> {
-        Self::parse(Mapping::Memory(bytes))
+        let file = Self::parse(Mapping::Memory(bytes))?;
+        split::check_whole(&file)?;
+        Ok(file)
     }
 
     fn parse(mapping: Mapping) -> Result<Self, ModelError> {
@@ -75,7 +80,7 @@ impl Gguf {
         Ok(Self {
             metadata,
             tensors,
-            mapping: Arc::new(mapping),
+            mappings: vec![Arc::new(mapping)],
         })
     }
 
@@ -101,8 +106,9 @@ impl Gguf {
         self.tensors.get(name)
     }
 
-    pub(crate) fn mapping(&self) -> &Arc<Mapping> {
-        &self.mapping
+    /// The file that `tensor`, one of this model's, lies in.
+    pub(crate) fn mapping(&self, tensor: &TensorInfo) -> &Arc<Mapping> {
+        &self.mappings[tensor.file]
     }
 
     /// The text of `key`; `None` if the file does not have it.

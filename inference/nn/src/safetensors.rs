@@ -8,6 +8,7 @@
 mod header;
 #[cfg(test)]
 mod tests;
+mod text_part;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -33,6 +34,8 @@ const SHARDS_MAX: usize = 1024;
 pub struct Safetensors {
     config: Map<String, Value>,
     tensors: BTreeMap<String, StoredTensor>,
+    /// Tensors of a part that sees or hears.
+    left_out: usize,
 }
 
 /// A tensor of one of the files.
@@ -81,7 +84,28 @@ impl Safetensors {
         } else {
             shard(Mapping::open(&directory.join("model.safetensors"))?)?
         };
-        Ok(Self { config, tensors })
+        Self::of(config, tensors)
+    }
+
+    /// The model, or the part of it that reads and writes text.
+    fn of(
+        config: Map<String, Value>,
+        tensors: BTreeMap<String, StoredTensor>,
+    ) -> Result<Self, ModelError> {
+        let Some(text) = text_part::config(&config) else {
+            return Ok(Self {
+                config,
+                tensors,
+                left_out: 0,
+            });
+        };
+        let all = tensors.len();
+        let tensors = text_part::tensors(tensors)?;
+        Ok(Self {
+            config: text,
+            left_out: all - tensors.len(),
+            tensors,
+        })
     }
 
     /// Judges a model held in memory: its `config.json` and one file of weights.
@@ -89,10 +113,8 @@ impl Safetensors {
     /// # Errors
     /// [`ModelError::Malformed`] with what is wrong.
     pub fn from_bytes(config: &[u8], weights: Vec<u8>) -> Result<Self, ModelError> {
-        Ok(Self {
-            config: parse(config, "config.json")?,
-            tensors: shard(Mapping::Memory(weights))?,
-        })
+        let config = parse(config, "config.json")?;
+        Self::of(config, shard(Mapping::Memory(weights))?)
     }
 
     /// Whether the folder `directory` holds an encoder, which embeds texts and cannot write any.
@@ -106,7 +128,12 @@ impl Safetensors {
         directory.join("modules.json").is_file() || encodes() == Some(true)
     }
 
-    /// What `config.json` says.
+    /// Tensors that were left out because they belong to a part that sees or hears; 0 for models of text alone.
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// What `config.json` says, under `text_config` if there is one.
     pub fn config(&self) -> &Map<String, Value> {
         &self.config
     }

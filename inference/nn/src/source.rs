@@ -5,34 +5,43 @@ use std::path::Path;
 use inference_kernels::Activations;
 
 use crate::error::ModelError;
-use crate::gguf::{Gguf, TensorInfo};
+use crate::gguf::{self, Gguf, TensorInfo};
 use crate::safetensors::{Safetensors, StoredTensor};
 
 /// A model's files, judged and mapped.
 #[derive(Debug)]
 pub enum ModelSource {
-    /// One GGUF file.
+    /// A GGUF file, with those beside it if it is the first of several.
     Gguf(Gguf),
     /// A folder as transformers saves it.
     Safetensors(Safetensors),
 }
 
 impl ModelSource {
-    /// Maps and judges what lies at `path`: a GGUF file, or a folder with `config.json` and safetensors files.
+    /// Maps and judges what lies at `path`: a GGUF file, or a folder with `config.json` and safetensors files, or with one
+    /// GGUF model.
     ///
     /// # Errors
     /// [`ModelError::Io`], or [`ModelError::Malformed`] with what is wrong.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        if path.is_dir() {
-            Safetensors::open(path).map(Self::Safetensors)
-        } else {
-            Gguf::open(path).map(Self::Gguf)
+        match gguf::inside(path) {
+            Some(file) => Gguf::open(&file).map(Self::Gguf),
+            None if path.is_dir() => Safetensors::open(path).map(Self::Safetensors),
+            None => Gguf::open(path).map(Self::Gguf),
         }
     }
 
     /// Bytes of all weights as they are stored.
     pub fn weights_bytes(&self) -> u64 {
         self.stored().iter().map(|stored| stored.bytes).sum()
+    }
+
+    /// Tensors that were left out because they belong to a part that sees or hears; 0 for models of text alone.
+    pub fn left_out(&self) -> usize {
+        match self {
+            Self::Gguf(_) => 0,
+            Self::Safetensors(files) => files.left_out(),
+        }
     }
 
     /// Bytes of weights that are read where they lie.

@@ -87,7 +87,7 @@ impl<'a> Weights<'a> {
                 shape: info.dims.iter().rev().copied().collect(),
                 dtype: Some(info.dtype),
                 range: info.range.clone(),
-                mapping: gguf.mapping(),
+                mapping: gguf.mapping(info),
             }),
             ModelSource::Safetensors(files) => files.stored(name).map(|(name, tensor)| Tensor {
                 name,

@@ -4,7 +4,7 @@
 //! that all plain types hold the same numbers; what is compared are logits of 40 positions, windows of 8 among them.
 
 use inference_kernels::Dtype;
-use inference_nn::{BlockId, DecoderOptions, Logits, ModelSource, Segment, load};
+use inference_nn::{BlockId, DecoderOptions, Logits, ModelSource, Safetensors, Segment, load};
 
 #[path = "support/tiny.rs"]
 mod tiny;
@@ -66,6 +66,53 @@ fn check(what: &str, source: &ModelSource, tokens: &[u32], expected: &[f32], nms
         "{what}: NMSE {nmse:.1e}, at most {most:.1e} off"
     );
     most
+}
+
+/// The checkpoint `tiny` as the part for text of one that sees: `prefix` before the names of its decoder, `head` of its head.
+fn seeing(tiny: &Tiny, prefix: &str, head: &str) -> ModelSource {
+    let text: serde_json::Value =
+        serde_json::from_slice(&tiny.config("config.json")).expect("is JSON");
+    let config = serde_json::json!({
+        "model_type": "seeing", "text_config": text, "vision_config": { "hidden_size": 8 }, "mm_tokens_per_image": 4,
+    });
+    let mut tensors = tiny.tensors(Dtype::F32);
+    for tensor in &mut tensors {
+        let rest = tensor
+            .name
+            .strip_prefix("model.")
+            .map(|rest| format!("{prefix}{rest}"));
+        tensor.name = rest.unwrap_or_else(|| format!("{head}{}", tensor.name));
+    }
+    for name in [
+        "vision_tower.encoder.weight",
+        "model.multi_modal_projector.linear.weight",
+    ] {
+        tensors.push(tiny::writer::StoredTensor {
+            name: name.to_owned(),
+            shape: vec![2],
+            dtype: "F32",
+            bytes: vec![0; 8],
+        });
+    }
+    let weights = tiny::writer::checkpoint(&tensors);
+    let files = Safetensors::from_bytes(config.to_string().as_bytes(), weights).expect("is sound");
+    assert_eq!(files.left_out(), 2);
+    ModelSource::Safetensors(files)
+}
+
+#[test]
+fn of_a_checkpoint_that_sees_the_part_for_text_gives_the_same_logits() {
+    for name in ["gemma3", "mistral-nemo"] {
+        let tiny = Tiny::open(name);
+        let expected = tiny.logits("logits.f32").expect("is there");
+        for (prefix, head) in [
+            ("language_model.model.", "language_model."),
+            ("model.language_model.", ""),
+        ] {
+            let source = seeing(&tiny, prefix, head);
+            check(name, &source, &tiny.tokens(), &expected, NMSE_MAX);
+        }
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub(crate) async fn complete(
     let grant = grant.map(|Extension(grant)| grant).unwrap_or_default();
     let request = read(Fields::parse(&body)?, &headers, grant)?;
     let submitted = endpoint.submit(request.wanted).await?;
-    let envelope = Envelope::new(submitted.model());
+    let envelope = Envelope::new(&submitted);
     if request.stream {
         let source = stream::ChatStream::new(submitted, envelope, request.include_usage);
         return Ok(events::respond(source));
@@ -72,8 +72,10 @@ fn read(mut fields: Fields, headers: &HeaderMap, grant: Grant) -> Result<Request
             model: fields.take("model")?,
             answers: answers(&mut fields)?,
             logprobs: logprobs(&mut fields)?,
+            prompt_logprobs: false,
+            thought_tokens: thought_tokens(&mut fields)?,
             shape: shape::take(&mut fields)?,
-            priority: endpoint::priority(&mut fields, header, grant)?,
+            turn: endpoint::turn(&mut fields, header, grant)?,
             sampling,
             source: Source::Chat(Chat {
                 messages: messages::read(messages)?,
@@ -112,6 +114,21 @@ pub(crate) fn chat_options(fields: &mut Fields) -> Result<ChatOptions, ApiError>
         template_arguments: template_arguments(fields)?,
         continue_final_message: fields.take("continue_final_message")?.unwrap_or(false),
     })
+}
+
+/// Most tokens of the thoughts, by the names vLLM, llama.cpp and Qwen's own service have for it.
+pub(crate) fn thought_tokens(fields: &mut Fields) -> Result<Option<usize>, ApiError> {
+    for name in [
+        "thinking_token_budget",
+        "reasoning_budget_tokens",
+        "thinking_budget_tokens",
+        "thinking_budget",
+    ] {
+        if fields.has(name) {
+            return sampling::take_tokens(fields, name);
+        }
+    }
+    Ok(None)
 }
 
 /// What the template may read besides; the wish to think less or not at all among it.

@@ -53,6 +53,8 @@ pub(crate) struct Batch {
     submitted: Vec<Submitted>,
     /// What each answer begins with: the prompt, if it is to be repeated.
     echoes: Vec<String>,
+    /// Whether prompts come with the probabilities of their tokens.
+    scored: bool,
 }
 
 /// Continues prompts.
@@ -67,6 +69,7 @@ pub(crate) async fn complete(
     let mut batch = Batch {
         submitted: Vec::new(),
         echoes: Vec::new(),
+        scored: request.wanted.prompt_logprobs,
     };
     for prompt in &request.prompts {
         let source = Source::Prompt(prompt.clone());
@@ -83,8 +86,7 @@ pub(crate) async fn complete(
         batch.echoes.push(echo);
         batch.submitted.push(submitted);
     }
-    let model = batch.submitted.first().map(Submitted::model);
-    let envelope = Envelope::new(model.unwrap_or_default());
+    let envelope = Envelope::new(&batch);
     if request.stream {
         let source = stream::CompletionStream::new(batch, envelope, request.include_usage);
         return Ok(events::respond(source));
@@ -107,12 +109,6 @@ fn read(mut fields: Fields, headers: &HeaderMap, grant: Grant) -> Result<Request
     };
     let echo = fields.take("echo")?.unwrap_or(false);
     let logprobs: Option<usize> = fields.take("logprobs")?;
-    if echo && logprobs.is_some() {
-        return Err(ApiError::unsupported(
-            "echo",
-            "echo cannot be sent together with logprobs: probabilities of the prompt are not kept",
-        ));
-    }
     let answers = answers(&mut fields)?;
     if fields
         .take::<u64>("best_of")?
@@ -137,8 +133,10 @@ fn read(mut fields: Fields, headers: &HeaderMap, grant: Grant) -> Result<Request
             source: Source::Prompt(Prompt::default()),
             answers,
             logprobs,
+            prompt_logprobs: echo && logprobs.is_some(),
+            thought_tokens: None,
             shape: shape::take(&mut fields)?,
-            priority: endpoint::priority(&mut fields, header, grant)?,
+            turn: endpoint::turn(&mut fields, header, grant)?,
             sampling,
         },
     })

@@ -131,6 +131,16 @@ impl AnswerReader {
         }
     }
 
+    /// Whether the answer stands inside the thoughts, or right behind them.
+    pub(crate) fn is_before_content(&self) -> bool {
+        match &self.kind {
+            Kind::Harmony(harmony) => harmony.is_thinking(),
+            Kind::Marked { thoughts, .. } => {
+                thoughts.as_ref().is_some_and(Thoughts::is_inside_or_behind)
+            }
+        }
+    }
+
     /// Whether the answer stands inside the thoughts.
     pub(crate) fn is_thinking(&self) -> bool {
         match &self.kind {

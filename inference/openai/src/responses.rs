@@ -25,6 +25,9 @@ use crate::shape::{self, Shape};
 use crate::submit::{Chat, Source, Wanted};
 use crate::{messages, sampling, tools};
 
+/// What `include` calls probabilities.
+const LOGPROBS: &str = "message.output_text.logprobs";
+
 /// What was asked for.
 #[derive(Debug)]
 struct Request {
@@ -44,7 +47,7 @@ pub(crate) async fn respond(
     let grant = grant.map(|Extension(grant)| grant).unwrap_or_default();
     let request = read(Fields::parse(&body)?, &headers, grant)?;
     let mut submitted = endpoint.submit(request.wanted).await?;
-    let envelope = Envelope::new(&submitted.model(), request.echo);
+    let envelope = Envelope::new(&submitted, request.echo);
     if request.stream {
         return Ok(events::respond(stream::ResponseStream::new(
             submitted, envelope,
@@ -72,16 +75,17 @@ fn read(mut fields: Fields, headers: &HeaderMap, grant: Grant) -> Result<Request
     if let Some(word) = reasoning.take::<Value>("effort")? {
         effort = Fields::of(Map::from_iter([("reasoning_effort".to_owned(), word)]));
     }
-    let top: usize = fields.take("top_logprobs")?.unwrap_or(0);
     Ok(Request {
         echo,
         stream: fields.take("stream")?.unwrap_or(false),
         wanted: Wanted {
             model: fields.take("model")?,
             answers: 1,
-            logprobs: (top > 0).then_some(top),
+            logprobs: logprobs(&mut fields)?,
+            prompt_logprobs: false,
+            thought_tokens: chat::thought_tokens(&mut fields)?,
             shape: shape.transpose()?.unwrap_or(Shape::Text),
-            priority: endpoint::priority(&mut fields, header, grant)?,
+            turn: endpoint::turn(&mut fields, header, grant)?,
             sampling,
             source: Source::Chat(Chat {
                 messages: conversation(&mut fields)?,
@@ -91,6 +95,14 @@ fn read(mut fields: Fields, headers: &HeaderMap, grant: Grant) -> Result<Request
             }),
         },
     })
+}
+
+/// Probabilities come with `top_logprobs`, or where `include` names them.
+fn logprobs(fields: &mut Fields) -> Result<Option<usize>, ApiError> {
+    let top: usize = fields.take("top_logprobs")?.unwrap_or(0);
+    let include: Vec<String> = fields.take("include")?.unwrap_or_default();
+    let named = include.iter().any(|name| name == LOGPROBS);
+    Ok((named || top > 0).then_some(top))
 }
 
 fn conversation(fields: &mut Fields) -> Result<Vec<ChatMessage>, ApiError> {
@@ -140,6 +152,7 @@ fn echo(fields: &Fields) -> Map<String, Value> {
         "text",
         "tool_choice",
         "tools",
+        "top_logprobs",
         "top_p",
         "user",
     ];

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use inference_core::{
-    ChatMessage, ChatOptions, Engine, EngineError, GenerateRequest, Generation, Models, Priority,
-    Prompt, SamplingParams, ToolFormat,
+    ChatMessage, ChatOptions, Engine, EngineError, GenerateRequest, Generation, Models, Prompt,
+    SamplingParams, ThoughtLimit, ToolFormat,
 };
 use serde_json::{Map, Value};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Turn};
 use crate::error::ApiError;
 use crate::grammar::{self, Plan};
 use crate::reader::Reading;
@@ -51,7 +51,11 @@ pub(crate) struct Wanted {
     /// How many answers.
     pub(crate) answers: usize,
     pub(crate) logprobs: Option<usize>,
-    pub(crate) priority: Priority,
+    /// Whether the prompt's own tokens are told too.
+    pub(crate) prompt_logprobs: bool,
+    /// Most tokens of the thoughts.
+    pub(crate) thought_tokens: Option<usize>,
+    pub(crate) turn: Turn,
 }
 
 /// Answers being written, and how to read them.
@@ -61,6 +65,7 @@ pub(crate) struct Submitted {
     pub(crate) writers: Writers,
     pub(crate) prompt_tokens: usize,
     pub(crate) reading: Reading,
+    pub(crate) turn: Turn,
 }
 
 impl Submitted {
@@ -108,6 +113,7 @@ struct Made {
     tools: ToolUse,
     shape: Shape,
     reading: Reading,
+    turn: Turn,
     requests: Vec<GenerateRequest>,
 }
 
@@ -124,6 +130,7 @@ fn make(models: &dyn Models, wanted: Wanted) -> Result<Made, ApiError> {
         reading: &reading,
         control: &control,
     })?;
+    let thoughts = thought_limit(wanted.thought_tokens, &reading)?;
     let request = |index| GenerateRequest {
         prompt: prompt.clone(),
         sampling: SamplingParams {
@@ -132,8 +139,10 @@ fn make(models: &dyn Models, wanted: Wanted) -> Result<Made, ApiError> {
         },
         constraint: constraint.clone(),
         logprobs: wanted.logprobs,
+        prompt_logprobs: wanted.prompt_logprobs,
+        thoughts: thoughts.clone(),
         control_text: reading.needs_control_text(),
-        priority: wanted.priority,
+        priority: wanted.turn.priority,
     };
     let requests = (0..wanted.answers).map(request).collect();
     Ok(Made {
@@ -142,7 +151,29 @@ fn make(models: &dyn Models, wanted: Wanted) -> Result<Made, ApiError> {
         tools,
         shape: wanted.shape,
         reading,
+        turn: wanted.turn,
     })
+}
+
+/// When the thoughts are cut short, for a model that has any.
+fn thought_limit(
+    tokens: Option<usize>,
+    reading: &Reading,
+) -> Result<Option<ThoughtLimit>, ApiError> {
+    let Some(tokens) = tokens else {
+        return Ok(None);
+    };
+    if reading.channels {
+        return Err(ApiError::unsupported(
+            "thinking_token_budget",
+            "thinking_token_budget is not supported for this model, whose thoughts have a channel of their own; send reasoning_effort",
+        ));
+    }
+    Ok(reading.thoughts.clone().map(|(open, close)| ThoughtLimit {
+        tokens,
+        open: (!reading.inside).then_some(open),
+        close,
+    }))
 }
 
 /// The prompt of a chat, its tools, and how its answer is read.
@@ -225,6 +256,7 @@ impl Made {
                 .map_or(0, |generation| generation.prompt_tokens),
             writers: Writers::new(generations),
             reading: self.reading,
+            turn: self.turn,
         }
     }
 }

@@ -48,7 +48,7 @@ impl Writers {
                 }
                 Poll::Ready(event) => event.unwrap_or(Event::Failed(EngineError::Stopped)),
             };
-            if !matches!(event, Event::Text { .. }) {
+            if !matches!(event, Event::Prompt { .. } | Event::Text { .. }) {
                 self.generations[index] = None;
             }
             self.turn = (index + 1) % count;

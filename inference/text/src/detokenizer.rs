@@ -39,6 +39,11 @@ impl Detokenizer {
         text
     }
 
+    /// Whether the bytes so far end with a whole character.
+    pub fn is_whole(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Ends the stream: a character left incomplete becomes U+FFFD.
     pub fn finish(&mut self) -> String {
         let text = String::from_utf8_lossy(&self.held).into_owned();

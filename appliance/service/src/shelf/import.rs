@@ -1,9 +1,11 @@
 //! Takes a model in: copied, hashed, judged, and only then given its name.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use inference_nn::gguf::{self, Part};
 use jiff::Timestamp;
 use models::Manifest;
 
@@ -119,7 +121,8 @@ fn files(source: &Path) -> Result<Vec<PathBuf>, ShelfError> {
     let no_model = || ShelfError::NoModel(source.to_owned());
     if source.is_file() {
         let name = source.file_name().filter(|_| has_extension(source, "gguf"));
-        return Ok(vec![PathBuf::from(name.ok_or_else(no_model)?)]);
+        let name = PathBuf::from(name.ok_or_else(no_model)?);
+        return Ok(Part::of(source).map_or_else(|| vec![name], |part| part.names()));
     }
     let entries = fs::read_dir(source).map_err(|error| io(source, error))?;
     let names: Vec<PathBuf> = entries
@@ -132,9 +135,10 @@ fn files(source: &Path) -> Result<Vec<PathBuf>, ShelfError> {
             .filter(move |name| has_extension(name, extension))
             .cloned()
     };
-    let mut gguf: Vec<PathBuf> = of("gguf").collect();
-    if gguf.len() == 1 {
-        return Ok(gguf.split_off(0));
+    if gguf::inside(source).is_some() {
+        let mut files: Vec<PathBuf> = of("gguf").collect();
+        files.sort();
+        return Ok(files);
     }
     let mut files: Vec<PathBuf> = of("safetensors").collect();
     let complete = !files.is_empty()
@@ -162,7 +166,10 @@ fn has_extension(path: &Path, extension: &str) -> bool {
 /// A name from that of the file or folder: what may not be in one becomes `-`.
 fn name_of(source: &Path) -> String {
     let canonical = source.canonicalize().unwrap_or_else(|_| source.to_owned());
-    let name = if source.is_file() {
+    let part = Part::of(&canonical).map(|part| OsString::from(part.stem));
+    let name = if part.is_some() {
+        part.as_deref()
+    } else if source.is_file() {
         canonical.file_stem()
     } else {
         canonical.file_name()
@@ -181,7 +188,7 @@ fn name_of(source: &Path) -> String {
 /// Where a file of the source is: beside the source if that is a file.
 fn path_of(source: &Path, file: &Path) -> PathBuf {
     if source.is_file() {
-        source.to_owned()
+        source.with_file_name(file)
     } else {
         source.join(file)
     }
@@ -247,11 +254,7 @@ fn judge(
         return Err(ShelfError::NoModel(import.source.to_owned()));
     };
     let carried = carried_manifest(import.source, &weights)?;
-    let path = if pieces.len() == 1 {
-        staging.join(&weights.file)
-    } else {
-        staging.to_owned()
-    };
+    let path = super::loaded(staging, &pieces);
     let checked = (import.check)(&path).map_err(ShelfError::Unusable)?;
     let manifest = Manifest {
         name,

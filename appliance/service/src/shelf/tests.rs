@@ -137,6 +137,30 @@ fn a_folder_is_imported_with_what_belongs_to_it() {
 }
 
 #[test]
+fn a_model_in_several_files_is_imported_whole_or_not_at_all() {
+    let site = Site::new();
+    let first = site.stick("net-00001-of-00002.gguf", b"one");
+    let error = site.import(&first, None).expect_err("one is missing");
+    assert!(
+        error.to_string().contains("net-00002-of-00002.gguf"),
+        "{error}"
+    );
+    assert_eq!(site.left(), [""; 0]);
+    let second = site.stick("net-00002-of-00002.gguf", b"two!");
+    // Any of them stands for all.
+    let model = site.import(&second, None).expect("is imported");
+    assert_eq!((model.manifest.name.as_str(), model.bytes()), ("net", 7));
+    let path = site.shelf.path("net").expect("is there");
+    assert!(path.ends_with("net/net-00001-of-00002.gguf"), "{path:?}");
+    fs::remove_file(path.with_file_name("net-00002-of-00002.gguf")).expect("can be removed");
+    let wrong = site.shelf.verify("net", &Counted(Cell::new(0)));
+    assert_eq!(wrong.expect("is there").len(), 1);
+    site.stick("more/other-00001-of-00001.gguf", b"w");
+    let folder = site.import(&site.folder.path().join("stick/more"), Some("more"));
+    assert_eq!(folder.expect("is imported").pieces.len(), 1);
+}
+
+#[test]
 fn what_is_refused_leaves_nothing_behind() {
     let site = Site::new();
     let source = site.stick("a.gguf", b"weights");

@@ -2,6 +2,7 @@
 
 use super::sequence::State;
 use super::{Admitted, Scheduler, SequenceId, StepPlan};
+use crate::kv_blocks::BlockTable;
 
 impl Scheduler {
     /// Lets waiting sequences run, in order, until one does not fit.
@@ -27,7 +28,11 @@ impl Scheduler {
         let Some(sequence) = self.sequences.get_mut(&id) else {
             return true;
         };
-        let table = self.pool.reuse(&sequence.tokens[..sequence.known]);
+        let table = if sequence.whole {
+            BlockTable::default()
+        } else {
+            self.pool.reuse(&sequence.tokens[..sequence.known])
+        };
         if self.pool.available() < outstanding + reserved - table.len() {
             self.pool.release(table);
             return false;

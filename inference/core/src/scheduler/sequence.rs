@@ -36,6 +36,8 @@ pub struct Sequence {
     pub(super) table: BlockTable,
     /// Blocks that are its own to take.
     pub(super) reserved_blocks: usize,
+    /// Whether it takes nothing from the prefix cache.
+    pub(super) whole: bool,
 }
 
 impl Sequence {
@@ -55,6 +57,7 @@ impl Sequence {
             tokens_max,
             table: BlockTable::default(),
             reserved_blocks: 0,
+            whole: false,
         }
     }
 

@@ -193,6 +193,23 @@ fn without_the_prefix_cache_nothing_is_found_and_answers_are_the_same() {
 }
 
 #[test]
+fn a_prompt_that_is_read_whole_takes_nothing_from_the_cache() {
+    let mut simulation = Simulation::new(64, 4);
+    for whole in [false, false, true] {
+        let before = simulation.cached;
+        let id = simulation.add(&prompt(0, 20), 5, Priority::Interactive);
+        if whole {
+            simulation.scheduler.read_whole(id);
+        }
+        simulation.finish(24);
+        assert_eq!(simulation.finished[&id], alone(&prompt(0, 20), 5));
+        assert!(!whole || simulation.cached == before);
+    }
+    assert!(simulation.cached > 0);
+    assert_eq!(simulation.scheduler.usage().used, 0);
+}
+
+#[test]
 fn answers_that_outgrow_the_blocks_are_computed_again() {
     let mut simulation = Simulation::new(14, 4);
     let ids: Vec<_> = (0..4)

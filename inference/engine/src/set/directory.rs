@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use inference_nn::Safetensors;
+use inference_nn::gguf::{self, Part};
+
+use crate::model::stem;
 
 /// Most models that are listed.
 const MODELS_MAX: usize = 256;
@@ -30,11 +33,12 @@ pub(super) fn scan(directory: &Path) -> Vec<Found> {
     found
 }
 
-/// The model at `path`: a GGUF file, a directory with one, or one of safetensors.
+/// The model at `path`: a GGUF file, or the first of several, a directory with such, or one of safetensors.
 fn model(path: &Path) -> Option<Found> {
     if is_weights(path, "gguf") {
-        return Some(Found {
-            name: path.file_stem()?.to_str()?.to_owned(),
+        let first = Part::of(path).is_none_or(|part| part.number == 1);
+        return first.then_some(Found {
+            name: stem(path)?,
             path: path.to_owned(),
         });
     }
@@ -43,13 +47,12 @@ fn model(path: &Path) -> Option<Found> {
     if name.starts_with('.') {
         return None;
     }
-    let inside = paths(path);
-    let mut files = inside.iter().filter(|path| is_weights(path, "gguf"));
-    if let (Some(only), None) = (files.next(), files.next()) {
-        let path = only.clone();
+    if let Some(path) = gguf::inside(path) {
         return Some(Found { name, path });
     }
-    let weights = inside.iter().any(|path| is_weights(path, "safetensors"));
+    let weights = paths(path)
+        .iter()
+        .any(|path| is_weights(path, "safetensors"));
     let writes = weights && path.join("config.json").is_file() && !Safetensors::is_encoder(path);
     let path = path.to_owned();
     writes.then_some(Found { name, path })

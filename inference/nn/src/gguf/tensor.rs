@@ -55,6 +55,8 @@ pub struct TensorInfo {
     pub dtype: Dtype,
     /// Where its bytes lie in the file. While the header is read, relative to the data section.
     pub range: Range<usize>,
+    /// Which of the model's files that is.
+    pub(super) file: usize,
 }
 
 impl TensorInfo {
@@ -81,6 +83,7 @@ impl TensorInfo {
             dims,
             dtype,
             range,
+            file: 0,
         })
     }
 }

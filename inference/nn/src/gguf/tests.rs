@@ -1,5 +1,7 @@
 //! Damaged and hostile files are refused with words, whatever is wrong with them.
 
+use std::path::PathBuf;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -193,7 +195,7 @@ proptest! {
         bytes.truncate(bytes.len() - cut % 64);
         if let Ok(gguf) = Gguf::from_bytes(bytes) {
             for tensor in gguf.tensors() {
-                prop_assert!(gguf.mapping().get(tensor.range.clone()).is_some());
+                prop_assert!(gguf.mapping(tensor).get(tensor.range.clone()).is_some());
             }
         }
     }
@@ -204,4 +206,94 @@ proptest! {
         bytes.extend(noise);
         let _ = Gguf::from_bytes(bytes);
     }
+}
+
+/// Writes parts of a model, each with its number, the count and one tensor; opens the one numbered `open`.
+fn open_parts(numbers: &[u32], total: u32, tensors: [&str; 2], open: usize) -> String {
+    let folder = tempfile::tempdir().expect("can be made");
+    let path = |at: usize| {
+        folder
+            .path()
+            .join(format!("net-{:05}-of-00002.gguf", at + 1))
+    };
+    for (at, &number) in numbers.iter().enumerate() {
+        let file = Writer::new(3, 1, 3)
+            .key_u32("split.no", number)
+            .key_u32("split.count", 2)
+            .key_u32("split.tensors.count", total)
+            .tensor(tensors[at], &[8], 0, 0)
+            .data(32);
+        std::fs::write(path(at), file.0).expect("can be written");
+    }
+    match Gguf::open(&path(open)) {
+        Err(error) => error.to_string(),
+        Ok(gguf) => {
+            let names: Vec<&str> = gguf.tensors().map(|info| info.name.as_str()).collect();
+            assert!(
+                gguf.tensors()
+                    .all(|info| gguf.mapping(info).get(info.range.clone()).is_some())
+            );
+            names.join(" ")
+        }
+    }
+}
+
+#[test]
+fn a_model_in_several_files_is_joined_from_all_of_them() {
+    #[track_caller]
+    fn check(found: &str, expected: &str) {
+        assert!(found.contains(expected), "{found}");
+    }
+    check(&open_parts(&[0, 1], 2, ["a", "b"], 0), "a b");
+    check(
+        &open_parts(&[0, 1], 2, ["a", "b"], 1),
+        "open the first, net-00001-of-00002.gguf",
+    );
+    check(
+        &open_parts(&[0], 2, ["a", "b"], 0),
+        "net-00002-of-00002.gguf",
+    );
+    check(
+        &open_parts(&[0, 0], 2, ["a", "b"], 0),
+        "says that it is number 1",
+    );
+    check(
+        &open_parts(&[0, 1], 3, ["a", "b"], 0),
+        "have 2 tensors together, but the first says 3",
+    );
+    check(&open_parts(&[0, 1], 2, ["a", "a"], 0), "is in two files");
+}
+
+#[test]
+fn a_part_in_memory_is_refused() {
+    check(
+        Writer::new(3, 0, 1).key_u32("split.count", 2),
+        "one of 2 files",
+    );
+}
+
+#[test]
+fn parts_are_told_by_their_names() {
+    let of = |name: &str| Part::of(Path::new(name)).map(|part| (part.number, part.count));
+    assert_eq!(of("/x/a-b-00002-of-00003.gguf"), Some((2, 3)));
+    for name in [
+        "a.gguf",
+        "a-00004-of-00003.gguf",
+        "a-00000-of-00003.gguf",
+        "-00001-of-00003.gguf",
+        "a-1-of-3.gguf",
+        "a-00001-of-00003.bin",
+    ] {
+        assert_eq!(of(name), None, "{name}");
+    }
+    let names = Part::of(Path::new("x/a-00002-of-00002.gguf"))
+        .expect("is one")
+        .names();
+    assert_eq!(
+        names,
+        [
+            PathBuf::from("a-00001-of-00002.gguf"),
+            PathBuf::from("a-00002-of-00002.gguf")
+        ]
+    );
 }

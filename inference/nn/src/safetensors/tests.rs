@@ -175,3 +175,52 @@ proptest! {
         let _ = open(bytes);
     }
 }
+
+/// The names of the tensors of a checkpoint with a part for text, each of one weight.
+fn names_of(stored: &[&str]) -> Result<String, ModelError> {
+    let mut header = serde_json::Map::new();
+    for (at, name) in stored.iter().enumerate() {
+        let offsets = json!([at * 4, at * 4 + 4]);
+        header.insert(
+            (*name).to_owned(),
+            json!({ "dtype": "F32", "shape": [1], "data_offsets": offsets }),
+        );
+    }
+    let config = json!({ "model_type": "gemma3", "text_config": { "model_type": "gemma3_text", "head_dim": 64 } });
+    let weights = file(&Value::Object(header).to_string(), 4 * stored.len());
+    let files = Safetensors::from_bytes(config.to_string().as_bytes(), weights)?;
+    // What the file says goes before what it leaves out.
+    assert_eq!(
+        (
+            &files.config()["head_dim"],
+            &files.config()["num_attention_heads"]
+        ),
+        (&json!(64), &json!(8))
+    );
+    let names: Vec<&str> = files.tensors().map(|(name, _)| name).collect();
+    Ok(names.join(" "))
+}
+
+#[test]
+fn the_part_for_text_has_the_names_it_would_have_alone() {
+    let found = names_of(&[
+        "language_model.model.norm.weight",
+        "language_model.lm_head.weight",
+        "model.vision_tower.norm.weight",
+        "multi_modal_projector.weight",
+    ]);
+    assert_eq!(found.expect("is sound"), "lm_head.weight model.norm.weight");
+    let found = names_of(&[
+        "model.language_model.norm.weight",
+        "lm_head.weight",
+        "model.visual.x",
+    ]);
+    assert_eq!(found.expect("is sound"), "lm_head.weight model.norm.weight");
+    let twice = names_of(&["language_model.model.norm.weight", "model.norm.weight"]);
+    assert!(
+        twice
+            .expect_err("is refused")
+            .to_string()
+            .contains("under two names")
+    );
+}

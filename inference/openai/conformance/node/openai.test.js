@@ -15,7 +15,7 @@ const ask = (content, more = {}) => client.chat.completions.create({ model, mess
 test("models are listed", async () => {
   const names = [];
   for await (const entry of client.models.list()) names.push(entry.id);
-  assert.deepEqual(names, [model]);
+  assert.ok(names.includes(model));
 });
 
 test("an answer ends by itself", async () => {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::choice::{Choice, logprobs_object};
+use crate::endpoint::Turn;
 use crate::error::ApiError;
 use crate::ids;
 use crate::submit::Submitted;
@@ -18,28 +19,32 @@ pub(crate) struct Envelope {
     id: String,
     created: i64,
     model: String,
+    turn: Turn,
 }
 
 impl Envelope {
-    /// For an answer of `model`.
-    pub(crate) fn new(model: String) -> Self {
+    /// For the answers in `submitted`.
+    pub(crate) fn new(submitted: &Submitted) -> Self {
         Self {
             id: ids::unique("chatcmpl-"),
             created: Timestamp::now().as_second(),
-            model,
+            model: submitted.model(),
+            turn: submitted.turn,
         }
     }
 
     /// Puts `choices` into an object of kind `object`.
     pub(crate) fn wrap(&self, object: &str, choices: &[Value]) -> Value {
-        json!({
+        let mut answer = json!({
             "id": self.id,
             "object": object,
             "created": self.created,
             "model": self.model,
             "system_fingerprint": FINGERPRINT,
             "choices": choices,
-        })
+        });
+        self.turn.tell(&mut answer);
+        answer
     }
 }
 
@@ -70,6 +75,9 @@ pub(crate) async fn write_out(submitted: &mut Submitted) -> Result<Vec<Choice>, 
     while let Some((index, event)) = submitted.writers.next().await {
         let choice = &mut choices[index];
         match event {
+            Event::Prompt { tokens, logprobs } => {
+                choice.read_prompt(&*submitted.engine, &tokens, &logprobs);
+            }
             Event::Text {
                 text,
                 tokens,

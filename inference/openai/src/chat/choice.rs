@@ -19,7 +19,7 @@ pub(crate) struct Choice {
     pub(crate) calls: Vec<ToolCall>,
     /// Tokens of the thoughts.
     pub(crate) reasoning_tokens: usize,
-    /// Of tokens whose text was not given out yet.
+    /// Of tokens whose text was not given out yet; those of thoughts are left out.
     pub(crate) logprobs: Vec<Value>,
     pub(crate) outcome: Option<Outcome>,
 }
@@ -47,14 +47,36 @@ impl Choice {
         tokens: &[TokenId],
         logprobs: &[TokenLogprobs],
     ) -> Vec<Piece> {
-        let probable = logprobs.iter().map(|entry| token_object(engine, entry));
-        self.logprobs.extend(probable);
+        let thought = self.reader.is_thinking();
         let pieces = self.reader.push(text);
+        let says = pieces
+            .iter()
+            .any(|piece| !matches!(piece, Piece::Reasoning(_)));
+        if says || !(thought || self.reader.is_before_content()) {
+            let probable = logprobs.iter().map(|entry| token_object(engine, entry));
+            self.logprobs.extend(probable);
+        }
         if self.reader.is_thinking() {
             self.reasoning_tokens += tokens.len();
         }
         self.keep(&pieces);
         pieces
+    }
+
+    /// Takes how likely the prompt was, which then stands before the answer; its first token follows nothing.
+    pub(crate) fn read_prompt(
+        &mut self,
+        engine: &dyn Engine,
+        tokens: &[TokenId],
+        logprobs: &[TokenLogprobs],
+    ) {
+        let first = tokens.first().map(|&token| {
+            let bytes = engine.token_bytes(token);
+            json!({ "token": String::from_utf8_lossy(bytes), "logprob": null, "bytes": bytes, "top_logprobs": null })
+        });
+        self.logprobs.extend(first);
+        let others = logprobs.iter().map(|entry| token_object(engine, entry));
+        self.logprobs.extend(others);
     }
 
     /// Ends the answer and gives what was held back of it.

@@ -68,6 +68,7 @@ impl ChatStream {
                 let pieces = self.choices[index].write(engine, &text, &tokens, &logprobs);
                 self.deltas(index, pieces)
             }
+            Some((_, Event::Prompt { .. })) => Vec::new(),
             Some((index, Event::Done(outcome))) => {
                 let pieces = self.choices[index].end(outcome);
                 let mut events = self.deltas(index, pieces);

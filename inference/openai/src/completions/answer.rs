@@ -6,8 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::Batch;
 use crate::chat::{self, Choice, FINGERPRINT};
+use crate::endpoint::Turn;
 use crate::error::ApiError;
 use crate::ids;
+use crate::submit::Submitted;
 
 /// What all parts of one answer carry.
 #[derive(Clone, Debug)]
@@ -15,28 +17,33 @@ pub(super) struct Envelope {
     id: String,
     created: i64,
     model: String,
+    turn: Turn,
 }
 
 impl Envelope {
-    /// For an answer of `model`.
-    pub(super) fn new(model: String) -> Self {
+    /// For the answers in `batch`.
+    pub(super) fn new(batch: &Batch) -> Self {
+        let first = batch.submitted.first();
         Self {
             id: ids::unique("cmpl-"),
             created: Timestamp::now().as_second(),
-            model,
+            model: first.map(Submitted::model).unwrap_or_default(),
+            turn: first.map(|submitted| submitted.turn).unwrap_or_default(),
         }
     }
 
     /// Puts `choices` into an answer.
     pub(super) fn wrap(&self, choices: &[Value]) -> Value {
-        json!({
+        let mut answer = json!({
             "id": self.id,
             "object": "text_completion",
             "created": self.created,
             "model": self.model,
             "system_fingerprint": FINGERPRINT,
             "choices": choices,
-        })
+        });
+        self.turn.tell(&mut answer);
+        answer
     }
 }
 
@@ -83,10 +90,13 @@ pub(super) fn logprobs(tokens: &[Value], mut offset: usize) -> Value {
             at
         })
         .collect();
-    let top = |token: &Value| -> Map<String, Value> {
-        let top = token["top_logprobs"].as_array().into_iter().flatten();
-        top.map(|entry| (text(entry), entry["logprob"].clone()))
-            .collect()
+    // The first token of a prompt follows nothing.
+    let top = |token: &Value| -> Option<Map<String, Value>> {
+        let top = token["top_logprobs"].as_array()?.iter();
+        Some(
+            top.map(|entry| (text(entry), entry["logprob"].clone()))
+                .collect(),
+        )
     };
     json!({
         "tokens": tokens.iter().map(text).collect::<Vec<_>>(),
@@ -98,11 +108,17 @@ pub(super) fn logprobs(tokens: &[Value], mut offset: usize) -> Value {
 
 /// What the answers to all prompts took.
 pub(super) fn total(usages: &[Value]) -> Value {
-    let sum = |key: &str| -> u64 { usages.iter().filter_map(|usage| usage[key].as_u64()).sum() };
+    let sum = |path: &str| -> u64 {
+        let counts = usages
+            .iter()
+            .filter_map(|usage| usage.pointer(path)?.as_u64());
+        counts.sum()
+    };
     json!({
-        "prompt_tokens": sum("prompt_tokens"),
-        "completion_tokens": sum("completion_tokens"),
-        "total_tokens": sum("total_tokens"),
+        "prompt_tokens": sum("/prompt_tokens"),
+        "completion_tokens": sum("/completion_tokens"),
+        "total_tokens": sum("/total_tokens"),
+        "prompt_tokens_details": { "cached_tokens": sum("/prompt_tokens_details/cached_tokens") },
     })
 }
 
@@ -127,7 +143,7 @@ pub(crate) fn decode(engine: &dyn Engine, tokens: &[TokenId]) -> String {
 
 /// One of several answers, for the stream.
 pub(super) fn new_choices(batch: &Batch) -> Vec<Vec<Choice>> {
-    let of = |submitted: &crate::submit::Submitted| {
+    let of = |submitted: &Submitted| {
         let new = |_| Choice::new(&submitted.reading, submitted.tool_format());
         (0..submitted.writers.len()).map(new).collect()
     };

@@ -68,6 +68,13 @@ impl CompletionStream {
                 let pieces = choice.write(engine, &text, &tokens, &logprobs);
                 self.pieces(index, &pieces)
             }
+            Some((index, Event::Prompt { tokens, logprobs })) => {
+                let engine = &*submitted.engine;
+                let choice = &mut self.choices[self.prompt][index];
+                choice.read_prompt(engine, &tokens, &logprobs);
+                let echo = self.batch.echoes[self.prompt].clone();
+                vec![self.chunk(index, &echo, None)]
+            }
             Some((index, Event::Done(outcome))) => {
                 let pieces = self.choices[self.prompt][index].end(outcome);
                 let mut events = self.pieces(index, &pieces);
@@ -86,7 +93,8 @@ impl CompletionStream {
         self.begun = true;
         self.told = vec![0; self.choices[self.prompt].len()];
         let echo = self.batch.echoes[self.prompt].clone();
-        if echo.is_empty() {
+        // With probabilities, the prompt is told once they are known.
+        if echo.is_empty() || self.batch.scored {
             return Vec::new();
         }
         let indices = 0..self.told.len();

@@ -71,7 +71,7 @@ pub(super) fn read(
     let sampling = options::sampling(fields.take_object("options")?)?;
     let logprobs = fields.take("logprobs")?.unwrap_or(false);
     let top: Option<usize> = fields.take("top_logprobs")?;
-    let priority = endpoint::priority(&mut fields, None, grant)?;
+    let turn = endpoint::turn(&mut fields, None, grant)?;
     let source = match form {
         Form::Chat => chat(&mut fields, template_arguments)?,
         Form::Generate => generate(&mut fields, template_arguments)?,
@@ -86,7 +86,9 @@ pub(super) fn read(
         shape,
         answers: 1,
         logprobs: logprobs.then(|| top.unwrap_or(0)),
-        priority,
+        prompt_logprobs: false,
+        thought_tokens: None,
+        turn,
     };
     Ok(Asked::Write {
         wanted: Box::new(wanted),

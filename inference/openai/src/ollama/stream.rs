@@ -95,6 +95,7 @@ impl Lines {
                 let engine = &*self.submitted.engine;
                 Ok((self.choice.write(engine, &text, &tokens, &logprobs), None))
             }
+            Some((_, Event::Prompt { .. })) => Ok((Vec::new(), None)),
             Some((_, Event::Done(outcome))) => {
                 self.times.total = self.start.elapsed();
                 Ok((self.choice.end(outcome), Some(outcome)))

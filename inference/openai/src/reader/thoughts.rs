@@ -39,6 +39,11 @@ impl Thoughts {
         self.place == Place::Inside
     }
 
+    /// Whether the answer stands inside the thoughts, or right behind them.
+    pub(super) fn is_inside_or_behind(&self) -> bool {
+        matches!(self.place, Place::Inside | Place::Between)
+    }
+
     /// Takes the next text.
     pub(super) fn push(&mut self, text: &str) -> Vec<Piece> {
         self.held.push_str(text);

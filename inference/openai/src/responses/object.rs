@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::chat::Choice;
 use crate::ids;
+use crate::submit::Submitted;
 
 /// What all parts of one response carry.
 #[derive(Clone, Debug)]
@@ -14,9 +15,9 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    /// For a response of `model` that repeats `echo`.
-    pub(super) fn new(model: &str, echo: Map<String, Value>) -> Self {
-        let base = json!({
+    /// For the response in `submitted`, which repeats `echo`.
+    pub(super) fn new(submitted: &Submitted, echo: Map<String, Value>) -> Self {
+        let mut base = json!({
             "id": ids::unique("resp_"),
             "object": "response",
             "created_at": Timestamp::now().as_second(),
@@ -26,7 +27,7 @@ impl Envelope {
             "instructions": null,
             "max_output_tokens": null,
             "metadata": {},
-            "model": model,
+            "model": submitted.model(),
             "output": [],
             "parallel_tool_calls": true,
             "previous_response_id": null,
@@ -41,6 +42,7 @@ impl Envelope {
             "usage": null,
             "user": null,
         });
+        submitted.turn.tell(&mut base);
         let Value::Object(mut base) = base else {
             return Self { base: echo };
         };
@@ -81,16 +83,27 @@ impl Envelope {
 
 /// The items of a whole answer.
 pub(super) fn output(choice: &Choice) -> Vec<Value> {
+    let status = status(choice.finish_reason());
     let mut items = Vec::new();
     if !choice.reasoning.is_empty() {
         items.push(reasoning(&ids::unique("rs_"), &choice.reasoning));
     }
     if !choice.content.is_empty() || choice.calls.is_empty() {
-        items.push(message(&ids::unique("msg_"), &choice.content, "completed"));
+        let part = text_part(&choice.content, &choice.logprobs);
+        items.push(message(&ids::unique("msg_"), &part, status));
     }
     let calls = choice.calls.iter();
-    items.extend(calls.map(|call| function_call(&ids::unique("fc_"), call, "completed")));
+    items.extend(calls.map(|call| function_call(&ids::unique("fc_"), call, status)));
     items
+}
+
+/// Whether what was written ended by itself.
+pub(super) fn status(reason: Option<&str>) -> &'static str {
+    if reason == Some("length") {
+        "incomplete"
+    } else {
+        "completed"
+    }
 }
 
 /// An item of thoughts.
@@ -99,13 +112,13 @@ pub(super) fn reasoning(id: &str, text: &str) -> Value {
 }
 
 /// An item of text.
-pub(super) fn message(id: &str, text: &str, status: &str) -> Value {
-    json!({ "type": "message", "id": id, "status": status, "role": "assistant", "content": [text_part(text)] })
+pub(super) fn message(id: &str, part: &Value, status: &str) -> Value {
+    json!({ "type": "message", "id": id, "status": status, "role": "assistant", "content": [part] })
 }
 
-/// The one part of an item of text.
-pub(super) fn text_part(text: &str) -> Value {
-    json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] })
+/// The one part of an item of text, with the probabilities of its tokens if they were asked for.
+pub(super) fn text_part(text: &str, logprobs: &[Value]) -> Value {
+    json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": logprobs })
 }
 
 /// An item of a call.

@@ -17,9 +17,19 @@ use crate::submit::Submitted;
 /// The item being written.
 #[derive(Debug)]
 enum Open {
-    Reasoning { id: String, text: String },
-    Message { id: String, text: String },
-    Call { id: String, call: ToolCall },
+    Reasoning {
+        id: String,
+        text: String,
+    },
+    Message {
+        id: String,
+        text: String,
+        logprobs: Vec<Value>,
+    },
+    Call {
+        id: String,
+        call: ToolCall,
+    },
 }
 
 /// The events of a response.
@@ -80,6 +90,7 @@ impl ResponseStream {
                 let pieces = self.choice.write(engine, &text, &tokens, &logprobs);
                 self.pieces(pieces)
             }
+            Some((_, Event::Prompt { .. })) => Vec::new(),
             Some((_, Event::Done(outcome))) => {
                 let pieces = self.choice.end(outcome);
                 let mut events = self.pieces(pieces);
@@ -158,6 +169,7 @@ impl ResponseStream {
                     Open::Message {
                         id,
                         text: String::new(),
+                        logprobs: Vec::new(),
                     },
                     item,
                 )
@@ -181,7 +193,11 @@ impl ResponseStream {
             }
             Piece::Arguments(_) => return Vec::new(),
         };
-        let part = matches!(open, Open::Message { .. }).then(|| object::text_part(""));
+        let part = match open {
+            Open::Message { .. } => Some(object::text_part("", &[])),
+            Open::Reasoning { .. } => Some(json!({ "type": "reasoning_text", "text": "" })),
+            Open::Call { .. } => None,
+        };
         self.open = Some(open);
         let mut events = vec![self.at_item("response.output_item.added", json!({ "item": item }))];
         if let Some(part) = part {
@@ -191,13 +207,16 @@ impl ResponseStream {
     }
 
     fn delta(&mut self, piece: Piece) -> Option<SseEvent> {
+        let mut fresh = Vec::new();
         let kind = match (&mut self.open, &piece) {
             (Some(Open::Reasoning { text, .. }), Piece::Reasoning(more)) => {
                 text.push_str(more);
                 "response.reasoning_text.delta"
             }
-            (Some(Open::Message { text, .. }), Piece::Content(more)) => {
+            (Some(Open::Message { text, logprobs, .. }), Piece::Content(more)) => {
                 text.push_str(more);
+                fresh = std::mem::take(&mut self.choice.logprobs);
+                logprobs.extend(fresh.iter().cloned());
                 "response.output_text.delta"
             }
             (Some(Open::Call { call, .. }), Piece::Arguments(more)) => {
@@ -212,7 +231,7 @@ impl ResponseStream {
         | Piece::Call(more)) = piece;
         let mut body = json!({ "delta": more });
         if kind == "response.output_text.delta" {
-            body["logprobs"] = json!([]);
+            body["logprobs"] = fresh.into();
         }
         Some(self.at_part(kind, body))
     }
@@ -221,26 +240,34 @@ impl ResponseStream {
         let Some(open) = &self.open else {
             return Vec::new();
         };
+        // Only the last item can be cut off; the reason is known when it closes.
+        let status = object::status(self.choice.finish_reason());
         let (item, told) = match open {
-            Open::Reasoning { id, text } => (
-                object::reasoning(id, text),
-                vec![("response.reasoning_text.done", json!({ "text": text }))],
-            ),
-            Open::Message { id, text } => (
-                object::message(id, text, "completed"),
-                vec![
-                    (
-                        "response.output_text.done",
-                        json!({ "text": text, "logprobs": [] }),
-                    ),
-                    (
-                        "response.content_part.done",
-                        json!({ "part": object::text_part(text) }),
-                    ),
-                ],
-            ),
+            Open::Reasoning { id, text } => {
+                let part = json!({ "type": "reasoning_text", "text": text });
+                (
+                    object::reasoning(id, text),
+                    vec![
+                        ("response.reasoning_text.done", json!({ "text": text })),
+                        ("response.content_part.done", json!({ "part": part })),
+                    ],
+                )
+            }
+            Open::Message { id, text, logprobs } => {
+                let part = object::text_part(text, logprobs);
+                (
+                    object::message(id, &part, status),
+                    vec![
+                        (
+                            "response.output_text.done",
+                            json!({ "text": text, "logprobs": logprobs }),
+                        ),
+                        ("response.content_part.done", json!({ "part": part })),
+                    ],
+                )
+            }
             Open::Call { id, call } => (
-                object::function_call(id, call, "completed"),
+                object::function_call(id, call, status),
                 vec![(
                     "response.function_call_arguments.done",
                     json!({ "name": call.name, "arguments": call.arguments }),
