@@ -213,6 +213,9 @@ impl Answer {
     /// The end of thoughts that are too long, between two characters and where the grammar has a place for it.
     fn due(&mut self) -> Vec<TokenId> {
         let due = self.thoughts.as_ref().map_or(&[][..], ThoughtCounter::due);
+        if due.is_empty() {
+            return Vec::new();
+        }
         let fits = self.detokenizer.is_whole()
             && self
                 .matcher

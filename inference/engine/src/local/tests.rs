@@ -2,6 +2,7 @@
 
 mod consistency;
 mod lifecycle;
+mod scores;
 
 use std::path::PathBuf;
 

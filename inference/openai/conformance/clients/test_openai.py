@@ -127,6 +127,38 @@ def test_a_named_tool_is_called_whatever_is_asked(client):
     assert [call.function.name for call in answer.choices[0].message.tool_calls] == ["get_nodes"]
 
 
+def test_a_named_tool_is_called_in_a_stream_too(client):
+    named = {"type": "function", "function": {"name": "get_nodes"}}
+    chunks = list(ask(client, tools=[POD_TOOL, NODE_TOOL], tool_choice=named, stream=True, parallel_tool_calls=False))
+    calls = [call for chunk in chunks for call in chunk.choices[0].delta.tool_calls or []]
+    assert [call.function.name for call in calls if call.function.name] == ["get_nodes"]
+    assert json.loads("".join(call.function.arguments or "" for call in calls)) == {}
+    assert chunks[-1].choices[0].finish_reason == "tool_calls" and {call.index for call in calls} == {0}
+
+
+def test_usage_tells_what_was_kept_and_what_was_thought(client):
+    question = [{"role": "system", "content": "pod " * 60}, {"role": "user", "content": "Is the node full?"}]
+    usages = [ask(client, question, max_tokens=8).usage for _ in range(2)]
+    assert usages[1].prompt_tokens_details.cached_tokens >= 48
+    assert 0 < usages[1].completion_tokens_details.reasoning_tokens <= 8
+
+
+def test_thoughts_have_a_budget(client):
+    question = [{"role": "user", "content": "Is the node full?"}]
+    answer = ask(client, question, extra_body={"thinking_token_budget": 2})
+    assert answer.usage.completion_tokens_details.reasoning_tokens == 2 and answer.choices[0].message.content
+    tools = ask(client, PODS, tools=[POD_TOOL], extra_body={"thinking_token_budget": 2}, tool_choice="required", max_tokens=200)
+    assert tools.choices[0].message.tool_calls[0].function.name == "get_pods"
+
+
+def test_the_service_tier_is_answered(client):
+    assert ask(client).service_tier is None
+    assert ask(client, service_tier="auto").service_tier == "default"
+    assert ask(client, service_tier="flex").service_tier == "flex"
+    with pytest.raises(openai.BadRequestError, match="service_tier"):
+        ask(client, service_tier="gold")
+
+
 def test_required_calls_some_tool_and_none_calls_none(client):
     answer = ask(client, tools=[POD_TOOL], tool_choice="required", max_tokens=200, extra_body={"chat_template_kwargs": {"enable_thinking": False}})
     assert answer.choices[0].message.tool_calls[0].function.name == "get_pods"
@@ -235,6 +267,15 @@ def test_completions_continue_text_and_tokens(client):
     assert "".join(chunk.choices[0].text for chunk in stream) == text.choices[0].text
 
 
+def test_a_prompt_is_told_with_its_probabilities(client):
+    whole = client.completions.create(model=MODEL, prompt="The quick brown fox", max_tokens=1, temperature=0, echo=True, logprobs=1).choices[0].logprobs
+    assert "".join(whole.tokens).startswith("The quick brown fox")
+    assert whole.token_logprobs[0] is None and whole.top_logprobs[0] is None
+    # It knows this text by heart, but for how it begins.
+    assert sum(whole.token_logprobs[2:]) > -1
+    assert whole.text_offset == [len("".join(whole.tokens[:at])) for at in range(len(whole.tokens))]
+
+
 def test_errors_are_of_their_class_and_say_why(client):
     with pytest.raises(openai.NotFoundError, match="known models: `tiny`") as error:
         client.chat.completions.create(model="gpt-4", messages=HELLO)
@@ -273,6 +314,28 @@ def test_responses_are_parsed_and_streamed(client):
     assert kinds[0] == "response.created" and kinds[-1] == "response.completed" and "response.output_text.delta" in kinds
     cut = client.responses.create(model=MODEL, input="Count to nine.", max_output_tokens=2, temperature=0)
     assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")
+
+
+def test_every_event_of_a_streamed_response_is_of_its_type(client):
+    tool = {"type": "function", **POD_TOOL["function"], "strict": True}
+    thinking = list(client.responses.create(model=MODEL, input="Is the node full?", temperature=0, stream=True, include=["message.output_text.logprobs"], top_logprobs=2))
+    calling = list(client.responses.create(model=MODEL, input=PODS, tools=[tool], temperature=0, stream=True))
+    for events in (thinking, calling):
+        assert [event.sequence_number for event in events] == list(range(len(events)))
+        for event in events:
+            # What the SDK read into the event's own type, checked strictly.
+            type(event).model_validate(event.model_dump(warnings="error"), strict=True)
+    kinds = [event.type for event in thinking]
+    order = ["response.created", "response.in_progress", "response.output_item.added", "response.content_part.added", "response.reasoning_text.delta",
+        "response.reasoning_text.done", "response.content_part.done", "response.output_item.done", "response.output_item.added", "response.content_part.added",
+        "response.output_text.delta", "response.output_text.done", "response.content_part.done", "response.output_item.done", "response.completed"]
+    assert [kind for at, kind in enumerate(kinds) if at == 0 or kinds[at - 1] != kind] == order
+    kinds = {event.type for event in calling}
+    assert {"response.function_call_arguments.delta", "response.function_call_arguments.done"} <= kinds
+    deltas = [entry for event in thinking if event.type == "response.output_text.delta" for entry in event.logprobs]
+    assert "".join(entry.token for entry in deltas) == "Yes, the node is full." and all(len(entry.top_logprobs) == 2 for entry in deltas)
+    text = thinking[-1].response.output[-1].content[0]
+    assert [entry.token for entry in text.logprobs] == [entry.token for entry in deltas]
 
 
 def test_responses_say_that_nothing_is_kept(client):

@@ -38,6 +38,13 @@ fn seen(mut stream: Generation, usage: &mut [usize; 2]) -> Seen {
     let (mut text, mut tokens, mut logprobs) = (String::new(), Vec::new(), Vec::new());
     loop {
         match block_on(stream.next()).expect("goes on") {
+            Event::Prompt {
+                tokens: read,
+                logprobs: told,
+            } => {
+                tokens.extend(read);
+                logprobs.extend(told);
+            }
             Event::Text {
                 text: piece,
                 tokens: more,
@@ -99,6 +106,12 @@ fn some_request(random: &mut Random) -> GenerateRequest {
     GenerateRequest {
         constraint,
         logprobs: random.pick(&[None, None, Some(2)]),
+        prompt_logprobs: random.below(5) == 0,
+        thoughts: (random.below(4) == 0).then(|| ThoughtLimit {
+            tokens: length / 3,
+            open: None,
+            close: " the pod".to_owned(),
+        }),
         ..request(&prompt, sampling)
     }
 }

@@ -178,3 +178,97 @@ async fn shapes_of_other_servers_are_held_to() {
         .json();
     assert!(["x", "y"].contains(&text(&answer).as_str()), "{answer}");
 }
+
+#[tokio::test]
+async fn the_tier_that_was_asked_for_is_answered() {
+    let tier = async |more: Value| ask(more).await.json()["service_tier"].clone();
+    assert_eq!(tier(json!({})).await, Value::Null);
+    assert_eq!(tier(json!({"service_tier": "auto"})).await, "default");
+    assert_eq!(tier(json!({"service_tier": "flex"})).await, "flex");
+    // The field of vLLM goes before the tier.
+    assert_eq!(
+        tier(json!({"service_tier": "flex", "priority": 0})).await,
+        "default"
+    );
+    let unknown = ask(json!({"service_tier": "gold"})).await;
+    check_error(
+        &unknown,
+        400,
+        "invalid_request_error",
+        Some("invalid_value"),
+        "not `gold`",
+    );
+    let reply = ask(json!({"service_tier": "flex", "stream": true})).await;
+    assert!(
+        reply.events()[0].contains(r#""service_tier":"flex""#),
+        "{}",
+        reply.text
+    );
+}
+
+#[tokio::test]
+async fn thoughts_end_where_the_request_says() {
+    for name in [
+        "thinking_token_budget",
+        "reasoning_budget_tokens",
+        "thinking_budget_tokens",
+        "thinking_budget",
+    ] {
+        let asked = json!({
+            "messages": [{"role": "user", "content": "Is the node full?"}], "temperature": 0, "max_tokens": 60, name: 3,
+        });
+        let answer = ask_of(transcripts(), asked).await.json();
+        let details = &answer["usage"]["completion_tokens_details"];
+        assert_eq!(details["reasoning_tokens"], 3, "{answer}");
+        let message = &answer["choices"][0]["message"];
+        assert!(
+            message["content"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn probabilities_of_a_prompt_come_before_those_of_the_answer() {
+    let body = json!({"model": "tiny", "prompt": "The quick", "max_tokens": 3, "echo": true, "logprobs": 2, "temperature": 0});
+    let complete = async |more: Value| {
+        let mut body = body.clone();
+        body["stream"] = more;
+        call(transcripts(), "POST", "/v1/completions", body.to_string()).await
+    };
+    let answer = complete(json!(false)).await.json();
+    let choice = &answer["choices"][0];
+    let logprobs = &choice["logprobs"];
+    let tokens = logprobs["tokens"].as_array().expect("is a list");
+    let prompt_tokens = answer["usage"]["prompt_tokens"]
+        .as_u64()
+        .expect("is a number");
+    assert_eq!(tokens.len() as u64, prompt_tokens + 3);
+    let joined: String = tokens.iter().filter_map(Value::as_str).collect();
+    assert_eq!(choice["text"], joined);
+    assert_eq!(
+        (&logprobs["token_logprobs"][0], &logprobs["top_logprobs"][0]),
+        (&Value::Null, &Value::Null)
+    );
+    assert!(
+        logprobs["token_logprobs"][1]
+            .as_f64()
+            .is_some_and(|found| found <= 0.0)
+    );
+    assert_eq!(
+        logprobs["top_logprobs"][1]
+            .as_object()
+            .map(serde_json::Map::len),
+        Some(2)
+    );
+    let reply = complete(json!(true)).await;
+    let mut streamed = Vec::new();
+    for event in reply.events() {
+        let chunk: Value = serde_json::from_str(event).unwrap_or_default();
+        let told = chunk["choices"][0]["logprobs"]["token_logprobs"].as_array();
+        streamed.extend(told.cloned().unwrap_or_default());
+    }
+    assert_eq!(logprobs["token_logprobs"], Value::Array(streamed));
+}
