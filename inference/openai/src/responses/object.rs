@@ -131,7 +131,8 @@ pub(super) fn function_call(id: &str, call: &ToolCall, status: &str) -> Value {
 pub(super) fn usage(usage: &Value) -> Value {
     json!({
         "input_tokens": usage["prompt_tokens"],
-        "input_tokens_details": { "cached_tokens": usage["prompt_tokens_details"]["cached_tokens"] },
+        // Keeping what was read is not counted: every prompt is kept as long as there is room.
+        "input_tokens_details": { "cached_tokens": usage["prompt_tokens_details"]["cached_tokens"], "cache_write_tokens": 0 },
         "output_tokens": usage["completion_tokens"],
         "output_tokens_details": { "reasoning_tokens": usage["completion_tokens_details"]["reasoning_tokens"] },
         "total_tokens": usage["total_tokens"],
