@@ -6,6 +6,7 @@
     reason = "fixtures are written in place"
 )]
 
+mod calm;
 mod generated;
 
 use proptest::prelude::*;

@@ -226,7 +226,7 @@ fn every_cause_of_the_catalogue_has_a_recipe() {
     each(|_, run| tell(run));
     // Which resource is full is chosen by the seed.
     let quota = find("quota-full-no-pods").unwrap();
-    for seed in 0..8 {
+    for seed in 0..24 {
         tell(&(quota.build)(&params(seed)));
     }
     let missing: Vec<&str> = Cause::ALL

@@ -63,6 +63,11 @@ fn machines(rate: &str) -> Vec<Query> {
     let mut queries = vec![
         now(table.0, format!("{} > 0.7 * {}", table.0, table.1)),
         now(table.1, format!("{} * 0.7 < {}", table.1, table.0)),
+        // Machines that started within the last day: a reboot whose event is gone.
+        now(
+            "node_boot_time_seconds",
+            "node_boot_time_seconds > time() - 86400".to_owned(),
+        ),
         now(
             "node_timex_offset_seconds",
             "abs(node_timex_offset_seconds) > 0.05".to_owned(),
