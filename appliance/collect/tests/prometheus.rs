@@ -120,8 +120,62 @@ fn open_metrics() -> String {
         "gauge",
         &[("", instance, &|_| 40.0)],
     );
+    beside_applications(&mut family, &count);
     text.push_str("# EOF\n");
     text
+}
+
+/// A mesh, a proxy, an autoscaler, a broker and a deployer.
+fn beside_applications<C: Fn(i64) -> f64 + 'static>(
+    family: &mut impl FnMut(&str, &str, &[Row<'_>]),
+    count: &impl Fn(f64) -> C,
+) {
+    let ends = r#"reporter="destination",source_workload="web",destination_workload="pay",destination_workload_namespace="shop""#;
+    let failed = format!("{ends},response_code=\"503\"");
+    let served = format!("{ends},response_code=\"200\"");
+    family(
+        "istio_requests",
+        "counter",
+        &[
+            ("_total", &served, &count(60.0)),
+            ("_total", &failed, &count(30.0)),
+        ],
+    );
+    let (quick, all) = (format!("{ends},le=\"1000\""), format!("{ends},le=\"+Inf\""));
+    family(
+        "istio_request_duration_milliseconds",
+        "histogram",
+        &[
+            ("_bucket", &quick, &count(30.0)),
+            ("_bucket", &all, &count(30.0)),
+        ],
+    );
+    let proxied = r#"service="shop-front-80@kubernetescrd",code="200""#;
+    family(
+        "traefik_service_requests",
+        "counter",
+        &[("_total", proxied, &count(105.0))],
+    );
+    let scaled = r#"namespace="shop",horizontalpodautoscaler="web""#;
+    family(
+        "kube_horizontalpodautoscaler_status_desired_replicas",
+        "gauge",
+        &[("", scaled, &|_| 4.0)],
+    );
+    let queue = r#"namespace="mq",queue="orders",vhost="/""#;
+    family(
+        "rabbitmq_queue_messages_ready",
+        "gauge",
+        &[("", queue, &|_| 1200.0)],
+    );
+    let app = r#"name="web",namespace="argocd",sync_status="OutOfSync""#;
+    family("argocd_app_info", "gauge", &[("", app, &|_| 1.0)]);
+    let instance = r#"instance="192.0.2.11:9100""#;
+    family(
+        "node_netstat_Tcp_RetransSegs",
+        "unknown",
+        &[("", instance, &count(30.0))],
+    );
 }
 
 /// A Prometheus that ends with the test.
@@ -191,10 +245,20 @@ async fn capture(source: &PrometheusSource) -> Snapshot {
 /// The last value of the series `name`, which has to be there once.
 #[track_caller]
 fn check(snapshot: &Snapshot, name: &str, expected: f64) {
+    check_of(snapshot, name, "", "", expected);
+}
+
+/// The same of the series whose `label` is `value`; any where the label is empty.
+#[track_caller]
+fn check_of(snapshot: &Snapshot, name: &str, label: &str, value: &str, expected: f64) {
+    let fits = |series: &&Series| {
+        label.is_empty() || series.labels.get(label).is_some_and(|own| own == value)
+    };
     let found: Vec<&Series> = snapshot
         .series
         .iter()
         .filter(|series| series.name == name)
+        .filter(fits)
         .collect();
     assert_eq!(found.len(), 1, "{name}: {found:#?}");
     let last = found[0].samples.last().unwrap().value;
@@ -240,9 +304,40 @@ async fn a_real_prometheus_accepts_the_queries_and_answers_what_was_recorded() {
     check(&snapshot, "container_cpu_throttled_ratio", 0.5);
     check(&snapshot, "container_memory_working_set_bytes", 75.0);
     check(&snapshot, "container_memory_limit_ratio", 0.75);
-    check(&snapshot, "requests_per_second", 3.0);
-    check(&snapshot, "request_errors_per_second", 1.0);
-    check(&snapshot, "request_duration_p95_seconds", 0.95);
+    for (label, value, requests) in [
+        ("job", "web", 3.0),
+        ("destination_workload", "pay", 6.0),
+        ("service", "front", 7.0),
+    ] {
+        check_of(&snapshot, "requests_per_second", label, value, requests);
+    }
+    for (label, value, errors) in [("job", "web", 1.0), ("destination_workload", "pay", 2.0)] {
+        check_of(&snapshot, "request_errors_per_second", label, value, errors);
+    }
+    for (label, value) in [("job", "web"), ("destination_workload", "pay")] {
+        check_of(
+            &snapshot,
+            "request_duration_p95_seconds",
+            label,
+            value,
+            0.95,
+        );
+    }
+    check_of(
+        &snapshot,
+        "service_dependency",
+        "source_workload",
+        "web",
+        6.0,
+    );
+    check(
+        &snapshot,
+        "kube_horizontalpodautoscaler_status_desired_replicas",
+        4.0,
+    );
+    check(&snapshot, "rabbitmq_queue_messages_ready", 1200.0);
+    check(&snapshot, "argocd_app_info", 1.0);
+    check(&snapshot, "node_tcp_retransmits_per_second", 2.0);
     check(&snapshot, "probe_success", 0.0);
     check(&snapshot, "kube_node_status_condition", 1.0);
     check(&snapshot, "node_memory_available_ratio", 0.25);

@@ -29,4 +29,5 @@ pub mod prompt;
 pub mod question;
 pub mod redaction;
 pub mod resolver;
+pub mod signals;
 pub mod snapshot;

@@ -3,6 +3,7 @@
 //! Pure: from a request to PromQL. Names come from alerts, which anybody may
 //! write, so they enter an expression only as escaped string literals.
 
+mod applications;
 mod platform;
 
 use appliance_core::object::ObjectRef;
@@ -65,11 +66,20 @@ pub(super) fn of(request: &CaptureRequest, window: &Window) -> Vec<Query> {
     let mut queries = Vec::new();
     if !namespaces.is_empty() {
         let selector = one_of("namespace", &namespaces);
+        let values = one_of("", &namespaces);
         queries.extend(containers(&selector, &rate));
         queries.extend(workloads(&selector));
-        queries.extend(requests(&selector, &rate));
+        queries.extend(applications::requests(
+            &values,
+            &pattern(&namespaces),
+            &rate,
+        ));
+        queries.push(applications::calls(&values, &rate));
+        queries.extend(applications::replicas(&selector));
     }
     queries.extend(everywhere());
+    queries.extend(applications::queues());
+    queries.extend(applications::deployers());
     queries.extend(platform::all(&rate));
     queries.extend(nodes(&request.subjects, &rate));
     queries
@@ -166,66 +176,6 @@ fn volume(name: &'static str, namespaces: &str) -> Query {
     over_time(name, expression)
 }
 
-/// Counters of requests under their common names: Prometheus clients,
-/// Micrometer, OpenTelemetry, gRPC, ingress-nginx.
-const REQUEST_COUNTERS: &[&str] = &[
-    "http_requests_total",
-    "http_server_requests_seconds_count",
-    "http_server_request_duration_seconds_count",
-    "http_request_duration_seconds_count",
-    "grpc_server_handled_total",
-    "nginx_ingress_controller_requests",
-];
-
-/// Labels that carry a status code.
-const CODE_LABELS: &[&str] = &[
-    "code",
-    "status",
-    "status_code",
-    "http_response_status_code",
-    "grpc_code",
-];
-
-/// Codes that say the server failed, HTTP and gRPC.
-const SERVER_ERRORS: &str = "5..|Internal|Unavailable|Unknown|DataLoss|DeadlineExceeded";
-
-/// Histograms of request durations, seconds.
-const DURATIONS: &[&str] = &[
-    "http_request_duration_seconds",
-    "http_server_requests_seconds",
-    "http_server_request_duration_seconds",
-    "grpc_server_handling_seconds",
-    "nginx_ingress_controller_request_duration_seconds",
-];
-
-const BY_SERVICE: &str = "namespace, service, job";
-
-fn requests(namespaces: &str, rate: &str) -> Vec<Query> {
-    let served = REQUEST_COUNTERS
-        .iter()
-        .map(|counter| format!("sum by ({BY_SERVICE}) (rate({counter}{{{namespaces}}}[{rate}]))"));
-    let failed = REQUEST_COUNTERS.iter().flat_map(|counter| {
-        CODE_LABELS.iter().map(move |code| {
-            format!("sum by ({BY_SERVICE}) (rate({counter}{{{namespaces}, {code}=~\"{SERVER_ERRORS}\"}}[{rate}]))")
-        })
-    });
-    let slow = DURATIONS.iter().map(|histogram| {
-        format!(
-            "histogram_quantile(0.95, sum by (le, {BY_SERVICE}) (rate({histogram}_bucket{{{namespaces}}}[{rate}])))"
-        )
-    });
-    vec![
-        over_time("requests_per_second", any_of(served)),
-        over_time("request_errors_per_second", any_of(failed)),
-        over_time("request_duration_p95_seconds", any_of(slow)),
-    ]
-}
-
-/// A series from the first expression that has it.
-fn any_of(expressions: impl Iterator<Item = String>) -> String {
-    expressions.collect::<Vec<_>>().join(" or ")
-}
-
 /// What may concern any incident: active probes and the state of nodes.
 fn everywhere() -> Vec<Query> {
     vec![
@@ -299,8 +249,13 @@ fn namespaces(request: &CaptureRequest) -> Vec<&str> {
 
 /// `label=~"a|b"`, each value taken literally.
 fn one_of(label: &str, values: &[&str]) -> String {
+    format!("{label}=~\"{}\"", pattern(values))
+}
+
+/// The inside of a matcher that takes each of `values` literally.
+fn pattern(values: &[&str]) -> String {
     let literal: Vec<String> = values.iter().map(|value| regex_literal(value)).collect();
-    format!("{label}=~\"{}\"", string_escaped(&literal.join("|")))
+    string_escaped(&literal.join("|"))
 }
 
 /// RE2 metacharacters with a backslash before them.
@@ -330,6 +285,8 @@ fn string_escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use appliance_core::signals::READ;
+
     use super::*;
 
     #[track_caller]
@@ -347,6 +304,34 @@ mod tests {
         check(r#"x"} or vector(1) #"#, r#"x\"\\} or vector\\(1\\) #"#);
         check("a\nb", r"a\nb");
         check(r"a\", r"a\\\\");
+    }
+
+    /// Every group of series that rules read has a query that brings one of it.
+    #[test]
+    fn every_series_that_rules_read_is_asked_for() {
+        let request = CaptureRequest {
+            subjects: vec![
+                ObjectRef::namespaced("Deployment", "shop", "web"),
+                ObjectRef::cluster("Node", "n1"),
+            ],
+            namespaces: Vec::new(),
+            alerts: Vec::new(),
+            from: Timestamp::UNIX_EPOCH,
+            until: Timestamp::from_second(3600).unwrap(),
+        };
+        let queries = of(&request, &Window::of(&request, 240));
+        // Two letters are a whole name, not a part of one.
+        let is_asked = |name: &str| {
+            queries
+                .iter()
+                .any(|query| query.name == name || name.len() > 2 && query.name.contains(name))
+        };
+        let missing: Vec<&str> = READ
+            .iter()
+            .filter(|signal| !signal.names.iter().any(|name| is_asked(name)))
+            .map(|signal| signal.what)
+            .collect();
+        assert_eq!(missing, [""; 0]);
     }
 
     #[track_caller]

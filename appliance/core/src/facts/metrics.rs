@@ -118,6 +118,25 @@ pub fn rates(samples: &[Sample]) -> Vec<Sample> {
         .collect()
 }
 
+/// How much a counter grew over its samples; a restart counts from zero.
+pub fn increase(samples: &[Sample]) -> f64 {
+    let finite = samples
+        .iter()
+        .map(|one| one.value)
+        .filter(|one| one.is_finite());
+    let mut before = None;
+    let mut grown = 0.0;
+    for value in finite {
+        grown += match before {
+            None => 0.0,
+            Some(before) if value < before => value,
+            Some(before) => value - before,
+        };
+        before = Some(value);
+    }
+    grown
+}
+
 /// The median of finite values; `None` of none.
 pub fn median(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() {
@@ -199,6 +218,19 @@ mod tests {
         check("x", |_| 1.0, |_| f64::INFINITY, None);
         assert_eq!(verdict(&series("x", [1.0, 2.0]), 10.0), None);
         assert_eq!(verdict(&series("x", []), 10.0), None);
+    }
+
+    #[test]
+    fn a_counter_that_begins_again_did_not_grow_by_its_past() {
+        let grown = |values: &[f64]| increase(&series("x_total", values.iter().copied()).samples);
+        for (values, expected) in [
+            (&[][..], 0.0),
+            (&[7.0], 0.0),
+            (&[7.0, 9.0, f64::NAN, 10.0], 3.0),
+            (&[900.0, 0.0, 1.0], 1.0),
+        ] {
+            assert!((grown(values) - expected).abs() < 1e-9, "{values:?}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ const LOSSES: [&str; 4] = [
 ];
 
 /// Gauges and counters of which every cluster has few.
-const FEW: [&str; 12] = [
+const FEW: [&str; 19] = [
     "etcd_server_has_leader",
     "etcd_mvcc_db_total_size_in_bytes",
     "etcd_server_quota_backend_bytes",
@@ -32,6 +32,13 @@ const FEW: [&str; 12] = [
     "DCGM_FI_DEV_XID_ERRORS",
     "node_md_disks{state=\"failed\"}",
     "node_edac_uncorrectable_errors_total",
+    "node_filesystem_device_error > 0",
+    "smartmon_device_smart_healthy == 0",
+    "smartctl_device_smart_status == 0",
+    "ipmi_temperature_state > 1",
+    "ipmi_fan_speed_state > 1",
+    "ipmi_power_state > 1",
+    "ipmi_voltage_state > 1",
     "longhorn_volume_robustness > 1",
     "node_systemd_unit_state{state=\"active\", name=~\"(kubelet|containerd|crio|docker|kube-proxy)[.]service\"}",
 ];
@@ -78,6 +85,14 @@ fn machines(rate: &str) -> Vec<Query> {
                 .to_owned(),
         ),
         now(
+            "node_timex_maxerror_seconds",
+            "node_timex_maxerror_seconds and on (instance) node_timex_sync_status == 0".to_owned(),
+        ),
+        over_time(
+            "node_tcp_retransmits_per_second",
+            format!("sum by (instance) (rate(node_netstat_Tcp_RetransSegs[{rate}]))"),
+        ),
+        now(
             "node_network_mtu_bytes",
             format!(
                 "node_network_mtu_bytes{{device!~\"{VIRTUAL}\"}} and on (device) stddev by (device) (node_network_mtu_bytes) > 0"
@@ -114,9 +129,15 @@ fn machines(rate: &str) -> Vec<Query> {
     queries
 }
 
+/// Names of the number of stored objects, newest releases first.
+const OBJECTS: [&str; 3] = [
+    "apiserver_resource_objects",
+    "apiserver_storage_objects",
+    "etcd_object_counts",
+];
+
 fn api_server(rate: &str) -> Vec<Query> {
     let rejected = "apiserver_flowcontrol_rejected_requests_total";
-    let objects = "apiserver_storage_objects";
     let webhook = |part: &'static str| {
         over_time(
             part,
@@ -126,15 +147,19 @@ fn api_server(rate: &str) -> Vec<Query> {
             ),
         )
     };
-    vec![
+    let objects = OBJECTS
+        .iter()
+        .map(|name| over_time(name, format!("max by (resource) ({name}) > 10000")));
+    let mut queries = vec![
         over_time(
             rejected,
             format!(
                 "sum by (flow_schema) ({rejected}) and on (flow_schema) (sum by (flow_schema) (rate({rejected}[{rate}])) > 0.5)"
             ),
         ),
-        over_time(objects, format!("max by (resource) ({objects}) > 10000")),
         webhook("apiserver_admission_webhook_admission_duration_seconds_sum"),
         webhook("apiserver_admission_webhook_admission_duration_seconds_count"),
-    ]
+    ];
+    queries.extend(objects);
+    queries
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::causes::signs::{self, Sign};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, machine, series};
-use crate::facts::metrics::rates;
+use crate::facts::metrics::{increase, rates};
 use crate::object::ObjectRef;
 use crate::snapshot::Series;
 
@@ -105,12 +105,8 @@ fn losses(case: &Case<'_>, findings: &mut Findings) {
 
 fn flapping(case: &Case<'_>, findings: &mut Findings) {
     for one in series::named(case.snapshot, &["node_network_carrier_changes_total"]) {
-        let values = one.samples.iter().map(|sample| sample.value);
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-            (low.min(value), high.max(value))
-        });
-        let changes = high - low;
-        if !is_physical(one) || changes.is_nan() || changes < CARRIER_CHANGES_MIN {
+        let changes = increase(&one.samples);
+        if !is_physical(one) || changes < CARRIER_CHANGES_MIN {
             continue;
         }
         let Some(node) = machine::of_series(case, one) else {

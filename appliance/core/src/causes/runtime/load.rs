@@ -28,6 +28,9 @@ const REQUESTS: [&str; 8] = [
     "nginx_ingress_controller_requests",
 ];
 
+/// What a site or a collector records of requests that fail.
+const FAILED: &str = "request_errors_per_second";
+
 /// A surge is at least twice the usual rate, and this many more per second.
 const SURGE: f64 = 2.0;
 const SURGE_MIN: f64 = 2.0;
@@ -74,7 +77,13 @@ pub(super) fn fails(case: &Case<'_>, workload: &ObjectRef) -> bool {
 
 fn loads<'a>(case: &Case<'a>) -> Vec<Load<'a>> {
     let mut by_workload: BTreeMap<ObjectRef, BTreeMap<usize, Vec<&Series>>> = BTreeMap::new();
+    let mut failing: BTreeMap<ObjectRef, Vec<&Series>> = BTreeMap::new();
     for series in &case.snapshot.series {
+        if series.name == FAILED
+            && let Some(workload) = calls::workload_of(case, series)
+        {
+            failing.entry(workload).or_default().push(series);
+        }
         let Some(rank) = REQUESTS.iter().position(|name| series.name == *name) else {
             continue;
         };
@@ -88,8 +97,10 @@ fn loads<'a>(case: &Case<'a>) -> Vec<Load<'a>> {
         .filter_map(|(workload, names)| {
             let (_, series) = names.into_iter().next()?;
             let shift = trend::shift_of(case, &trend::sum(series.iter().copied()))?;
-            let failed = series.iter().copied().filter(|one| is_failure(one));
-            let errors = trend::shift_of(case, &trend::sum(failed)).map_or(0.0, |one| one.now);
+            let counted = series.iter().copied().filter(|one| is_failure(one));
+            let recorded = failing.get(&workload).into_iter().flatten().copied();
+            let failed = trend::sum(counted.chain(recorded));
+            let errors = trend::shift_of(case, &failed).map_or(0.0, |one| one.now);
             Some(Load {
                 workload,
                 shift,

@@ -60,6 +60,14 @@ fn a_carrier_that_comes_and_goes_flaps() {
             &[2.0, 2.0, to],
         )
     };
+    let restarted = [40.0, 41.0, 1.0, 1.0];
+    nodes()
+        .series(
+            "node_network_carrier_changes_total",
+            &device(2, "eth0"),
+            &restarted,
+        )
+        .check(analyze, &[]);
     changes(8.0).check(analyze, &["NicFlapping Node n2"]);
     changes(3.0).check(analyze, &[]);
 }

@@ -88,6 +88,21 @@ fn many_more_requests_are_a_surge() {
 }
 
 #[test]
+fn requests_that_are_repeated_because_they_fail_are_no_surge() {
+    let surge = || hour(|minute| if minute < 30.0 { 10.0 } else { 45.0 });
+    let caller = json!({"containers": [{"name": "main",
+        "env": [{"name": "WEB_URL", "value": "http://web:80"}]}]});
+    let failing = hour(|minute| if minute < 30.0 { 0.0 } else { 30.0 });
+    requests(&surge())
+        .deployment("front", 1, 1, caller)
+        .series("request_errors_per_second", &SERVICE, &failing)
+        .check(load::analyze, &[]);
+    requests(&surge())
+        .series("request_errors_per_second", &SERVICE, &failing)
+        .check(load::analyze, &["TrafficSurge Deployment shop/web"]);
+}
+
+#[test]
 fn more_requests_after_a_rollout_are_its_doing() {
     let surge = hour(|minute| if minute < 30.0 { 10.0 } else { 45.0 });
     let set = |name: &str, revision: &str, minutes: i64, image: &str| {
