@@ -12,6 +12,7 @@ mod expr;
 mod functions;
 mod lexer;
 mod parse;
+mod relabel;
 
 use std::collections::BTreeSet;
 

@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 use super::eval::Labels;
 
 /// Largest compiled regular expression, bytes.
-const REGEX_BYTES_MAX: usize = 1 << 20;
+pub(super) const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// An expression.
 #[derive(Clone, Debug)]

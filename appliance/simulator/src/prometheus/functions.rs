@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::QueryError;
+use super::{QueryError, relabel};
 use super::eval::{Element, Evaluator, Labels, Outcome, Point, nameless};
 use super::expr::{Expr, Selector};
 
@@ -43,6 +43,10 @@ pub(super) fn call(
             map(evaluator, of, move |value| value.min(limit))
         }
         ("absent", [of]) => absent(evaluator, of),
+        (
+            "label_replace",
+            [of, Expr::Text(to), Expr::Text(replacement), Expr::Text(from), Expr::Text(pattern)],
+        ) => relabel::replace(evaluator, of, [to, replacement, from, pattern]),
         ("predict_linear", [Expr::Selector(selector), ahead]) if selector.range.is_some() => {
             let ahead = evaluator.scalar(ahead)?;
             let at = evaluator.at;
@@ -71,7 +75,7 @@ pub(super) fn call(
         }
         (
             "time" | "vector" | "scalar" | "clamp_min" | "clamp_max" | "absent" | "predict_linear"
-            | "quantile_over_time" | "histogram_quantile",
+            | "quantile_over_time" | "histogram_quantile" | "label_replace",
             _,
         ) => Err(QueryError::bad(format!(
             "invalid parameter \"query\": wrong arguments in call to function {name:?}"

@@ -110,6 +110,20 @@ fn functions_over_time() {
 }
 
 #[test]
+fn labels_are_made_of_others() {
+    let replaced = |to: &str, with: &str, pattern: &str| {
+        format!("label_replace(memory, \"{to}\", \"{with}\", \"pod\", \"{pattern}\")")
+    };
+    check(
+        &replaced("own", "is-$1", "(.)"),
+        "__name__=memory,own=is-x,pod=x:90.000",
+    );
+    check(&replaced("pod", "", "x"), "__name__=memory:90.000");
+    check(&replaced("pod", "y", "z"), "__name__=memory,pod=x:90.000");
+    check_refused(&replaced("pod", "y", "("), "invalid regular expression");
+}
+
+#[test]
 fn arithmetic_binds_as_it_should() {
     check("1 + 2 * 3 ^ 2 ^ 0", "7");
     check("-2 ^ 2", "-4");
@@ -127,7 +141,7 @@ fn what_is_not_supported_is_refused_with_a_reason() {
     check_refused("rate(memory[5m:1m])", "subqueries are not supported");
     check_refused("memory @ 5", "@ modifier is not supported");
     check_refused(
-        "label_replace(memory, \"a\", \"b\", \"c\", \"d\")",
+        "label_join(memory, \"a\", \"b\", \"c\", \"d\")",
         "unknown or not supported",
     );
     check_refused("rate(memory)", "expected type range vector");
