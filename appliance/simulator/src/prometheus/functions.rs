@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{QueryError, relabel};
 use super::eval::{Element, Evaluator, Labels, Outcome, Point, nameless};
 use super::expr::{Expr, Selector};
+use super::{QueryError, relabel};
 
 /// Calls a function.
 pub(super) fn call(
@@ -45,7 +45,13 @@ pub(super) fn call(
         ("absent", [of]) => absent(evaluator, of),
         (
             "label_replace",
-            [of, Expr::Text(to), Expr::Text(replacement), Expr::Text(from), Expr::Text(pattern)],
+            [
+                of,
+                Expr::Text(to),
+                Expr::Text(replacement),
+                Expr::Text(from),
+                Expr::Text(pattern),
+            ],
         ) => relabel::replace(evaluator, of, [to, replacement, from, pattern]),
         ("predict_linear", [Expr::Selector(selector), ahead]) if selector.range.is_some() => {
             let ahead = evaluator.scalar(ahead)?;

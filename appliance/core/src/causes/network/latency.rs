@@ -34,8 +34,12 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     }
     let cpu = runtime::cpu_bound(case);
     let calls = Calls::of(case);
+    let machine = node_path::slow_machine(case, &slow);
     for workload in deepest(&slow, &calls) {
-        if !cpu.contains_key(workload) && node_path::is_pod(workload) {
+        let by_machine = machine
+            .as_ref()
+            .is_some_and(|node| calls::nodes_of(case, workload).contains(node));
+        if !cpu.contains_key(workload) && !by_machine && node_path::is_pod(workload) {
             let callers = calls.callers(workload);
             findings.add(pod_delay(workload, &slow[workload], callers));
         }

@@ -23,11 +23,17 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     let slow = slow_workloads(case);
     if let Some((node, risen)) = lossy(case) {
         findings.add(loss(&node, &risen, &slow));
-    } else if runtime::cpu_bound(case).is_empty()
-        && let Some(node) = common(case, &slow)
-    {
+    } else if let Some(node) = slow_machine(case, &slow) {
         findings.add(delay(case, &node, &slow));
     }
+}
+
+/// The machine that makes everything on it slow: no processor and no lossy link
+/// is the reason, and nothing on it is quick.
+pub(super) fn slow_machine(case: &Case<'_>, slow: &Slow<'_>) -> Option<String> {
+    let node = common(case, slow)?;
+    let other = lossy(case).is_some() || !runtime::cpu_bound(case).is_empty();
+    (!other).then_some(node)
 }
 
 /// Whether a latency is about something that runs in pods here.
