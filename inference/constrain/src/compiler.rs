@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use inference_core::schema::prepare;
 use inference_core::{Constraint, EngineError};
 use llguidance::api::TopLevelGrammar;
 use llguidance::{Matcher, ParserFactory};
@@ -57,7 +58,10 @@ impl ConstraintCompiler {
             Constraint::JsonSchema(_) => "JSON schema",
             Constraint::Regex(_) => "regular expression",
         };
-        let refuse = |reason: String| EngineError::Constraint { what, reason };
+        let refuse = |reason: String| EngineError::Constraint {
+            what,
+            reason: plain(reason),
+        };
         let grammar = match constraint {
             Constraint::Lark(lark) => {
                 bounded(lark.len()).map(|()| TopLevelGrammar::from_lark(lark.clone()))
@@ -66,7 +70,7 @@ impl ConstraintCompiler {
                 bounded(regex.len()).map(|()| TopLevelGrammar::from_regex(regex))
             }
             Constraint::JsonSchema(schema) => bounded(schema.to_string().len())
-                .map(|()| TopLevelGrammar::from_json_schema(compact(schema))),
+                .map(|()| TopLevelGrammar::from_json_schema(compact(prepare(schema)))),
         };
         let grammar = grammar.map_err(refuse)?;
         let matcher = Matcher::new(self.factory.create_parser(grammar));
@@ -83,6 +87,20 @@ impl fmt::Debug for ConstraintCompiler {
     }
 }
 
+/// The compiler's reason in words that name the keyword.
+fn plain(reason: String) -> String {
+    let keys = reason
+        .strip_prefix("Unimplemented keys: [")
+        .and_then(|rest| rest.split_once(']'));
+    match keys {
+        Some((keys, _)) => {
+            let keys = keys.replace('"', "`");
+            format!("what it says with {keys} cannot be held to while text is written")
+        }
+        None => reason,
+    }
+}
+
 fn bounded(bytes: usize) -> Result<(), String> {
     if bytes > GRAMMAR_BYTES_MAX {
         return Err(format!(
@@ -94,8 +112,7 @@ fn bounded(bytes: usize) -> Result<(), String> {
 
 /// Asks for JSON without white space, unless the schema says otherwise: fewer tokens,
 /// more of them forced, and no endless white space.
-fn compact(schema: &Value) -> Value {
-    let mut schema = schema.clone();
+fn compact(mut schema: Value) -> Value {
     if let Value::Object(keywords) = &mut schema {
         keywords.entry("x-guidance").or_insert_with(
             || json!({"whitespace_flexible": false, "item_separator": ",", "key_separator": ":"}),

@@ -19,6 +19,7 @@ pub mod queue;
 pub mod request;
 pub mod sampler;
 pub mod scheduler;
+pub mod schema;
 pub mod slot;
 pub mod speed;
 pub mod thoughts;

@@ -13,6 +13,7 @@ mod tests;
 
 use std::fmt::Write as _;
 
+use inference_core::schema::prepare;
 use inference_core::{Constraint, Engine, TokenId, ToolFormat};
 use serde_json::{Value, json};
 
@@ -120,7 +121,7 @@ fn shape_term(lark: &mut Lark, shape: &Shape) -> String {
         }
         Shape::Json { schema, .. } => {
             let separators = json!({ "whitespace_flexible": false, "item_separator": ",", "key_separator": ":" });
-            format!("%json {}", with_options(schema, separators))
+            format!("%json {}", with_options(&prepare(schema), separators))
         }
         Shape::Regex(regex) => {
             let escaped = escape_slashes(regex);
@@ -145,7 +146,7 @@ fn arguments(parameters: &Value, strict: bool) -> String {
         options["lenient"] = json!(true);
         options["coerce_one_of"] = json!(true);
     }
-    format!("%json {}", with_options(parameters, options))
+    format!("%json {}", with_options(&prepare(parameters), options))
 }
 
 /// The schema with the compiler's options; as it is where it is no object, which the compiler refuses.
