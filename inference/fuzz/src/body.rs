@@ -31,7 +31,12 @@ pub(crate) const BODY: Target = Target {
         let path = PATHS[usize::from(address.wrapping_sub(b'a')) % PATHS.len()];
         RUNTIME.with_borrow(|runtime| runtime.block_on(ask(path, body.to_vec())));
     },
-    samples: || SAMPLES.iter().map(|sample| sample.as_bytes().to_vec()).collect(),
+    samples: || {
+        SAMPLES
+            .iter()
+            .map(|sample| sample.as_bytes().to_vec())
+            .collect()
+    },
     words: &[
         "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"schema\":{\"type\":\"object\"}}},",
         "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{}}}],",

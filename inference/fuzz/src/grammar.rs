@@ -27,7 +27,12 @@ pub(crate) const GRAMMAR: Target = Target {
             write(&mut matcher);
         }
     },
-    samples: || SAMPLES.iter().map(|sample| sample.as_bytes().to_vec()).collect(),
+    samples: || {
+        SAMPLES
+            .iter()
+            .map(|sample| sample.as_bytes().to_vec())
+            .collect()
+    },
     words: &[
         "\"$ref\":\"#\"",
         "\"anyOf\":[{},{}]",

@@ -16,7 +16,10 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().context(USAGE)?;
     let seconds: u64 = arguments.next().context(USAGE)?.parse().context(USAGE)?;
-    let seed = arguments.next().map_or(Ok(1), |seed| seed.parse()).context(USAGE)?;
+    let seed = arguments
+        .next()
+        .map_or(Ok(1), |seed| seed.parse())
+        .context(USAGE)?;
     let targets: Vec<Target> = if name == "all" {
         TARGETS.to_vec()
     } else {
@@ -25,7 +28,10 @@ fn main() -> anyhow::Result<()> {
     for target in targets {
         let end = Instant::now() + Duration::from_secs(seconds);
         let report = drive(target, seed, |_| Instant::now() < end);
-        println!("{}: {} inputs in {seconds} s, nothing found", target.name, report.runs);
+        println!(
+            "{}: {} inputs in {seconds} s, nothing found",
+            target.name, report.runs
+        );
     }
     Ok(())
 }

@@ -32,7 +32,10 @@ pub(crate) const GGUF: Target = Target {
 pub(crate) const CHECKPOINT: Target = Target {
     name: "checkpoint",
     run: |data| {
-        let end = data.iter().position(|&byte| byte == 0).unwrap_or(data.len());
+        let end = data
+            .iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(data.len());
         let weights = data.get(end + 1..).unwrap_or_default();
         if let Ok(files) = Safetensors::from_bytes(&data[..end], weights.to_vec()) {
             run(&ModelSource::Safetensors(files));
@@ -84,15 +87,51 @@ const WIDTH: usize = 32;
 const TENSORS: [(&str, &str, &[usize]); 11] = [
     ("model.embed_tokens", "token_embd", &[WIDTH, WIDTH]),
     ("model.norm", "output_norm", &[WIDTH]),
-    ("model.layers.0.input_layernorm", "blk.0.attn_norm", &[WIDTH]),
-    ("model.layers.0.post_attention_layernorm", "blk.0.ffn_norm", &[WIDTH]),
-    ("model.layers.0.self_attn.q_proj", "blk.0.attn_q", &[WIDTH, WIDTH]),
-    ("model.layers.0.self_attn.k_proj", "blk.0.attn_k", &[WIDTH, WIDTH]),
-    ("model.layers.0.self_attn.v_proj", "blk.0.attn_v", &[WIDTH, WIDTH]),
-    ("model.layers.0.self_attn.o_proj", "blk.0.attn_output", &[WIDTH, WIDTH]),
-    ("model.layers.0.mlp.gate_proj", "blk.0.ffn_gate", &[WIDTH, WIDTH]),
-    ("model.layers.0.mlp.up_proj", "blk.0.ffn_up", &[WIDTH, WIDTH]),
-    ("model.layers.0.mlp.down_proj", "blk.0.ffn_down", &[WIDTH, WIDTH]),
+    (
+        "model.layers.0.input_layernorm",
+        "blk.0.attn_norm",
+        &[WIDTH],
+    ),
+    (
+        "model.layers.0.post_attention_layernorm",
+        "blk.0.ffn_norm",
+        &[WIDTH],
+    ),
+    (
+        "model.layers.0.self_attn.q_proj",
+        "blk.0.attn_q",
+        &[WIDTH, WIDTH],
+    ),
+    (
+        "model.layers.0.self_attn.k_proj",
+        "blk.0.attn_k",
+        &[WIDTH, WIDTH],
+    ),
+    (
+        "model.layers.0.self_attn.v_proj",
+        "blk.0.attn_v",
+        &[WIDTH, WIDTH],
+    ),
+    (
+        "model.layers.0.self_attn.o_proj",
+        "blk.0.attn_output",
+        &[WIDTH, WIDTH],
+    ),
+    (
+        "model.layers.0.mlp.gate_proj",
+        "blk.0.ffn_gate",
+        &[WIDTH, WIDTH],
+    ),
+    (
+        "model.layers.0.mlp.up_proj",
+        "blk.0.ffn_up",
+        &[WIDTH, WIDTH],
+    ),
+    (
+        "model.layers.0.mlp.down_proj",
+        "blk.0.ffn_down",
+        &[WIDTH, WIDTH],
+    ),
 ];
 
 fn checkpoint() -> Vec<u8> {
@@ -136,15 +175,22 @@ fn gguf() -> Vec<u8> {
     ] {
         keys.text(&format!("llama.{key}")).u32(4).u32(number);
     }
-    keys.text("llama.attention.layer_norm_rms_epsilon").u32(6).u32(1e-5_f32.to_bits());
-    keys.text("tokenizer.ggml.tokens").u32(9).u32(8).u64(WIDTH as u64);
+    keys.text("llama.attention.layer_norm_rms_epsilon")
+        .u32(6)
+        .u32(1e-5_f32.to_bits());
+    keys.text("tokenizer.ggml.tokens")
+        .u32(9)
+        .u32(8)
+        .u64(WIDTH as u64);
     for token in 0..WIDTH {
         keys.text(&format!("<{token}>"));
     }
     let mut infos = Bytes::default();
     let mut offset = 0;
     for (_, name, shape) in TENSORS {
-        infos.text(&format!("{name}.weight")).u32(if shape.len() == 2 { 2 } else { 1 });
+        infos
+            .text(&format!("{name}.weight"))
+            .u32(if shape.len() == 2 { 2 } else { 1 });
         for dim in shape.iter().rev() {
             infos.u64(*dim as u64);
         }
@@ -159,7 +205,8 @@ fn gguf() -> Vec<u8> {
     file.0.extend(infos.0);
     let data = file.0.len().next_multiple_of(32);
     file.0.resize(data, 0);
-    file.0.extend(halves(usize::try_from(offset / 2).unwrap_or(0)));
+    file.0
+        .extend(halves(usize::try_from(offset / 2).unwrap_or(0)));
     file.0
 }
 
@@ -196,6 +243,10 @@ mod tests {
         let bytes = checkpoint();
         let end = bytes.iter().position(|&byte| byte == 0).expect("is there");
         let files = Safetensors::from_bytes(&bytes[..end], bytes[end + 1..].to_vec());
-        load(&ModelSource::Safetensors(files.expect("is sound")), options()).expect("is a model");
+        load(
+            &ModelSource::Safetensors(files.expect("is sound")),
+            options(),
+        )
+        .expect("is a model");
     }
 }

@@ -47,7 +47,10 @@ impl Random {
 
 /// One of `samples`, changed in a few places.
 pub(crate) fn mutate(samples: &[Vec<u8>], words: &[&str], random: &mut Random) -> Vec<u8> {
-    let mut bytes = samples.get(random.below(samples.len())).cloned().unwrap_or_default();
+    let mut bytes = samples
+        .get(random.below(samples.len()))
+        .cloned()
+        .unwrap_or_default();
     for _ in 0..=random.next() % CHANGES_MAX {
         change(&mut bytes, samples, words, random);
     }

@@ -43,7 +43,15 @@ pub(crate) const VOCABULARY: Target = Target {
         }
     },
     samples: || vec![metadata("gpt2", "llama-bpe"), metadata("llama", "default")],
-    words: &["3<|im_end|>\n", "4added\n", "6<0x0A>\n", "\n\n", "qwen2", "\u{2581}", "\u{120}a b"],
+    words: &[
+        "3<|im_end|>\n",
+        "4added\n",
+        "6<0x0A>\n",
+        "\n\n",
+        "qwen2",
+        "\u{2581}",
+        "\u{120}a b",
+    ],
 };
 
 /// A chat template.
@@ -98,8 +106,15 @@ fn go_round(tokenizer: &Tokenizer, text: &str) {
     let mut detokenizer = Detokenizer::default();
     let mut back = String::new();
     for &token in &tokens {
-        assert!((token as usize) < tokenizer.vocab_size(), "a token outside the vocabulary");
-        assert_ne!(tokenizer.kind(token), TokenKind::Control, "text became a mark");
+        assert!(
+            (token as usize) < tokenizer.vocab_size(),
+            "a token outside the vocabulary"
+        );
+        assert_ne!(
+            tokenizer.kind(token),
+            TokenKind::Control,
+            "text became a mark"
+        );
         back.push_str(&detokenizer.push(tokenizer.bytes(token)));
     }
     back.push_str(&detokenizer.finish());
@@ -119,7 +134,10 @@ fn vocabulary(text: &str) -> (Vocabulary, String) {
     };
     for token in lines.by_ref().take_while(|line| !line.is_empty()) {
         let mut characters = token.chars();
-        let kind = characters.next().and_then(|kind| kind.to_digit(10)).unwrap_or(1);
+        let kind = characters
+            .next()
+            .and_then(|kind| kind.to_digit(10))
+            .unwrap_or(1);
         vocabulary.scores.push(-(vocabulary.tokens.len() as f32));
         vocabulary.tokens.push(characters.as_str().to_owned());
         vocabulary.kinds.push(TokenKind::from_number(kind.into()));
@@ -152,7 +170,10 @@ fn byte_character(byte: u8) -> char {
         return char::from(byte);
     }
     let rank = (0..byte).filter(|&other| !printable(other)).count();
-    u32::try_from(rank).ok().and_then(|rank| char::from_u32(256 + rank)).unwrap_or('?')
+    u32::try_from(rank)
+        .ok()
+        .and_then(|rank| char::from_u32(256 + rank))
+        .unwrap_or('?')
 }
 
 fn bpe() -> Vec<u8> {
@@ -193,7 +214,9 @@ fn pieces() -> Vec<u8> {
 
 /// A vocabulary of bytes and two marks.
 fn bytes() -> Tokenizer {
-    let mut tokens: Vec<String> = (0..=u8::MAX).map(|byte| format!("<0x{byte:02X}>")).collect();
+    let mut tokens: Vec<String> = (0..=u8::MAX)
+        .map(|byte| format!("<0x{byte:02X}>"))
+        .collect();
     tokens.extend(["<|im_start|>", "<|im_end|>"].map(str::to_owned));
     let mut kinds = vec![TokenKind::Byte; 256];
     kinds.extend([TokenKind::Control; 2]);

@@ -64,7 +64,10 @@ impl Rewriter<'_> {
         self.left = self.left.saturating_sub(1 + keywords.len());
         let closed = ["additionalProperties", "unevaluatedProperties"];
         let unclear = CHOOSING.iter().chain(&closed);
-        if depth > DEPTH_MAX || self.left == 0 || unclear.clone().any(|key| keywords.contains_key(*key)) {
+        if depth > DEPTH_MAX
+            || self.left == 0
+            || unclear.clone().any(|key| keywords.contains_key(*key))
+        {
             return false;
         }
         let own = keywords.get("properties").and_then(Value::as_object);

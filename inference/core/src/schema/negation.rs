@@ -9,6 +9,8 @@ use super::Rewriter;
 
 /// Types there are; numbers hold integers.
 const TYPES: [&str; 6] = ["null", "boolean", "object", "array", "number", "string"];
+/// Any character, in an expression.
+const REST: &str = "(.|\\n)";
 /// Longest text whose complement is spelled out.
 const TEXT_CHARACTERS_MAX: usize = 64;
 
@@ -28,7 +30,10 @@ impl Rewriter<'_> {
         let mut ways = Vec::new();
         let mut silent = true;
         for (key, value) in keywords {
-            if matches!(key.as_str(), "title" | "description" | "default" | "examples" | "$comment") {
+            if matches!(
+                key.as_str(),
+                "title" | "description" | "default" | "examples" | "$comment"
+            ) {
                 continue;
             }
             silent = false;
@@ -51,7 +56,8 @@ impl Rewriter<'_> {
             "enum" => vec![json!({ "allOf": none_of(value.as_array()?)? })],
             "required" => {
                 let names = value.as_array()?.iter().filter_map(Value::as_str);
-                let absent = |name: &str| json!({ "type": "object", "properties": { name: false } });
+                let absent =
+                    |name: &str| json!({ "type": "object", "properties": { name: false } });
                 names.map(absent).collect()
             }
             "properties" => self.wrong_properties(value.as_object()?, known),
@@ -63,16 +69,21 @@ impl Rewriter<'_> {
             "maxLength" => vec![json!({ "type": "string", "minLength": count()? + 1 })],
             "minItems" => vec![json!({ "type": "array", "maxItems": count()?.checked_sub(1)? })],
             "maxItems" => vec![json!({ "type": "array", "minItems": count()? + 1 })],
-            "minProperties" => vec![json!({ "type": "object", "maxProperties": count()?.checked_sub(1)? })],
+            "minProperties" => {
+                vec![json!({ "type": "object", "maxProperties": count()?.checked_sub(1)? })]
+            }
             "maxProperties" => vec![json!({ "type": "object", "minProperties": count()? + 1 })],
             "not" => vec![self.schema(value)],
             "allOf" => {
                 let parts = value.as_array()?.iter();
-                parts.filter_map(|part| self.negation(part, known)).collect()
+                parts
+                    .filter_map(|part| self.negation(part, known))
+                    .collect()
             }
             "anyOf" => {
                 let parts = value.as_array()?.iter();
-                let all: Option<Vec<Value>> = parts.map(|part| self.negation(part, known)).collect();
+                let all: Option<Vec<Value>> =
+                    parts.map(|part| self.negation(part, known)).collect();
                 vec![json!({ "allOf": all? })]
             }
             _ => return None,
@@ -80,15 +91,20 @@ impl Rewriter<'_> {
     }
 
     /// One of the properties is there and is not as it should be.
-    fn wrong_properties(&mut self, named: &Map<String, Value>, known: Option<&Value>) -> Vec<Value> {
+    fn wrong_properties(
+        &mut self,
+        named: &Map<String, Value>,
+        known: Option<&Value>,
+    ) -> Vec<Value> {
         let wrong = |(name, schema): (&String, &Value)| {
             let listed = known.and_then(|known| known.get(name)?.get("enum")?.as_array());
             let wrong = match listed.and_then(|listed| others(listed, schema)) {
                 Some(others) => json!({ "enum": others }),
                 None => self.negation(schema, None)?,
             };
-            (wrong != Value::Bool(false))
-                .then(|| json!({ "type": "object", "required": [name], "properties": { name: wrong } }))
+            (wrong != Value::Bool(false)).then(
+                || json!({ "type": "object", "required": [name], "properties": { name: wrong } }),
+            )
         };
         named.iter().filter_map(wrong).collect()
     }
@@ -111,7 +127,11 @@ fn others(listed: &[Value], schema: &Value) -> Option<Vec<Value>> {
         (None, Some(several)) => several.as_array()?.clone(),
         _ => return None,
     };
-    let others: Vec<Value> = listed.iter().filter(|value| !named.contains(value)).cloned().collect();
+    let others: Vec<Value> = listed
+        .iter()
+        .filter(|value| !named.contains(value))
+        .cloned()
+        .collect();
     (!others.is_empty()).then_some(others)
 }
 
@@ -122,7 +142,8 @@ fn other_types(value: &Value) -> Option<Vec<&'static str>> {
         _ => return None,
     };
     // Numbers that are no integers cannot be told from integers by type.
-    let refused = |kind: &&str| named.contains(kind) || (*kind == "number" && named.contains(&"integer"));
+    let refused =
+        |kind: &&str| named.contains(kind) || (*kind == "number" && named.contains(&"integer"));
     let others: Vec<&str> = TYPES.into_iter().filter(|kind| !refused(kind)).collect();
     (!others.is_empty()).then_some(others)
 }
@@ -161,7 +182,6 @@ fn other_text(text: &str) -> Option<String> {
     if characters.len() > TEXT_CHARACTERS_MAX {
         return None;
     }
-    const REST: &str = "(.|\\n)";
     let mut ways = Vec::new();
     let mut begun = String::new();
     for character in &characters {

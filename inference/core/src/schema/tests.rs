@@ -17,18 +17,34 @@ fn check_same(schema: &Value) {
 #[test]
 fn what_needs_no_other_words_stays() {
     check_same(&json!(true));
-    check_same(&json!({ "type": "object", "properties": { "if": { "type": "string" }, "not": true }, "required": ["not"] }));
+    check_same(
+        &json!({ "type": "object", "properties": { "if": { "type": "string" }, "not": true }, "required": ["not"] }),
+    );
     check_same(&json!({ "const": { "not": { "if": 1 } }, "enum": [{ "then": 1 }] }));
-    check_same(&json!({ "oneOf": [{ "type": "integer" }, { "minimum": 2 }], "not": true, "uniqueItems": true }));
+    check_same(
+        &json!({ "oneOf": [{ "type": "integer" }, { "minimum": 2 }], "not": true, "uniqueItems": true }),
+    );
 }
 
 #[test]
 fn keywords_that_say_nothing_are_taken_away() {
     check(&json!({ "if": { "const": 0 } }), &json!({}));
-    check(&json!({ "then": { "const": 0 }, "else": false }), &json!({}));
-    check(&json!({ "minContains": 1, "uniqueItems": false }), &json!({}));
-    check(&json!({ "contains": { "const": 1 }, "minContains": 0 }), &json!({}));
-    check(&json!({ "items": { "maxItems": 2.0, "minLength": 1.5 } }), &json!({ "items": { "maxItems": 2, "minLength": 1.5 } }));
+    check(
+        &json!({ "then": { "const": 0 }, "else": false }),
+        &json!({}),
+    );
+    check(
+        &json!({ "minContains": 1, "uniqueItems": false }),
+        &json!({}),
+    );
+    check(
+        &json!({ "contains": { "const": 1 }, "minContains": 0 }),
+        &json!({}),
+    );
+    check(
+        &json!({ "items": { "maxItems": 2.0, "minLength": 1.5 } }),
+        &json!({ "items": { "maxItems": 2, "minLength": 1.5 } }),
+    );
 }
 
 #[test]
@@ -45,7 +61,9 @@ fn closed_objects_are_closed_by_name() {
     assert_eq!(found["properties"], json!({ "b": true, "c": true }));
     assert_eq!(found["additionalProperties"], json!({ "type": "string" }));
     // What only some values have looked at is for nobody to tell.
-    check_same(&json!({ "anyOf": [{ "properties": { "a": true } }, true], "unevaluatedProperties": false }));
+    check_same(
+        &json!({ "anyOf": [{ "properties": { "a": true } }, true], "unevaluatedProperties": false }),
+    );
     let addressed = json!({
         "$defs": { "x": { "$id": "other", "$defs": { "b": true } }, "b": { "properties": { "b": true } } },
         "$ref": "#/$defs/b", "unevaluatedProperties": false,
@@ -81,7 +99,10 @@ fn refusals_become_what_remains() {
         &json!({ "not": { "type": ["string", "integer"] } }),
         &json!({ "allOf": [{ "type": ["null", "boolean", "object", "array"] }] }),
     );
-    check(&json!({ "not": { "not": { "minimum": 3.0 } } }), &json!({ "allOf": [{ "minimum": 3.0 }] }));
+    check(
+        &json!({ "not": { "not": { "minimum": 3.0 } } }),
+        &json!({ "allOf": [{ "minimum": 3.0 }] }),
+    );
     check(
         &json!({ "not": { "required": ["a"] } }),
         &json!({ "allOf": [{ "type": "object", "properties": { "a": false } }] }),
@@ -89,7 +110,10 @@ fn refusals_become_what_remains() {
     check(&json!({ "not": {} }), &json!({ "allOf": [false] }));
     check_same(&json!({ "not": { "pattern": "^a" } }));
     let found = prepare(&json!({ "not": { "const": "a." } }));
-    assert_eq!(found["allOf"][0]["anyOf"][1]["pattern"], "^(|[^a](.|\\n)*|a|a[^\\u{2e}](.|\\n)*|a\\u{2e}(.|\\n)+)$");
+    assert_eq!(
+        found["allOf"][0]["anyOf"][1]["pattern"],
+        "^(|[^a](.|\\n)*|a|a[^\\u{2e}](.|\\n)*|a\\u{2e}(.|\\n)+)$"
+    );
 }
 
 #[test]
@@ -100,7 +124,10 @@ fn a_condition_on_a_listed_value_becomes_two_ways() {
     });
     let found = prepare(&schema);
     let ways = &found["allOf"][0]["anyOf"];
-    assert_eq!(ways[0], json!({ "allOf": [{ "properties": { "kind": { "const": "pod" } } }, { "required": ["namespace"] }] }));
+    assert_eq!(
+        ways[0],
+        json!({ "allOf": [{ "properties": { "kind": { "const": "pod" } } }, { "required": ["namespace"] }] })
+    );
     assert_eq!(
         ways[1],
         json!({ "type": "object", "required": ["kind"], "properties": { "kind": { "enum": ["node", "job"] } } })

@@ -59,6 +59,6 @@ def test_structured_output(model, method):
 
 
 def test_a_schema_that_cannot_be_held_is_an_error_it_knows(model):
-    schema = {"title": "x", "description": "d", "type": "object", "properties": {"a": {"type": "string"}}, "if": {}, "then": {}}
+    schema = {"title": "x", "description": "d", "type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
     with pytest.raises(openai.BadRequestError, match="Invalid schema for response_format"):
         model.with_structured_output(schema, method="json_schema", strict=False).invoke("x")

@@ -60,6 +60,6 @@ def test_a_prompt_that_is_too_long_is_known_as_such(ask):
 
 def test_other_errors_have_their_classes(ask, base_url):
     with pytest.raises(litellm.BadRequestError):
-        ask([{"role": "user", "content": "x"}], tools=[{"type": "function", "function": {"name": "f", "strict": True, "parameters": {"type": "object", "if": {}, "then": {}}}}])
+        ask([{"role": "user", "content": "x"}], tools=[{"type": "function", "function": {"name": "f", "strict": True, "parameters": {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}}}])
     with pytest.raises(litellm.NotFoundError):
         litellm.completion(model="openai/none", api_base=base_url, api_key="x", messages=PODS, num_retries=0)

@@ -286,7 +286,7 @@ def test_errors_are_of_their_class_and_say_why(client):
     with pytest.raises(openai.BadRequestError, match="maximum context length"):
         ask(client, [{"role": "user", "content": "pod " * 9000}], stream=True)
     with pytest.raises(openai.BadRequestError, match="Invalid schema for response_format"):
-        ask(client, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "if": {}, "then": {}}}})
+        ask(client, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "array", "uniqueItems": True}}})
     with pytest.raises(openai.BadRequestError, match="temperature") as error:
         client.chat.completions.create(model=MODEL, messages=HELLO, temperature=9)
     assert error.value.param == "temperature"

@@ -91,7 +91,7 @@ async fn wrong_requests_are_refused_with_an_error_object() {
         Some("invalid_json_schema"),
         "Invalid schema for response_format 'response'",
     );
-    let tool = json!({"type": "function", "function": {"name": "f", "strict": true, "parameters": {"type": "object", "if": {}, "then": {}}}});
+    let tool = json!({"type": "function", "function": {"name": "f", "strict": true, "parameters": {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": true}}}}});
     check_error(
         &ask_of(transcripts(), json!({"tools": [tool]})).await,
         400,
