@@ -100,7 +100,7 @@ def publish(options):
               ("memory_bytes_per_second", "int8_operations_per_second", "f32_operations_per_second")}
     beside = [number for line in rounds for number in line["running"]]
     text = [
-        f"Tokens per second, {rounds[0]['threads']} threads, {rounds[0]['machine']['instruction_set']}, medians of interleaved rounds. "
+        f"Tokens per second, {rounds[0]['threads']} thread(s), {rounds[0]['machine']['instruction_set']}, medians of interleaved rounds. "
         f"Other programs that wanted a processor before and after each round: {min(beside)} to {max(beside)}. Limits, best seen: "
         f"{limits['memory_bytes_per_second']:.1f} GB/s memory, {limits['int8_operations_per_second']:.0f} GOP/s int8, "
         f"{limits['f32_operations_per_second']:.0f} GFLOP/s f32.",

@@ -154,7 +154,8 @@ impl Answer {
         let vocab_size = rows.len() / (drafts.len() + 1);
         let mut step = Step::default();
         self.send_scores();
-        for row in rows.chunks_exact_mut(vocab_size.max(1)) {
+        // Each guess that was right leads to the row behind it, those that were forced among them.
+        while let Some(row) = rows.chunks_exact_mut(vocab_size.max(1)).nth(step.accepted) {
             let (mut tokens, mut forced) = self.choose(row)?;
             while !tokens.is_empty() {
                 self.put(&tokens, forced, drafts, tokenizer, &mut step)?;

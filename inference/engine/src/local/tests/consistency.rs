@@ -194,3 +194,25 @@ fn an_answer_depends_on_its_request_alone() {
     assert!(usage[0] > 0 && usage[1] > 0, "{usage:?}");
     assert!(preempted);
 }
+
+/// Guesses out of the prompt hold what the grammar forces; an answer must not read the logits of the wrong one.
+#[test]
+fn guesses_that_hold_forced_tokens_change_nothing() {
+    let requests: Vec<GenerateRequest> = (0..8)
+        .map(|seed| GenerateRequest {
+            constraint: Some(Constraint::Regex("([ab] is the pod ){9}".to_owned())),
+            ..request(
+                "a is the pod b is the pod a is the pod a is the pod b is the pod ",
+                seeded(seed, 80),
+            )
+        })
+        .collect();
+    let expected = alone(&requests);
+    let engine = engine_with(&options_with(64), &mut Registry::default());
+    let mut usage = [0; 2];
+    for (request, expected) in requests.iter().zip(&expected) {
+        let stream = engine.submit(request.clone()).expect("is taken");
+        assert_eq!(&seen(stream, &mut usage), expected);
+    }
+    assert!(usage[1] > 0, "nothing was guessed right");
+}
