@@ -20,6 +20,8 @@ pub(crate) mod fired;
 pub(crate) mod fixture;
 mod image;
 pub(crate) mod labels;
+#[cfg(test)]
+mod look_alikes;
 pub(crate) mod machine;
 mod monitoring;
 mod network;
@@ -27,6 +29,7 @@ mod node;
 pub(crate) mod quantity;
 mod quiet;
 mod quota;
+pub(crate) mod remedy;
 pub(crate) mod resources;
 pub(crate) mod rise;
 mod rollout;
@@ -60,6 +63,7 @@ pub const ANALYZERS: &[Analyzer] = &[
     startup::sandbox::network,
     startup::admission::refused,
     startup::admission::service_account,
+    startup::admission::unprivileged,
     quota::refused,
     quota::pods,
     quota::claims,

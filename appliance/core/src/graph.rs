@@ -21,7 +21,7 @@ mod suspect;
 mod tests;
 
 use crate::analysis::Confidence;
-use crate::causes::{Case, Exclusion, Finding, Findings};
+use crate::causes::{Case, Exclusion, Finding, Findings, remedy};
 
 pub use self::edges::Edges;
 pub use self::suspect::Suspect;
@@ -61,12 +61,19 @@ pub fn diagnose(case: &Case<'_>, findings: Findings) -> Diagnosis {
     let found = fold::symptoms_under_causes(&found, &edges);
     let mut causes = rank::rank(case, &edges, found);
     causes.truncate(CAUSES_MAX);
+    for cause in &mut causes {
+        remedy::complete(case, &mut cause.finding);
+    }
     if let Some(leading) = causes.first() {
         let alike = elimination::look_alikes(case, &leading.finding);
         let fresh = alike.into_iter().filter(|one| {
-            !ruled_out
+            let known = ruled_out
                 .iter()
-                .any(|known| known.cause == one.cause && known.object == one.object)
+                .any(|known| known.cause == one.cause && known.object == one.object);
+            let stated = causes
+                .iter()
+                .any(|ranked| ranked.finding.cause == one.cause);
+            !known && !stated
         });
         ruled_out.extend(fresh.collect::<Vec<_>>());
     }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::query::shell_word;
+
 /// A Kubernetes object by kind, namespace and name.
 ///
 /// `kind` is the API kind in CamelCase (`Deployment`, `Node`). Cluster-scoped
@@ -42,9 +44,11 @@ impl ObjectRef {
         }
     }
 
-    /// `kind/name` in kubectl's lower case, without the namespace.
+    /// `kind/name` in kubectl's lower case, without the namespace, as one word
+    /// of a shell: it can neither end a command nor be read as a flag.
     pub fn kubectl_name(&self) -> String {
-        format!("{}/{}", self.kind.to_lowercase(), self.name)
+        let name = format!("{}/{}", self.kind.to_lowercase(), self.name);
+        shell_word(&name).into_owned()
     }
 }
 

@@ -1,15 +1,17 @@
 //! The words of the card when no model writes them: what, since which change,
 //! what was ruled out, what could not be seen.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::clean;
 use crate::analysis::{Analysis, Confidence, Summary};
 use crate::causes::Case;
 use crate::evidence::{Draft, EvidenceId, EvidenceKind};
 use crate::facts::{Change, span};
-use crate::graph::{Diagnosis, Suspect};
+use crate::graph::{Diagnosis, RankedCause, Suspect};
 
+/// How long something may last and still have a beginning worth telling.
+const SINCE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Exclusions and gaps named in a sentence.
 const NAMED_MAX: usize = 3;
 
@@ -19,7 +21,12 @@ pub(super) fn of(case: &Case<'_>, diagnosis: &Diagnosis, analysis: &Analysis) ->
     let mut sentences = match diagnosis.causes.as_slice() {
         [] => vec![no_clear_cause(case, analysis)],
         [first, others @ ..] => {
-            let mut sentences = vec![stated(&first.finding.statement, first.confidence)];
+            let statement = format!(
+                "{}{}",
+                trimmed(&first.finding.statement),
+                since(case, first)
+            );
+            let mut sentences = vec![stated(&statement, first.confidence)];
             sentences.extend(suspect.map(|suspect| suspected(suspect, case.started_at)));
             let independent = others
                 .iter()
@@ -52,11 +59,35 @@ pub(super) fn of(case: &Case<'_>, diagnosis: &Diagnosis, analysis: &Analysis) ->
     }
 }
 
+fn trimmed(statement: &str) -> &str {
+    statement.trim_end().trim_end_matches('.')
+}
+
+/// When the trouble began, where that is known: the hour, with the day where
+/// the alert is of another. What lasts for weeks is no beginning.
+fn since(case: &Case<'_>, first: &RankedCause) -> String {
+    let at = first.finding.since.filter(|at| {
+        let age = case.snapshot.captured_at.duration_since(*at);
+        age >= SignedDuration::ZERO && age < SINCE_MAX
+    });
+    let text = at.map(|at| at.to_string());
+    let day = text.as_deref().and_then(|text| text.split_once('T'));
+    let Some((day, hour)) = day else {
+        return String::new();
+    };
+    let hour = hour.get(..5).unwrap_or(hour);
+    if case.started_at.to_string().starts_with(day) {
+        format!(", since {hour} UTC")
+    } else {
+        format!(", since {day} {hour} UTC")
+    }
+}
+
 fn stated(statement: &str, confidence: Confidence) -> String {
     let statement = clean::line(statement);
-    let statement = statement.trim_end_matches('.');
+    let statement = trimmed(&statement);
     match confidence {
-        Confidence::High => format!("{statement}."),
+        Confidence::High => format!("{}.", capitalized(statement)),
         Confidence::Medium => format!("Likely: {statement}."),
         Confidence::Low => format!("Only a hint: {statement}."),
     }
@@ -103,12 +134,18 @@ fn no_clear_cause(case: &Case<'_>, analysis: &Analysis) -> String {
     )
 }
 
+/// The look-alikes that evidence excludes; of the cause's own object it goes
+/// without saying.
 fn ruled_out(analysis: &Analysis) -> Option<String> {
+    let leading = analysis.causes.first().map(|cause| &cause.object);
     let named: Vec<String> = analysis
         .ruled_out
         .iter()
         .take(NAMED_MAX)
-        .map(|ruled| format!("{} of {}", in_words(&ruled.cause), ruled.object))
+        .map(|ruled| match leading {
+            Some(object) if *object == ruled.object => in_words(&ruled.cause),
+            _ => format!("{} of {}", in_words(&ruled.cause), ruled.object),
+        })
         .collect();
     let more = more(analysis.ruled_out.len());
     (!named.is_empty()).then(|| format!("Ruled out: {}{more}.", named.join(", ")))

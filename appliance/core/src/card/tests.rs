@@ -192,7 +192,7 @@ fn the_summary_tells_cause_change_exclusions_and_gaps() {
         analysis.summary.text,
         "Image web:2 does not exist in the registry. 4 minutes before the alert, Deployment shop/web \
          rolled out revision 2: image of web web:1 → web:2. \
-         Roll back, or correct the image name or tag. Ruled out: oom own limit of Deployment shop/web. \
+         Roll back, or correct the image name or tag. Ruled out: oom own limit. \
          Not seen: metrics (timed out after 5 s), logs (not captured)."
     );
     assert_eq!(analysis.summary.by, "rules");

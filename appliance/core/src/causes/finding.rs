@@ -153,6 +153,20 @@ impl Finding {
         self
     }
 
+    /// Adds an editor on an object, which a person can take back; its risk is
+    /// the catalogue's.
+    #[must_use]
+    pub fn edit(mut self, command: impl Into<String>, why: impl Into<String>) -> Self {
+        self.actions.push(Action {
+            command: command.into(),
+            risk: self.cause.risk(),
+            reversible: true,
+            undo: String::new(),
+            why: why.into(),
+        });
+        self
+    }
+
     /// Adds a repair that `undo` takes back; its risk is the catalogue's.
     #[must_use]
     pub fn repair(

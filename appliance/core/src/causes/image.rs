@@ -29,6 +29,7 @@ use super::view::{
     reference, waiting, workload_of,
 };
 use super::{Case, Cause, Finding, Findings, Strength};
+use crate::evidence::query::{describe_query, history_query, pods_on_node, shell_word};
 use crate::evidence::{Draft, namespace_flag};
 use crate::object::ObjectRef;
 use crate::snapshot::Objects;
@@ -191,9 +192,6 @@ fn state(case: &Case<'_>, pull: &Pull<'_>, failing: &[Pull<'_>], findings: &mut 
             .map(Draft::change),
     );
     finding = checks(finding, pull, &missing_secrets);
-    if before.is_some() && cause != Cause::RegistryRateLimited {
-        finding = undo_rollout(finding, &pull.workload);
-    }
     findings.add(finding);
     if strength == Strength::Stated {
         rule_out(pull, cause, &object, findings);
@@ -391,7 +389,7 @@ fn checks(finding: Finding, pull: &Pull<'_>, missing_secrets: &[String]) -> Find
     let pod = pod_ref(pull.pod);
     let flag = namespace_flag(&pod);
     let mut finding = finding.check(
-        format!("kubectl describe pod {}{flag}", pod.name),
+        describe_query(&pod),
         "shows the registry's answer word for word",
     );
     match finding.cause {
@@ -404,12 +402,18 @@ fn checks(finding: Finding, pull: &Pull<'_>, missing_secrets: &[String]) -> Find
                 .filter(|name| !name.is_empty())
                 .unwrap_or("default");
             finding = finding.check(
-                format!("kubectl get serviceaccount {account}{flag} -o yaml"),
+                format!(
+                    "kubectl get {}{flag} -o yaml",
+                    shell_word(&format!("serviceaccount/{account}"))
+                ),
                 "shows which pull secrets the pod inherits",
             );
             for secret in missing_secrets {
                 finding = finding.check(
-                    format!("kubectl get secret {secret}{flag}"),
+                    format!(
+                        "kubectl get {}{flag}",
+                        shell_word(&format!("secret/{secret}"))
+                    ),
                     "shows whether the pull secret exists",
                 );
             }
@@ -417,39 +421,19 @@ fn checks(finding: Finding, pull: &Pull<'_>, missing_secrets: &[String]) -> Find
         Cause::RegistryUnreachable => {
             if let Some(node) = node_of(pull.pod) {
                 finding = finding.check(
-                    format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}"),
+                    pods_on_node(node),
                     "shows whether other images on this node are affected",
                 );
             }
         }
         _ => {
             finding = finding.check(
-                format!(
-                    "kubectl rollout history {}{flag}",
-                    pull.workload.kubectl_name()
-                ),
+                history_query(&pull.workload),
                 "shows which revision changed the image",
             );
         }
     }
     finding
-}
-
-/// Offers to roll back; rolling back twice returns to where it was.
-fn undo_rollout(finding: Finding, workload: &ObjectRef) -> Finding {
-    if workload.kind != "Deployment" {
-        return finding;
-    }
-    let command = format!(
-        "kubectl rollout undo {}{}",
-        workload.kubectl_name(),
-        namespace_flag(workload)
-    );
-    finding.repair(
-        command.clone(),
-        command,
-        "returns to the previous revision and its image",
-    )
 }
 
 /// The registry's answer excludes the other readings of a failed pull.

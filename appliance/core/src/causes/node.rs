@@ -18,6 +18,7 @@ use k8s_openapi::api::core::v1::{Node, NodeCondition};
 
 use super::{Analyzer, Case, Cause, Finding, Findings, Strength, machine, series, view};
 use crate::evidence::Draft;
+use crate::evidence::query::describe_query;
 use crate::facts::EventFold;
 use crate::object::ObjectRef;
 use crate::snapshot::Series;
@@ -44,10 +45,9 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
 const LEASE_STALE: SignedDuration = SignedDuration::from_secs(45);
 
 /// Words of a kubelet whose container runtime does not answer.
-const RUNTIME_WORDS: [&str; 7] = [
+const RUNTIME_WORDS: [&str; 6] = [
     "container runtime is down",
     "container runtime network not ready: runtime",
-    "pleg is not healthy",
     "containerd.sock",
     "crio.sock",
     "cri-dockerd.sock",
@@ -125,7 +125,7 @@ fn lost(case: &Case<'_>, node: &Node, condition: &NodeCondition, findings: &mut 
             .since(since)
             .explains(machine::carried(case, &object))
             .check(
-                format!("kubectl describe node {}", object.name),
+                describe_query(&object),
                 "shows the last heartbeat and what the node said before",
             ),
     );
@@ -159,6 +159,9 @@ fn unwell(case: &Case<'_>, object: &ObjectRef, condition: &NodeCondition, findin
         )
     } else if view::mentions(message, &CNI_WORDS) {
         (Cause::CniNotReady, "its network plugin is not ready")
+    } else if view::mentions(message, &["pleg is not healthy"]) {
+        let what = "its kubelet no longer hears of its containers (PLEG), so the runtime or its disk is too slow";
+        (Cause::KubeletOrRuntimeFault, what)
     } else {
         (Cause::KubeletOrRuntimeFault, "its kubelet reports a fault")
     };

@@ -14,6 +14,7 @@ mod refusal;
 mod tests;
 
 use super::{Cause, Finding, Strength};
+use crate::evidence::query::shell_word;
 use crate::object::ObjectRef;
 
 pub(super) use self::full::{claims, has_storage_quota, missing_claims, pods, services};
@@ -44,11 +45,11 @@ fn cause_of(resource: &str) -> Cause {
 fn finding(cause: Cause, namespace: &str, strength: Strength, statement: String) -> Finding {
     Finding::new(cause, ObjectRef::cluster("Namespace", namespace), strength, statement)
         .check(
-            format!("kubectl describe resourcequota -n {namespace}"),
+            format!("kubectl describe resourcequota -n {}", shell_word(namespace)),
             "shows what is used and what is allowed",
         )
         .check(
-            format!("kubectl get pods -n {namespace} -o custom-columns='NAME:.metadata.name,REQUESTS:.spec.containers[*].resources.requests'"),
+            format!("kubectl get pods -n {} -o custom-columns='NAME:.metadata.name,REQUESTS:.spec.containers[*].resources.requests'", shell_word(namespace)),
             "shows who holds the quota",
         )
 }

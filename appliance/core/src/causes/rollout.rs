@@ -18,6 +18,7 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 
 use super::{Analyzer, Case, Cause, Finding, Findings, Strength, view, wiring};
 use crate::evidence::Draft;
+use crate::evidence::query::namespace_flag;
 use crate::facts::ChangeKind;
 use crate::object::ObjectRef;
 
@@ -89,9 +90,9 @@ fn stuck(case: &Case<'_>, deployment: &Deployment, object: &ObjectRef, findings:
         .explains(services_for(case, object))
         .repair(
             format!(
-                "kubectl rollout undo deployment/{} -n {}",
-                object.name,
-                object.namespace.as_deref().unwrap_or_default()
+                "kubectl rollout undo {}{}",
+                object.kubectl_name(),
+                namespace_flag(object)
             ),
             String::new(),
             "goes back to the revision before",
@@ -109,7 +110,6 @@ fn paused(case: &Case<'_>, deployment: &Deployment, object: &ObjectRef, findings
     }
     let statement = format!("{object} is paused, so its new revision is not rolled out.");
     let draft = Draft::spec(object.clone(), "spec.paused is true", Vec::new());
-    let namespace = object.namespace.as_deref().unwrap_or_default();
     findings.add(
         Finding::new(
             Cause::RolloutPaused,
@@ -120,12 +120,14 @@ fn paused(case: &Case<'_>, deployment: &Deployment, object: &ObjectRef, findings
         .because([draft])
         .repair(
             format!(
-                "kubectl rollout resume deployment/{} -n {namespace}",
-                object.name
+                "kubectl rollout resume {}{}",
+                object.kubectl_name(),
+                namespace_flag(object)
             ),
             format!(
-                "kubectl rollout pause deployment/{} -n {namespace}",
-                object.name
+                "kubectl rollout pause {}{}",
+                object.kubectl_name(),
+                namespace_flag(object)
             ),
             "lets the controller continue",
         ),
@@ -175,14 +177,14 @@ fn scaled_to_zero(case: &Case<'_>, object: &ObjectRef, findings: &mut Findings) 
         .explains(empty)
         .repair(
             format!(
-                "kubectl scale {} -n {} --replicas=1",
+                "kubectl scale {}{} --replicas=1",
                 object.kubectl_name(),
-                object.namespace.as_deref().unwrap_or_default()
+                namespace_flag(object)
             ),
             format!(
-                "kubectl scale {} -n {} --replicas=0",
+                "kubectl scale {}{} --replicas=0",
                 object.kubectl_name(),
-                object.namespace.as_deref().unwrap_or_default()
+                namespace_flag(object)
             ),
             "brings the workload back",
         ),

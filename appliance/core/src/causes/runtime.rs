@@ -31,6 +31,7 @@ pub(super) use self::cpu::bound as cpu_bound;
 use super::signs::{self, Seen};
 use super::view;
 use super::{Analyzer, Case, Findings};
+use crate::evidence::query::shell_word;
 
 /// A container that ran longer than this since its last restart has recovered:
 /// back-off never waits longer than five minutes.
@@ -125,5 +126,7 @@ fn pod_of<'a>(case: &Case<'a>, seen: &Seen) -> Option<&'a Pod> {
 
 /// `kubectl` words that name the namespace of `pod`.
 fn namespace_words(namespace: Option<&str>) -> String {
-    namespace.map_or_else(String::new, |namespace| format!(" -n {namespace}"))
+    namespace.map_or_else(String::new, |namespace| {
+        format!(" -n {}", shell_word(namespace))
+    })
 }

@@ -30,7 +30,8 @@ use super::view::{
     pod_ref, reference, workload_of,
 };
 use super::{Case, Cause, Finding, Findings, Strength};
-use crate::evidence::{Draft, namespace_flag};
+use crate::evidence::Draft;
+use crate::evidence::query::{describe_query, operand, shell_word};
 use crate::facts::EventFold;
 use crate::object::ObjectRef;
 
@@ -162,7 +163,7 @@ fn waits_for_claim(
             .because([Draft::spec(pod_ref(pod), title, Vec::new())])
             .explains(affected_by(objects, pod))
             .check(
-                format!("kubectl describe {}{}", object.kubectl_name(), namespace_flag(&object)),
+                describe_query(&object),
                 "shows whether the claim exists and what it waits for",
             ),
         );
@@ -223,11 +224,7 @@ fn state(
     .explains(affected_by(&case.snapshot.objects, pod))
     .explains(siblings(case, workload))
     .check(
-        format!(
-            "kubectl describe pod {}{}",
-            object.name,
-            namespace_flag(&object)
-        ),
+        describe_query(&object),
         "shows the scheduler's reasons and the pod's rules",
     )
     .check(
@@ -258,8 +255,8 @@ fn repairs(mut finding: Finding, cluster: &Cluster<'_>, decision: &Decision) -> 
         match decision.kind {
             Kind::Cordoned => {
                 finding = finding.repair(
-                    format!("kubectl uncordon {node}"),
-                    format!("kubectl cordon {node}"),
+                    format!("kubectl uncordon {}", operand(node)),
+                    format!("kubectl cordon {}", operand(node)),
                     "lets new pods be placed on the node; ask first why it was cordoned",
                 );
             }
@@ -267,9 +264,16 @@ fn repairs(mut finding: Finding, cluster: &Cluster<'_>, decision: &Decision) -> 
                 for taint in cluster.taints(node) {
                     let value = taint.value.as_deref().unwrap_or_default();
                     let (key, effect) = (&taint.key, &taint.effect);
+                    let place = operand(node);
                     finding = finding.repair(
-                        format!("kubectl taint nodes {node} {key}:{effect}-"),
-                        format!("kubectl taint nodes {node} {key}={value}:{effect}"),
+                        format!(
+                            "kubectl taint nodes {place} {}",
+                            shell_word(&format!("{key}:{effect}-"))
+                        ),
+                        format!(
+                            "kubectl taint nodes {place} {}",
+                            shell_word(&format!("{key}={value}:{effect}"))
+                        ),
                         "removes the taint; a toleration keeps other pods out",
                     );
                 }

@@ -169,7 +169,7 @@ const PATTERNS: &[(Sign, &str)] = &[
     ),
     (
         Sign::ConfigInvalid,
-        r"environment variable .{0,60}(?:not set|is not set|missing|required|undefined|empty)|(?:required|missing) (?:environment|env|config|setting|configuration|property|key|flag|argument)|missing env|must be set|is not defined in (?:the )?environment|KeyError: ['\x22][A-Z][A-Z0-9_]+['\x22]|could not resolve placeholder|invalid (?:config|configuration|value for)|(?:config|configuration)(?: file)?.{0,60}(?:not found|no such file|invalid|parse error)|(?:failed|unable|cannot|could not) to? ?(?:load|parse|read) config|unmarshal|yaml: line \d+|unknown (?:flag|directive|option)|\[emerg\]|unrecognized (?:option|arguments)|error parsing|key not found in ENV|fetch': key not found|no value (?:given|provided) for",
+        r"\b(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+) (?:is |was )?(?:required|missing|not set|unset|undefined|not defined|empty)\b|environment variable .{0,60}(?:not set|is not set|missing|required|undefined|empty)|(?:required|missing) (?:environment|env|config|setting|configuration|property|key|flag|argument)|missing env|must be set|is not defined in (?:the )?environment|KeyError: ['\x22][A-Z][A-Z0-9_]+['\x22]|could not resolve placeholder|invalid (?:config|configuration|value for)|(?:config|configuration)(?: file)?.{0,60}(?:not found|no such file|invalid|parse error)|(?:failed|unable|cannot|could not) to? ?(?:load|parse|read) config|unmarshal|yaml: line \d+|unknown (?:flag|directive|option)|\[emerg\]|unrecognized (?:option|arguments)|error parsing|key not found in ENV|fetch': key not found|no value (?:given|provided) for",
     ),
     (
         Sign::Reset,

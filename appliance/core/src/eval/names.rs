@@ -66,6 +66,9 @@ const KIND_WORDS: [&str; 34] = [
     "hpa",
 ];
 
+/// A type of Service, which `kubectl create service` wants before the name.
+const CLUSTER_IP: &str = "clusterip";
+
 /// kubectl flags that take a name.
 const NAME_FLAGS: [&str; 5] = ["-n", "--namespace", "-c", "--container", "--for"];
 
@@ -244,7 +247,8 @@ fn names_in_command(command: &str) -> Vec<&str> {
             if is_kind(kind) {
                 names.push(name);
             }
-        } else if (is_kind(before) || NAME_FLAGS.contains(&before) || before == "logs")
+        } else if *word != CLUSTER_IP
+            && (is_kind(before) || NAME_FLAGS.contains(&before) || before == "logs")
             && is_name(word)
         {
             names.push(word);

@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use super::query::{events_query, get_query, logs_query, shell_word};
+use super::query::{events_query, get_query, logs_query};
 use super::{Draft, EvidenceKind};
 use crate::alert::{Alert, AlertStatus};
 use crate::facts::{Change, EventFold, LogTemplate, MetricVerdict};
@@ -102,7 +102,7 @@ impl Draft {
         let query = if change.object.kind == "Deployment" {
             format!(
                 "kubectl rollout history {}{}",
-                shell_word(&change.object.kubectl_name()),
+                change.object.kubectl_name(),
                 super::namespace_flag(&change.object)
             )
         } else {

@@ -36,7 +36,7 @@ pub fn namespace_flag(object: &ObjectRef) -> String {
 pub fn get_query(object: &ObjectRef) -> String {
     format!(
         "kubectl get {}{} -o yaml",
-        kubectl_word(object),
+        object.kubectl_name(),
         namespace_flag(object)
     )
 }
@@ -48,7 +48,7 @@ pub fn events_query(object: &ObjectRef) -> String {
         // Events of cluster-scoped objects lie in a namespace of their own choice.
         None => " -A".to_owned(),
     };
-    format!("kubectl events --for {}{scope}", kubectl_word(object))
+    format!("kubectl events --for {}{scope}", object.kubectl_name())
 }
 
 /// The read-only command that shows a container's log.
@@ -61,14 +61,51 @@ pub fn logs_query(pod: &ObjectRef, container: &str, previous: bool) -> String {
     let previous = if previous { " --previous" } else { "" };
     format!(
         "kubectl logs {}{}{container}{previous}",
-        kubectl_word(pod),
+        pod.kubectl_name(),
         namespace_flag(pod)
     )
 }
 
-/// `kind/name`, which no name can turn into a flag.
-fn kubectl_word(object: &ObjectRef) -> String {
-    shell_word(&object.kubectl_name()).into_owned()
+/// The read-only command that tells of `object` and its events.
+pub fn describe_query(object: &ObjectRef) -> String {
+    format!(
+        "kubectl describe {}{}",
+        object.kubectl_name(),
+        namespace_flag(object)
+    )
+}
+
+/// The read-only command that lists the revisions of a workload.
+pub fn history_query(workload: &ObjectRef) -> String {
+    format!(
+        "kubectl rollout history {}{}",
+        workload.kubectl_name(),
+        namespace_flag(workload)
+    )
+}
+
+/// The read-only command that lists the pods of a node.
+pub fn pods_on_node(node: &str) -> String {
+    format!(
+        "kubectl get pods -A -o wide --field-selector spec.nodeName={}",
+        shell_word(node)
+    )
+}
+
+/// `program` run on `node`. The program is the product's own text: the shell
+/// of the node reads it as it stands.
+pub fn on_node(node: &str, program: &str) -> String {
+    format!("ssh {} {program}", operand(node))
+}
+
+/// `name` where a command takes names without their kind: one that looks like
+/// a flag comes after the end of the flags.
+pub fn operand(name: &str) -> Cow<'_, str> {
+    if name.starts_with('-') {
+        Cow::Owned(format!("-- {}", shell_word(name)))
+    } else {
+        shell_word(name)
+    }
 }
 
 #[cfg(test)]

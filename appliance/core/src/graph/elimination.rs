@@ -9,6 +9,8 @@
 //! never a broader or finer word for the cause itself.
 
 mod evidence;
+mod health;
+mod others;
 mod wiring;
 
 use self::evidence::{
@@ -271,6 +273,7 @@ pub(super) fn look_alikes(case: &Case<'_>, leading: &Finding) -> Vec<Exclusion> 
     let mut excluded: Vec<Exclusion> = Vec::new();
     let groups = GROUPS
         .iter()
+        .chain(others::GROUPS)
         .filter(|group| group.leads.contains(&leading.cause));
     for (cause, question) in groups.flat_map(|group| group.others) {
         let known = excluded.iter().any(|one| one.cause == *cause);
@@ -301,7 +304,7 @@ mod tests {
 
     #[test]
     fn no_cause_is_its_own_look_alike_in_words_only() {
-        for group in GROUPS {
+        for group in GROUPS.iter().chain(others::GROUPS) {
             assert!(!group.leads.is_empty() && !group.others.is_empty());
             for lead in group.leads {
                 let kin = group.others.iter().filter(|(one, _)| is_kin(*one, *lead));

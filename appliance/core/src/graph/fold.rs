@@ -47,6 +47,7 @@ pub(super) fn level(cause: Cause) -> u8 {
         | C::TrafficDrop
         | C::QueueBacklog
         | C::NodeFlapping
+        | C::HpaNoMetrics
         | C::UntoleratedTaint => 1,
         C::WatchdogInfoInhibitor
         | C::AlreadyRecovered
@@ -131,10 +132,11 @@ pub(super) fn symptoms_under_causes(found: &[Finding], edges: &Edges) -> Vec<(Fi
     let mut folded: Vec<(Finding, Cause, crate::object::ObjectRef)> = Vec::new();
     for (position, symptom) in found.iter().enumerate() {
         let under = found.iter().enumerate().find(|(other, cause)| {
+            let reached = reaches[*other].contains(&symptom.object);
+            let mutual = reaches[position].contains(&cause.object);
             *other != position
-                && explains(cause, symptom)
-                && (reaches[*other].contains(&symptom.object)
-                    || is_same_thing(cause, symptom, edges))
+                && (explains(cause, symptom) && (reached || is_same_thing(cause, symptom, edges))
+                    || waits_for(cause, symptom) && reached && !mutual)
         });
         match under {
             Some((_, cause)) => folded.push((symptom.clone(), cause.cause, cause.object.clone())),
@@ -170,6 +172,19 @@ fn explains(cause: &Finding, symptom: &Finding) -> bool {
         && symptom.cause.family() == Family::Runtime;
     let strong = cause.strength > Strength::Hint;
     strong && shallow < 3 && (deep < shallow || deep == 0 && (node_first || part_first))
+}
+
+/// Whether `symptom` may be no more than waiting for `cause`: a program that
+/// says it is not ready while what it depends on is not, or answers nobody.
+fn waits_for(cause: &Finding, symptom: &Finding) -> bool {
+    let unready = matches!(
+        cause.cause,
+        Cause::DependencyRefused | Cause::NoReadyEndpoints | Cause::ReadinessFailing
+    ) || level(cause.cause) == 1 && cause.cause.family() == Family::Runtime;
+    symptom.cause == Cause::ReadinessFailing
+        && cause.object != symptom.object
+        && cause.strength > Strength::Hint
+        && unready
 }
 
 /// Whether a cause is that a named part of the cluster fails: how its process

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::causes::{Case, Cause, Finding, Findings, Strength, component, fired, series, view};
 use crate::evidence::Draft;
-use crate::evidence::query::shell_word;
+use crate::evidence::query::{describe_query, operand};
 use crate::object::ObjectRef;
 
 /// Seconds of a webhook from which every write is felt to be slow.
@@ -78,11 +78,7 @@ fn aggregated(case: &Case<'_>, findings: &mut Findings) {
             .since(down.at)
             .explains(autoscalers(case, &object))
             .check(
-                format!(
-                    "kubectl describe service {}{}",
-                    shell_word(&behind.name),
-                    crate::evidence::namespace_flag(&behind)
-                ),
+                describe_query(&behind),
                 "shows whether the Service behind it has endpoints",
             ),
         );
@@ -132,7 +128,7 @@ fn webhooks(case: &Case<'_>, findings: &mut Findings) {
             )
             .because([series::draft(object.clone(), sum, title)])
             .check(
-                format!("kubectl get {} -o yaml", shell_word(&object.kubectl_name())),
+                format!("kubectl get {} -o yaml", object.kubectl_name()),
                 "shows the Service behind the webhook and its timeout",
             ),
         );
@@ -192,8 +188,12 @@ fn rejected(case: &Case<'_>, findings: &mut Findings) {
             )
             .because([series::draft(object, one, title)])
             .check(
-                format!("kubectl get flowschema {} -o yaml", shell_word(schema)),
+                format!("kubectl get flowschema -o yaml {}", operand(schema)),
                 "shows whose requests are rejected",
+            )
+            .edit(
+                format!("kubectl edit flowschema {}", operand(schema)),
+                "gives the rejected requests a level of priority with more room",
             ),
         );
     }
@@ -234,7 +234,7 @@ fn floods(case: &Case<'_>, findings: &mut Findings) {
             )
             .because([series::draft(object, one, title)])
             .check(
-                format!("kubectl get {} -A --no-headers", shell_word(resource)),
+                format!("kubectl get -A --no-headers {}", operand(resource)),
                 "shows which namespace and which names they have",
             ),
         );

@@ -5,7 +5,6 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::causes::fired::{self, Fired};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, component, view};
-use crate::evidence::query::shell_word;
 use crate::evidence::{Draft, namespace_flag};
 use crate::object::ObjectRef;
 
@@ -160,7 +159,7 @@ fn state(
         .check(
             format!(
                 "kubectl logs {}{} --tail=50",
-                shell_word(&object.kubectl_name()),
+                object.kubectl_name(),
                 namespace_flag(object)
             ),
             "shows what the server says of itself",

@@ -7,7 +7,6 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 
 use crate::causes::fired::{self, Fired};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, component, series, view, wiring};
-use crate::evidence::query::shell_word;
 use crate::evidence::{Draft, namespace_flag};
 use crate::object::ObjectRef;
 use crate::snapshot::Custom;
@@ -107,7 +106,7 @@ fn silent_exporters(case: &Case<'_>, findings: &mut Findings) {
 fn missing(object: ObjectRef, strength: Strength, statement: String) -> Finding {
     let check = format!(
         "kubectl describe {}{}",
-        shell_word(&object.kubectl_name()),
+        object.kubectl_name(),
         namespace_flag(&object)
     );
     Finding::new(

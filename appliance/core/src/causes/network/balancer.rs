@@ -7,7 +7,6 @@
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use crate::causes::{Case, Cause, Finding, Findings, Strength, component, fired, series, view};
-use crate::evidence::query::shell_word;
 use crate::evidence::{Draft, namespace_flag};
 use crate::object::ObjectRef;
 
@@ -226,7 +225,7 @@ fn down(case: &Case<'_>, object: ObjectRef, strength: Strength, statement: Strin
     });
     let check = format!(
         "kubectl describe {}{}",
-        shell_word(&object.kubectl_name()),
+        object.kubectl_name(),
         namespace_flag(&object)
     );
     Finding::new(Cause::LoadBalancerBgpL2, object, strength, statement)

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 
 use crate::causes::subject::{is_asked, is_near};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view};
-use crate::evidence::query::shell_word;
 use crate::evidence::{Draft, namespace_flag};
 use crate::object::ObjectRef;
 use crate::redaction::NOT_AFTER;
@@ -121,7 +120,7 @@ fn unissued(
         .since(condition.at)
         .explains([object.clone(), secret_of(certificate)])
         .check(
-            format!("kubectl describe {}{}", shell_word(&object.kubectl_name()), namespace_flag(&object)),
+            format!("kubectl describe {}{}", object.kubectl_name(), namespace_flag(&object)),
             "shows the last attempt to issue it",
         )
         .check(

@@ -94,7 +94,7 @@ fn unserved(ingress: &Ingress, classes: &[&Custom], problem: &str) -> Finding {
         [only] => finding.repair(
             format!(
                 "kubectl patch {}{} --type merge -p {}",
-                shell_word(&object.kubectl_name()),
+                object.kubectl_name(),
                 namespace_flag(&object),
                 shell_word(&format!(r#"{{"spec":{{"ingressClassName":"{only}"}}}}"#))
             ),
@@ -113,7 +113,7 @@ fn undo(ingress: &Ingress, object: &ObjectRef) -> String {
     let value = named.map_or("null".to_owned(), |name| format!("\"{name}\""));
     format!(
         "kubectl patch {}{} --type merge -p {}",
-        shell_word(&object.kubectl_name()),
+        object.kubectl_name(),
         namespace_flag(object),
         shell_word(&format!(r#"{{"spec":{{"ingressClassName":{value}}}}}"#))
     )

@@ -84,7 +84,7 @@ fn refused<'a>(
         .check(
             format!(
                 "kubectl describe {}{}",
-                shell_word(&object.kubectl_name()),
+                object.kubectl_name(),
                 namespace_flag(&object)
             ),
             "shows which reference the controller could not follow",

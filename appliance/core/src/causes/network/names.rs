@@ -209,7 +209,7 @@ fn policies(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
             .check(
                 format!(
                     "kubectl get {}{} -o yaml",
-                    shell_word(&workload.kubectl_name()),
+                    workload.kubectl_name(),
                     crate::evidence::namespace_flag(&workload)
                 ),
                 "shows dnsPolicy and dnsConfig of the pods",

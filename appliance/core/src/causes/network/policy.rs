@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyPeer, NetworkPolicyPort,
 };
@@ -45,7 +45,8 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
         let Some(server) = backends.pods.first() else {
             continue;
         };
-        let Some(policy) = denying(objects, server, client) else {
+        let port = target(service, address.port, server);
+        let Some(policy) = denying(objects, server, client, port) else {
             continue;
         };
         let object = view::reference("NetworkPolicy", policy);
@@ -59,7 +60,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
         } else {
             Strength::Likely
         };
-        let title = "no ingress rule admits the client's labels".to_owned();
+        let title = "no ingress rule admits the client's labels to that port".to_owned();
         findings.add(
             Finding::new(
                 Cause::NetworkPolicyIngress,
@@ -74,8 +75,23 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
-/// The policy that isolates `server` when none of its policies admits `client`.
-fn denying<'a>(objects: &'a Objects, server: &'a Pod, client: &Pod) -> Option<&'a NetworkPolicy> {
+/// The port of the pod behind the port of `service` that was asked, if known.
+fn target(service: &Service, asked: Option<u16>, server: &Pod) -> Option<i32> {
+    let asked = i32::from(asked?);
+    let port = wiring::ports(service)
+        .iter()
+        .find(|one| one.port == asked)?;
+    wiring::target_number(port, wiring::containers(server))
+}
+
+/// The policy that isolates `server` when none of its policies admits `client`
+/// to that port.
+fn denying<'a>(
+    objects: &'a Objects,
+    server: &'a Pod,
+    client: &Pod,
+    port: Option<i32>,
+) -> Option<&'a NetworkPolicy> {
     let policies: Vec<&NetworkPolicy> = objects
         .network_policies
         .in_namespace(view::namespace_of(server))
@@ -83,7 +99,7 @@ fn denying<'a>(objects: &'a Objects, server: &'a Pod, client: &Pod) -> Option<&'
         .collect();
     let admitted = policies
         .iter()
-        .any(|policy| admits(objects, policy, server, client));
+        .any(|policy| admits(objects, policy, server, client, port));
     if admitted {
         return None;
     }
@@ -102,19 +118,42 @@ fn concerns(policy: &NetworkPolicy, pod: &Pod, direction: &str) -> bool {
     typed && matches(spec.pod_selector.as_ref(), pod.metadata.labels.as_ref())
 }
 
-fn admits(objects: &Objects, policy: &NetworkPolicy, server: &Pod, client: &Pod) -> bool {
+fn admits(
+    objects: &Objects,
+    policy: &NetworkPolicy,
+    server: &Pod,
+    client: &Pod,
+    port: Option<i32>,
+) -> bool {
     let rules = policy
         .spec
         .as_ref()
         .and_then(|spec| spec.ingress.as_deref());
     rules.into_iter().flatten().any(|rule| {
-        rule.from.as_deref().is_none_or(|peers| {
-            peers.is_empty()
-                || peers
-                    .iter()
-                    .any(|peer| is_peer(objects, peer, server, client))
-        })
+        let peers = rule.from.as_deref().unwrap_or_default();
+        let ports = rule.ports.as_deref().unwrap_or_default();
+        let mut sources = peers.iter();
+        (peers.is_empty() || sources.any(|peer| is_peer(objects, peer, server, client)))
+            && (ports.is_empty() || ports.iter().any(|one| covers(one, port, server)))
     })
+}
+
+/// Whether a rule's port is that of the pod; an unknown one may be any.
+fn covers(rule: &NetworkPolicyPort, port: Option<i32>, server: &Pod) -> bool {
+    let Some(port) = port else { return true };
+    match &rule.port {
+        None => true,
+        Some(IntOrString::Int(first)) => {
+            *first == port
+                || rule
+                    .end_port
+                    .is_some_and(|last| *first <= port && port <= last)
+        }
+        Some(IntOrString::String(name)) => {
+            let named = wiring::named_port(name, wiring::containers(server));
+            named.is_none_or(|number| number == port)
+        }
+    }
 }
 
 fn is_peer(objects: &Objects, peer: &NetworkPolicyPeer, server: &Pod, client: &Pod) -> bool {

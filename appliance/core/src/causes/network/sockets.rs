@@ -3,7 +3,6 @@
 use crate::causes::signs::{self, Sign};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, component, view, wiring};
 use crate::evidence::Draft;
-use crate::evidence::query::shell_word;
 use crate::object::ObjectRef;
 
 /// Words of an outgoing connection without a local port (lower case).
@@ -55,7 +54,7 @@ fn ports(case: &Case<'_>, findings: &mut Findings) {
             .check(
                 format!(
                     "kubectl logs {}{} --tail=50",
-                    shell_word(&workload.kubectl_name()),
+                    workload.kubectl_name(),
                     crate::evidence::namespace_flag(&workload)
                 ),
                 "shows to whom it opens so many connections",

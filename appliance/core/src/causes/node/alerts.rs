@@ -6,7 +6,7 @@
 use crate::causes::fired::{self, Fired};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, machine, series};
 use crate::evidence::Draft;
-use crate::evidence::query::shell_word;
+use crate::evidence::query::describe_query;
 use crate::object::ObjectRef;
 
 /// Rules, the cause they speak for, how strongly, and what they measured.
@@ -162,7 +162,7 @@ fn finding(case: &Case<'_>, rule: &Rule, alert: &Fired<'_>, node: &ObjectRef) ->
         .since(alert.since)
         .explains(machine::carried(case, node))
         .check(
-            format!("kubectl describe node {}", shell_word(&node.name)),
+            describe_query(node),
             "shows the node's conditions and events",
         )
 }

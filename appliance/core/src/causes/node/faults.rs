@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Node;
 use crate::causes::quantity::parse;
 use crate::causes::{Case, Cause, Finding, Findings, Strength, machine, series, view};
 use crate::evidence::Draft;
-use crate::evidence::query::shell_word;
+use crate::evidence::query::{describe_query, operand};
 use crate::object::ObjectRef;
 use crate::snapshot::Series;
 
@@ -101,12 +101,12 @@ fn add(
         .since(since)
         .explains(machine::carried(case, node))
         .check(
-            format!("kubectl describe node {}", shell_word(&node.name)),
+            describe_query(node),
             "shows what the node reports of its kernel and hardware",
         )
         .repair(
-            format!("kubectl cordon {}", shell_word(&node.name)),
-            format!("kubectl uncordon {}", shell_word(&node.name)),
+            format!("kubectl cordon {}", operand(&node.name)),
+            format!("kubectl uncordon {}", operand(&node.name)),
             "keeps new pods away while the machine is examined",
         ),
     );

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::causes::{Case, Cause, Finding, Findings, Strength, component, machine, view};
 use crate::evidence::Draft;
-use crate::evidence::query::shell_word;
+use crate::evidence::query::{describe_query, get_query, operand};
 use crate::facts::LogTemplate;
 use crate::object::ObjectRef;
 
@@ -93,7 +93,7 @@ fn kernel_finding(case: &Case<'_>, node: &ObjectRef, what: &str, draft: Draft) -
     .since(at)
     .explains(machine::carried(case, node))
     .check(
-        format!("kubectl describe node {}", shell_word(&node.name)),
+        describe_query(node),
         "shows the node's kernel version, to compare with a healthy node",
     )
 }
@@ -121,7 +121,7 @@ pub(super) fn certificate(case: &Case<'_>, findings: &mut Findings) {
             continue;
         }
         let object = view::reference("CertificateSigningRequest", request);
-        let name = shell_word(&object.name).into_owned();
+        let name = operand(&object.name).into_owned();
         let draft = Draft::status(
             object,
             format!("pending: neither approved nor denied ({signer})"),
@@ -231,10 +231,7 @@ pub(super) fn images(case: &Case<'_>, findings: &mut Findings) {
             .because([Draft::event(event)])
             .because(held)
             .since(event.first)
-            .check(
-                format!("kubectl get node {} -o yaml", shell_word(&node.name)),
-                "lists the images the node holds, by size",
-            ),
+            .check(get_query(&node), "lists the images the node holds, by size"),
         );
     }
 }
@@ -256,7 +253,8 @@ pub(super) fn cordon(case: &Case<'_>, findings: &mut Findings) {
             continue;
         }
         let when = since.map_or_else(String::new, |at| format!(" since {at}"));
-        let name = shell_word(&object.name).into_owned();
+        let name = operand(&object.name).into_owned();
+        let fields = format!("{} --show-managed-fields", get_query(&object));
         findings.add(
             Finding::new(
                 Cause::CordonForgotten,
@@ -265,10 +263,7 @@ pub(super) fn cordon(case: &Case<'_>, findings: &mut Findings) {
                 format!("{object} takes no pods{when}, and nothing says why."),
             )
             .because([Draft::spec(object, format!("unschedulable{when}"), Vec::new()).at(since)])
-            .check(
-                format!("kubectl get node {name} -o yaml --show-managed-fields"),
-                "shows who cordoned it",
-            )
+            .check(fields, "shows who cordoned it")
             .repair(
                 format!("kubectl uncordon {name}"),
                 format!("kubectl cordon {name}"),

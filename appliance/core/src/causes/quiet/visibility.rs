@@ -10,7 +10,7 @@ use crate::causes::signs::{self, Address, Seen, Sign};
 use crate::causes::subject::is_asked;
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view, wiring};
 use crate::evidence::Draft;
-use crate::evidence::query::shell_word;
+use crate::evidence::query::{operand, shell_word};
 use crate::object::ObjectRef;
 
 /// Domains of a cluster's own names.
@@ -111,8 +111,8 @@ fn beyond(case: &Case<'_>, workload: &ObjectRef, host: &str, complaints: &[&Seen
     .check(
         format!(
             "kubectl exec {}{namespace} -- nslookup {}",
-            shell_word(pod),
-            shell_word(host)
+            shell_word(&format!("pod/{pod}")),
+            operand(host)
         ),
         "shows whether the name resolves from inside; then ask who runs that host",
     )

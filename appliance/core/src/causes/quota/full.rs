@@ -19,6 +19,7 @@ use crate::causes::view::{
 };
 use crate::causes::{Case, Cause, Findings, Strength};
 use crate::evidence::Draft;
+use crate::evidence::query::shell_word;
 use crate::object::ObjectRef;
 use crate::snapshot::Objects;
 
@@ -197,7 +198,10 @@ pub(crate) fn claims(case: &Case<'_>, findings: &mut Findings) {
                         .because(waits_for_claim(case, pod, &claim))
                         .explains(affected_by(objects, pod))
                         .check(
-                            format!("kubectl get persistentvolumeclaim -n {namespace}"),
+                            format!(
+                                "kubectl get persistentvolumeclaim -n {}",
+                                shell_word(namespace)
+                            ),
                             "shows which claims exist and how much they hold",
                         );
                 for event in waits(case, pod, &claim) {
@@ -322,7 +326,7 @@ pub(crate) fn services(case: &Case<'_>, findings: &mut Findings) {
                     .explains(affected_by_workload(objects, &workload))
                     .explains(callers)
                     .check(
-                        format!("kubectl get service -n {namespace}"),
+                        format!("kubectl get service -n {}", shell_word(namespace)),
                         "shows which Services hold the quota",
                     ),
             );

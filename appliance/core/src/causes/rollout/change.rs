@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use crate::causes::rise::Risen;
 use crate::causes::{Case, Cause, Finding, Findings, Strength, series, view};
 use crate::evidence::Draft;
+use crate::evidence::query::namespace_flag;
 use crate::facts::{Change, ChangeKind, STALE_AFTER};
 use crate::object::ObjectRef;
 
@@ -75,9 +76,9 @@ fn rolled_out(case: &Case<'_>, change: &Change, findings: &mut Findings) {
         .since(Some(change.at))
         .repair(
             format!(
-                "kubectl rollout undo {} -n {}",
+                "kubectl rollout undo {}{}",
                 object.kubectl_name(),
-                object.namespace.as_deref().unwrap_or_default()
+                namespace_flag(&object)
             ),
             String::new(),
             "goes back to the revision before",

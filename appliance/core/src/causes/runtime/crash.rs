@@ -9,6 +9,7 @@ use super::{is_recent, keeps_restarting, last_end, matters};
 use crate::causes::signs::{Seen, Sign};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view};
 use crate::evidence::Draft;
+use crate::evidence::query::logs_query;
 
 /// Signs that other analyzers turn into causes.
 const ELSEWHERE: [Sign; 18] = [
@@ -149,12 +150,7 @@ fn finding(
         .since(at)
         .explains(view::affected_by(objects, pod))
         .check(
-            format!(
-                "kubectl logs {} -c {}{} --previous",
-                view::name_of(pod),
-                status.name,
-                super::namespace_words(pod.metadata.namespace.as_deref())
-            ),
+            logs_query(&view::pod_ref(pod), &status.name, true),
             "the last words of the instance that ended",
         )
 }

@@ -12,6 +12,7 @@ use crate::causes::signs::{Sign, sign_of};
 use crate::causes::subject::is_asked;
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view};
 use crate::evidence::Draft;
+use crate::evidence::query::history_query;
 use crate::facts::{Change, ChangeKind, LogTemplate};
 use crate::object::ObjectRef;
 
@@ -102,13 +103,7 @@ fn defect(
                 .or(Some(change.at)),
         )
         .explains(templates.iter().map(|one| one.pod.clone()))
-        .check(
-            format!(
-                "kubectl rollout history {}{namespace}",
-                workload.kubectl_name()
-            ),
-            "shows the revision before",
-        )
+        .check(history_query(workload), "shows the revision before")
         .repair(
             format!(
                 "kubectl rollout undo {}{namespace}",

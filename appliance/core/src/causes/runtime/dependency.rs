@@ -15,6 +15,7 @@ use super::{matters, pod_of};
 use crate::causes::signs::{Address, Seen, Sign};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view, wiring};
 use crate::evidence::Draft;
+use crate::evidence::query::shell_word;
 use crate::object::ObjectRef;
 use crate::snapshot::Objects;
 
@@ -424,8 +425,8 @@ fn endpoints_draft(service: &Service, title: String) -> Draft {
     let mut draft = Draft::status(view::reference("Service", service), title, Vec::new());
     draft.query = format!(
         "kubectl get endpointslices -n {} -l kubernetes.io/service-name={}",
-        view::namespace_of(service),
-        view::name_of(service)
+        shell_word(view::namespace_of(service)),
+        shell_word(view::name_of(service))
     );
     draft
 }

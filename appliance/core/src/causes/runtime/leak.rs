@@ -12,6 +12,7 @@ use crate::causes::quantity::value;
 use crate::causes::subject::is_asked;
 use crate::causes::trend::{self, Growth};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, series, view, wiring};
+use crate::evidence::query::operand;
 use crate::object::ObjectRef;
 use crate::snapshot::{Sample, Series};
 
@@ -98,7 +99,7 @@ fn leak(
     .check(
         format!(
             "kubectl top pod {}{} --containers",
-            view::name_of(pod),
+            operand(view::name_of(pod)),
             super::namespace_words(pod.metadata.namespace.as_deref())
         ),
         "shows whether it still grows",

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
 use super::{is_recent, last_end, namespace_words};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view};
 use crate::evidence::Draft;
+use crate::evidence::query::operand;
 use crate::facts::EventFold;
 use crate::object::ObjectRef;
 
@@ -48,7 +49,9 @@ fn killed(case: &Case<'_>, pod: &Pod, status: &ContainerStatus, findings: &mut F
         return;
     }
     let limit = limit_of(pod, &status.name);
-    if let (Some(event), None) = (node_oom, limit.as_ref()) {
+    // A container that hit its own limit is marked so; one that the node's
+    // kernel chose ends with the signal alone.
+    if let Some(event) = node_oom.filter(|_| limit.is_none() || !by_reason) {
         findings.add(node_victim(case, pod, status, event));
         return;
     }
@@ -78,7 +81,7 @@ fn killed(case: &Case<'_>, pod: &Pod, status: &ContainerStatus, findings: &mut F
             .check(
                 format!(
                     "kubectl top pod {}{} --containers",
-                    view::name_of(pod),
+                    operand(view::name_of(pod)),
                     namespace_words(pod.metadata.namespace.as_deref())
                 ),
                 "shows how close each container is to its limit now",

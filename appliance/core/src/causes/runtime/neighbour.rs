@@ -12,6 +12,7 @@ use crate::causes::quantity::value;
 use crate::causes::subject::is_asked;
 use crate::causes::{Case, Cause, Finding, Findings, Strength, resources, series, trend, view};
 use crate::evidence::Draft;
+use crate::evidence::query::pods_on_node;
 use crate::object::ObjectRef;
 use crate::snapshot::Series;
 
@@ -98,10 +99,7 @@ fn judge(
                 .filter(|workload| is_asked(case, workload)),
         )
         .explains(view::affected_by(objects, victim.pod))
-        .check(
-            format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}"),
-            "shows which pods share the node",
-        ),
+        .check(pods_on_node(node), "shows which pods share the node"),
     )
 }
 

@@ -225,7 +225,7 @@ fn verdict(
                 "gives up sooner than the program can start or answer",
             );
         }
-        if comes_before_ready(case, pod, container, probe) {
+        if comes_before_ready(pod, container, probe) {
             return (
                 Cause::SlowStart,
                 Strength::Likely,
@@ -349,8 +349,7 @@ fn patience(probe: &Probe) -> i64 {
 }
 
 /// Killed every time within the probe's patience of its start, and never ready.
-fn comes_before_ready(case: &Case<'_>, pod: &Pod, container: &Container, probe: &Probe) -> bool {
-    let _ = case;
+fn comes_before_ready(pod: &Pod, container: &Container, probe: &Probe) -> bool {
     let status = view::container_statuses(pod).find(|status| status.name == container.name);
     let end = status.and_then(super::last_end);
     let seconds = |time: Option<Timestamp>| time.map(Timestamp::as_second);

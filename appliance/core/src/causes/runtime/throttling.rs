@@ -13,6 +13,7 @@ use crate::causes::quantity::value;
 use crate::causes::subject::is_asked;
 use crate::causes::{Case, Cause, Finding, Findings, Strength, series, trend, view};
 use crate::evidence::Draft;
+use crate::evidence::query::operand;
 use crate::facts::metrics::median;
 use crate::snapshot::{Sample, Series};
 
@@ -68,7 +69,7 @@ fn judge(case: &Case<'_>, series: &Series, share: f64) -> Option<Finding> {
             .check(
                 format!(
                     "kubectl top pod {}{namespace} --containers",
-                    view::name_of(pod)
+                    operand(view::name_of(pod))
                 ),
                 "shows how near its limit it is",
             ),

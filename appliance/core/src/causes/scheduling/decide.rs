@@ -278,17 +278,27 @@ fn placement_of(spec: &PodSpec) -> Kind {
     }
 }
 
+/// Characters spent on single nodes in a sentence; the others are counted.
+const NODES_CHARS_MAX: usize = 120;
+
 fn detail(kind: Kind, spec: &PodSpec, nodes: &[(String, String)]) -> String {
+    let mut room = NODES_CHARS_MAX;
     let listed: Vec<String> = nodes
         .iter()
         .take(4)
         .map(|(node, why)| format!("{node} {why}"))
+        .enumerate()
+        .take_while(|(place, text)| {
+            let fits = text.len() <= room;
+            room = room.saturating_sub(text.len());
+            *place == 0 || fits
+        })
+        .map(|(_, text)| text)
         .collect();
-    let more = nodes.len().saturating_sub(listed.len());
-    let tail = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
+    let tail = match nodes.len().saturating_sub(listed.len()) {
+        0 => String::new(),
+        1 => " and one more node".to_owned(),
+        more => format!(" and {more} more nodes"),
     };
     format!("it {}; {}{tail}", wants(kind, spec), listed.join(", "))
 }

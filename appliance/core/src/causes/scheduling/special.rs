@@ -9,6 +9,7 @@ use crate::causes::view::{
     mentions, name_of, phase, pod_ref, reference, template_of, workload_of,
 };
 use crate::causes::{Case, Cause, Finding, Findings, Strength};
+use crate::evidence::query::get_query;
 use crate::evidence::{Draft, namespace_flag};
 use crate::object::ObjectRef;
 use crate::snapshot::Objects;
@@ -48,7 +49,7 @@ pub(crate) fn gated(case: &Case<'_>, findings: &mut Findings) {
             .because([Draft::spec(pod_ref(pod), format!("scheduling gates: {names}"), Vec::new())])
             .explains(affected_by(&case.snapshot.objects, pod))
             .check(
-                format!("kubectl get pod {}{} -o yaml", name_of(pod), namespace_flag(&pod_ref(pod))),
+                get_query(&pod_ref(pod)),
                 "shows the gates and who set them",
             ),
         );

@@ -6,9 +6,13 @@
 #[cfg(test)]
 mod tests;
 
-use crate::causes::said::{Refusal, Said, refusals};
-use crate::causes::view::{affected_by_workload, quoted_after, template_of};
+use crate::causes::said::{Refusal, Said, about_pod, refusals};
+use crate::causes::view::{
+    affected_by, affected_by_workload, is_terminating, is_well, pod_ref, quoted_after, template_of,
+    workload_of,
+};
 use crate::causes::{Case, Cause, Finding, Findings, Strength};
+use crate::evidence::query::{describe_query, get_query, history_query, shell_word};
 use crate::evidence::{Draft, namespace_flag};
 use crate::object::ObjectRef;
 
@@ -69,11 +73,7 @@ fn state(case: &Case<'_>, refusal: &Refusal, said: &Said, cause: Cause) -> Findi
             .since(said.since.or(said.at))
             .explains(affected_by_workload(&case.snapshot.objects, workload))
             .check(
-                format!(
-                    "kubectl describe {}{}",
-                    refusal.controller.kubectl_name(),
-                    namespace_flag(&refusal.controller)
-                ),
+                describe_query(&refusal.controller),
                 "shows the refusal word for word",
             )
     };
@@ -83,7 +83,7 @@ fn state(case: &Case<'_>, refusal: &Refusal, said: &Said, cause: Cause) -> Findi
             format!("the pod security standard of namespace {namespace} forbids the pods of {workload}"),
         )
         .check(
-            format!("kubectl get namespace {namespace} --show-labels"),
+            format!("kubectl get {} --show-labels", shell_word(&format!("namespace/{namespace}"))),
             "shows which pod security level the namespace enforces",
         ),
         Cause::AdmissionWebhookDown => {
@@ -98,7 +98,7 @@ fn state(case: &Case<'_>, refusal: &Refusal, said: &Said, cause: Cause) -> Findi
                 "shows which webhooks stand in the way and their failure policy",
             )
             .check(
-                format!("kubectl get endpoints -n {} {}", object.namespace.as_deref().unwrap_or_default(), object.name),
+                get_query(&ObjectRef { kind: "Endpoints".to_owned(), ..object }),
                 "shows whether anything serves the webhook",
             )
         }
@@ -111,7 +111,7 @@ fn state(case: &Case<'_>, refusal: &Refusal, said: &Said, cause: Cause) -> Findi
             format!("a quota of namespace {namespace} counts resources that the pods of {workload} do not declare"),
         )
         .check(
-            format!("kubectl describe resourcequota -n {namespace}"),
+            format!("kubectl describe resourcequota{flag}"),
             "shows which resources must be declared",
         ),
         _ => finding(
@@ -122,6 +122,40 @@ fn state(case: &Case<'_>, refusal: &Refusal, said: &Said, cause: Cause) -> Findi
             format!("kubectl get limitrange{flag} -o yaml"),
             "shows the smallest and largest values allowed",
         ),
+    }
+}
+
+/// Finds containers that the kubelet does not start, since they would run as root.
+pub(crate) fn unprivileged(case: &Case<'_>, findings: &mut Findings) {
+    for pod in &case.snapshot.objects.pods {
+        if is_well(pod) || is_terminating(pod) {
+            continue;
+        }
+        let said = about_pod(case, pod);
+        let Some(refusal) = said.iter().find(|said| {
+            said.is(&["CreateContainerConfigError", "Failed"]) && said.mentions(&["runasnonroot"])
+        }) else {
+            continue;
+        };
+        let workload = workload_of(&case.snapshot.objects, pod);
+        let statement = format!(
+            "{workload} must not run as root, and its image does, so its container is not started"
+        );
+        findings.add(
+            Finding::new(
+                Cause::PodSecurityViolation,
+                workload,
+                Strength::Stated,
+                statement,
+            )
+            .because([refusal.draft.clone()])
+            .since(refusal.since.or(refusal.at))
+            .explains(affected_by(&case.snapshot.objects, pod))
+            .check(
+                describe_query(&pod_ref(pod)),
+                "shows the refusal and the user the pod may run as",
+            ),
+        );
     }
 }
 
@@ -236,7 +270,7 @@ fn missing_account(case: &Case<'_>, refusal: &Refusal, account: &str, stated: bo
         "shows which service accounts exist",
     )
     .check(
-        format!("kubectl rollout history {}{flag}", workload.kubectl_name()),
+        history_query(workload),
         "shows which revision changed the account",
     );
     for said in &refusal.said {

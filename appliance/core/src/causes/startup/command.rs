@@ -15,7 +15,8 @@ use crate::causes::view::{
     workload_of,
 };
 use crate::causes::{Case, Cause, Finding, Findings, Strength};
-use crate::evidence::{Draft, namespace_flag};
+use crate::evidence::Draft;
+use crate::evidence::query::{describe_query, history_query, logs_query};
 use crate::object::ObjectRef;
 
 /// How long an init container may run before it counts as hung.
@@ -173,7 +174,6 @@ fn state_command(
 ) -> Finding {
     let object = pod_ref(pod);
     let workload = workload_of(&case.snapshot.objects, pod);
-    let flag = namespace_flag(&object);
     let command = command_of(pod, &status.name);
     let mut finding = Finding::new(
         Cause::BadCommand,
@@ -204,15 +204,12 @@ fn state_command(
     )
     .explains(affected_by(&case.snapshot.objects, pod))
     .check(
-        format!(
-            "kubectl logs {}{flag} -c {} --previous",
-            object.name, status.name
-        ),
+        logs_query(&object, &status.name, true),
         "shows what the shell or the runtime complained about",
     );
     if workload.kind == "Deployment" {
         finding = finding.check(
-            format!("kubectl rollout history {}{flag}", workload.kubectl_name()),
+            history_query(&workload),
             "shows which revision changed the command",
         );
     }
@@ -264,11 +261,7 @@ pub(crate) fn hook(case: &Case<'_>, findings: &mut Findings) {
             .since(said.since.or(said.at))
             .explains(affected_by(&case.snapshot.objects, pod))
             .check(
-                format!(
-                    "kubectl describe pod {}{}",
-                    object.name,
-                    namespace_flag(&object)
-                ),
+                describe_query(&object),
                 "shows the hook's command and its output",
             );
             findings.add(finding);
@@ -387,12 +380,7 @@ fn state_init(
             .collect::<Vec<ObjectRef>>(),
     )
     .check(
-        format!(
-            "kubectl logs {}{} -c {}",
-            object.name,
-            namespace_flag(&object),
-            status.name
-        ),
+        logs_query(&object, &status.name, false),
         "shows what the init container waits for or fails at",
     )
 }

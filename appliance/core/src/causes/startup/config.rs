@@ -19,6 +19,7 @@ use crate::causes::view::{
     quoted_after, waiting, workload_of,
 };
 use crate::causes::{Case, Cause, Finding, Findings, Strength, storage};
+use crate::evidence::query::{describe_query, history_query, pods_on_node, shell_word};
 use crate::evidence::{Draft, namespace_flag};
 use crate::object::ObjectRef;
 use crate::snapshot::Objects;
@@ -161,7 +162,10 @@ fn read(said: &Said) -> Option<Reference> {
 /// The name in `MARKER "name" not found`.
 fn object_before_not_found<'a>(text: &'a str, marker: &str) -> Option<&'a str> {
     let name = quoted_after(text, marker)?;
-    let after = text.find(name).map(|at| &text[at + name.len()..])?;
+    // The volume may have the same name: what follows the object's own counts.
+    let from = text.to_ascii_lowercase().find(marker)? + marker.len();
+    let rest = text.get(from..)?;
+    let after = rest.find(name).map(|at| &rest[at + name.len()..])?;
     mentions(after.get(..12).unwrap_or(after), &["not found"]).then_some(name)
 }
 
@@ -200,7 +204,10 @@ fn missing<'s>(
     let kind = reference.kind.to_lowercase();
     if !reference.name.is_empty() {
         finding = finding.check(
-            format!("kubectl get {kind} {}{flag}", reference.name),
+            format!(
+                "kubectl get {}{flag}",
+                shell_word(&format!("{kind}/{}", reference.name))
+            ),
             "shows whether it exists by now",
         );
     }
@@ -210,7 +217,7 @@ fn missing<'s>(
             "shows whether one of a similar name exists",
         )
         .check(
-            format!("kubectl rollout history {}{flag}", workload.kubectl_name()),
+            history_query(&workload),
             "shows which revision began to refer to it",
         )
 }
@@ -374,11 +381,7 @@ fn will_not_mount(case: &Case<'_>, pod: &Pod, said: &[&Said]) -> Finding {
     .because(first.map(|said| said.draft.clone()))
     .explains(affected_by(&case.snapshot.objects, pod))
     .check(
-        format!(
-            "kubectl describe pod {}{}",
-            object.name,
-            namespace_flag(&object)
-        ),
+        describe_query(&object),
         "shows which volume and what the mount said",
     );
     for said in said {
@@ -388,7 +391,7 @@ fn will_not_mount(case: &Case<'_>, pod: &Pod, said: &[&Said]) -> Finding {
     }
     match pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) {
         Some(node) => finding.explains(Vec::<ObjectRef>::new()).check(
-            format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}"),
+            pods_on_node(node),
             "shows the storage driver's pod on that node and other pods' mounts",
         ),
         None => finding,

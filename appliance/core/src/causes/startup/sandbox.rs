@@ -15,6 +15,7 @@ use crate::causes::view::{
 };
 use crate::causes::{Case, Cause, Finding, Findings, Strength};
 use crate::evidence::Draft;
+use crate::evidence::query::pods_on_node;
 use crate::object::ObjectRef;
 use crate::snapshot::Objects;
 
@@ -175,7 +176,7 @@ fn state(
     }
     for node in nodes {
         finding = finding.check(
-            format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}"),
+            pods_on_node(node),
             "shows the network plugin's pod on that node",
         );
     }

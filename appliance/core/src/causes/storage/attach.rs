@@ -10,6 +10,7 @@ use crate::causes::view::{
     workload_of,
 };
 use crate::causes::{Case, Cause, Finding, Findings, Strength};
+use crate::evidence::query::shell_word;
 use crate::evidence::{Draft, namespace_flag};
 use crate::object::ObjectRef;
 
@@ -174,7 +175,10 @@ pub(crate) fn hung_file_server(case: &Case<'_>, findings: &mut Findings) {
             "shows which server the volume is on",
         )
         .check(
-            format!("kubectl get pods -n {} -o wide", namespace_of(pod)),
+            format!(
+                "kubectl get pods -n {} -o wide",
+                shell_word(namespace_of(pod))
+            ),
             "shows whether other pods with the same server hang too",
         );
         for said in &said {

@@ -12,7 +12,6 @@ use crate::causes::view::{
     workload_of,
 };
 use crate::causes::{Case, Cause, Finding, Findings, Strength};
-use crate::evidence::query::shell_word;
 use crate::evidence::{Draft, namespace_flag};
 use crate::object::ObjectRef;
 use crate::snapshot::{Custom, Objects};
@@ -119,10 +118,7 @@ fn held(case: &Case<'_>, pod: &Pod, volume: &str, holder: &Custom, node: &str) -
         ObjectRef::cluster("PersistentVolume", volume),
     ])
     .check(
-        format!(
-            "kubectl describe {}",
-            shell_word(&attachment.kubectl_name())
-        ),
+        format!("kubectl describe {}", attachment.kubectl_name()),
         "shows whether it is being detached, and what hinders it",
     )
     .check(

@@ -9,6 +9,7 @@ use super::owners;
 use crate::causes::quantity::bytes;
 use crate::causes::view::{in_window, mentions, name_of, namespace_of, reference};
 use crate::causes::{Case, Cause, Finding, Findings, Strength};
+use crate::evidence::query::describe_query;
 use crate::evidence::{Draft, EvidenceKind};
 use crate::object::ObjectRef;
 use crate::snapshot::Series;
@@ -131,10 +132,7 @@ fn state(
     .because([draft])
     .explains(owners(&case.snapshot.objects, namespace, &claim.name))
     .check(
-        format!(
-            "kubectl describe persistentvolumeclaim {} -n {namespace}",
-            claim.name
-        ),
+        describe_query(claim),
         "shows who mounts it and whether it may grow",
     )
 }
@@ -183,7 +181,7 @@ pub(crate) fn resize(case: &Case<'_>, findings: &mut Findings) {
         findings.add(
             Finding::new(
                 Cause::ResizeStuck,
-                object,
+                object.clone(),
                 Strength::Stated,
                 format!(
                     "PersistentVolumeClaim {name} was asked to grow and its file system has not"
@@ -193,7 +191,7 @@ pub(crate) fn resize(case: &Case<'_>, findings: &mut Findings) {
             .since(since)
             .explains(owners(&case.snapshot.objects, namespace, name))
             .check(
-                format!("kubectl describe persistentvolumeclaim {name} -n {namespace}"),
+                describe_query(&object),
                 "shows which step of the resize waits",
             )
             .check(

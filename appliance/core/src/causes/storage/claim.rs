@@ -21,6 +21,7 @@ use super::owners;
 use crate::causes::view::{affected_by, live_events, mentions, name_of, namespace_of, reference};
 use crate::causes::{Case, Cause, Finding, Findings, Strength};
 use crate::evidence::Draft;
+use crate::evidence::query::{describe_query, shell_word};
 use crate::facts::EventFold;
 use crate::object::ObjectRef;
 use crate::snapshot::Objects;
@@ -234,10 +235,7 @@ fn state(
         .because(trouble.because.iter().cloned())
         .since(created)
         .explains([object.clone()])
-        .check(
-            format!("kubectl describe persistentvolumeclaim {name} -n {namespace}"),
-            "shows what the binder says",
-        )
+        .check(describe_query(&object), "shows what the binder says")
         .check(
             "kubectl get persistentvolume,storageclass",
             "shows what could serve the claim",
@@ -286,7 +284,7 @@ fn rule_out(case: &Case<'_>, claim: &PersistentVolumeClaim, findings: &mut Findi
             )
             .because(drafts)
             .check(
-                format!("kubectl get pods -n {namespace}"),
+                format!("kubectl get pods -n {}", shell_word(namespace)),
                 "shows whether the pod that mounts it exists",
             ),
         );

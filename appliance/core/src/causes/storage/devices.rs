@@ -6,6 +6,7 @@
 
 use crate::causes::view::{in_window, mentions, name_of};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, machine};
+use crate::evidence::query::{describe_query, pods_on_node};
 use crate::evidence::{Draft, EvidenceKind};
 use crate::object::ObjectRef;
 use crate::snapshot::Series;
@@ -65,13 +66,7 @@ pub(crate) fn saturated_disks(case: &Case<'_>, findings: &mut Findings) {
                 statement.clone(),
             )
             .because([metric(&node, series, statement)])
-            .check(
-                format!(
-                    "kubectl get pods -A -o wide --field-selector spec.nodeName={}",
-                    node.name
-                ),
-                "shows who may be writing",
-            ),
+            .check(pods_on_node(&node.name), "shows who may be writing"),
         );
     }
 }
@@ -149,7 +144,7 @@ fn failing(node: &ObjectRef, draft: Draft) -> Finding {
     .because([draft])
     .since(at)
     .check(
-        format!("kubectl describe node {}", node.name),
+        describe_query(node),
         "shows what the node reports about its disks",
     )
 }

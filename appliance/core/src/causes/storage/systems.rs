@@ -2,7 +2,6 @@
 //! volume snapshots, backups, and the pods of provisioners.
 
 use crate::causes::{Case, Cause, Finding, Findings, Strength, fired, view};
-use crate::evidence::query::shell_word;
 use crate::evidence::{Draft, namespace_flag};
 use crate::object::ObjectRef;
 
@@ -64,7 +63,7 @@ pub(crate) fn systems(case: &Case<'_>, findings: &mut Findings) {
 fn degraded(object: &ObjectRef, state: &str, draft: Draft) -> Finding {
     let check = format!(
         "kubectl describe {}{}",
-        shell_word(&object.kubectl_name()),
+        object.kubectl_name(),
         namespace_flag(object)
     );
     Finding::new(
@@ -116,7 +115,7 @@ fn failed_copy(object: &ObjectRef, why: &str, draft: Draft) -> Finding {
     let since = draft.at;
     let check = format!(
         "kubectl describe {}{}",
-        shell_word(&object.kubectl_name()),
+        object.kubectl_name(),
         namespace_flag(object)
     );
     Finding::new(

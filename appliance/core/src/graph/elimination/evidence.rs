@@ -14,7 +14,7 @@ use crate::object::ObjectRef;
 const STARTED_SECONDS: i64 = 2;
 
 /// The pods a finding is about, those that are not well first.
-fn pods<'a>(case: &Case<'a>, finding: &Finding) -> Vec<&'a Pod> {
+pub(super) fn pods<'a>(case: &Case<'a>, finding: &Finding) -> Vec<&'a Pod> {
     let objects = &case.snapshot.objects;
     let root = view::root_of(objects, &finding.object);
     let mut pods = view::pods_of(objects, &root);
@@ -125,7 +125,7 @@ pub(super) fn node_has_room(case: &Case<'_>, finding: &Finding) -> Vec<Draft> {
         .collect()
 }
 
-fn condition(node: &Node, kind: &str, wanted: &[&str]) -> Option<Draft> {
+pub(super) fn condition(node: &Node, kind: &str, wanted: &[&str]) -> Option<Draft> {
     let conditions = node.status.as_ref()?.conditions.as_ref()?;
     let found = conditions.iter().find(|one| one.type_ == kind)?;
     wanted.contains(&found.status.as_str()).then(|| {
