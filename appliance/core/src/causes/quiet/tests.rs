@@ -3,6 +3,7 @@ mod limits;
 use serde_json::{Value, json};
 
 use super::{absent, expected, meant_to_fire, recovered, rolling_out};
+use crate::alert::AlertStatus;
 use crate::causes::fixture::{Fixture, ago, owner};
 use crate::object::ObjectRef;
 
@@ -34,8 +35,17 @@ fn a_watchdog_fires_on_purpose() {
 
 #[test]
 fn what_is_well_again_has_recovered() {
-    web(true).check(recovered, &["AlreadyRecovered Deployment shop/web"]);
-    web(false).check(recovered, &[]);
+    let measured = |ready| web(ready).series("up", &[], &[1.0]);
+    measured(true).check(recovered, &["AlreadyRecovered Deployment shop/web"]);
+    measured(false).check(recovered, &[]);
+}
+
+#[test]
+fn what_fires_and_cannot_be_measured_has_not_recovered() {
+    web(true).check(recovered, &[]);
+    let mut resolved = web(true);
+    resolved.alerts[0].status = AlertStatus::Resolved;
+    resolved.check(recovered, &["AlreadyRecovered Deployment shop/web"]);
 }
 
 #[test]
