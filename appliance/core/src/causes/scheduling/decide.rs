@@ -111,13 +111,14 @@ fn by_objects(case: &Case<'_>, spec: &PodSpec, seen: &[(&Node, Vec<Blocker>)]) -
         return None;
     }
     let kind = decisive(case, &usable)?;
-    let nodes: Vec<(String, String)> = usable
+    let mut nodes: Vec<(String, String)> = usable
         .iter()
         .filter_map(|(node, blockers)| {
             let own = blockers.iter().find(|blocker| same(blocker.kind, kind))?;
             Some((name_of(*node).to_owned(), own.detail.clone()))
         })
         .collect();
+    nodes.sort_unstable();
     Some(Decision {
         kind,
         strength: Strength::Strong,
@@ -136,7 +137,7 @@ fn misplaced(spec: &PodSpec, seen: &[&(&Node, Vec<Blocker>)]) -> Decision {
         (false, true) => Kind::Affinity,
         _ => Kind::Placement,
     };
-    let nodes = seen
+    let mut nodes: Vec<(String, String)> = seen
         .iter()
         .filter_map(|(node, blockers)| {
             let own = blockers
@@ -145,6 +146,7 @@ fn misplaced(spec: &PodSpec, seen: &[&(&Node, Vec<Blocker>)]) -> Decision {
             Some((name_of(*node).to_owned(), own.detail.clone()))
         })
         .collect();
+    nodes.sort_unstable();
     Decision {
         kind,
         strength: Strength::Strong,
