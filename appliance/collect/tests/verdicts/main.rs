@@ -133,15 +133,3 @@ fn a_clock_that_is_minutes_off_on_a_node_does_not_matter() {
         Names::default()
     });
 }
-
-#[test]
-fn the_order_of_lists_does_not_change_what_a_small_model_reads() {
-    for (recipe, seed) in runs(15) {
-        let files = files_of(&build(recipe, seed));
-        let mut shuffled = files.clone();
-        reorder::shuffle(&mut shuffled, seed);
-        let (before, after) = (verdict::prompt(&files), verdict::prompt(&shuffled));
-        assert_eq!(before.aliases, after.aliases, "{}", recipe.id);
-        assert_eq!(before.messages, after.messages, "{}", recipe.id);
-    }
-}

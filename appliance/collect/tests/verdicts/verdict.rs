@@ -4,8 +4,6 @@ use appliance_collect::bundle::Bundle;
 use appliance_core::analysis::{Analysis, Confidence, IncidentSummary};
 use appliance_core::investigation::{Investigation, subjects_of};
 use appliance_core::object::ObjectRef;
-use appliance_core::ports::{ModelProfile, TokenCounter};
-use appliance_core::prompt::Prompt;
 use appliance_core::resolver::Aliases;
 use appliance_simulator::variants::Names;
 
@@ -80,22 +78,4 @@ impl Verdict {
         };
         self.0.first() == other.0.first() && sorted(self) == sorted(other)
     }
-}
-
-struct ThreeBytes;
-
-impl TokenCounter for ThreeBytes {
-    fn count(&self, text: &str) -> usize {
-        text.len().div_ceil(3)
-    }
-}
-
-/// What a model that was trained on aliases reads about a bundle.
-pub(crate) fn prompt(files: &Files) -> Prompt {
-    let profile = ModelProfile {
-        name: "test".to_owned(),
-        context_tokens: 4096,
-        aliases: true,
-    };
-    Prompt::write(&analyze(files), &profile, &ThreeBytes)
 }
