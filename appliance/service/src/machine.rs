@@ -8,7 +8,6 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
-use std::thread::available_parallelism;
 
 use anyhow::Context;
 use inference_core::speed::{Machine, advice};
@@ -24,9 +23,9 @@ const START_BYTES: usize = 128 << 20;
 /// Memory that is assumed where the system does not say: that of a small site's machine.
 pub(crate) const MEMORY_BYTES: u64 = 8 << 30;
 
-/// Threads a model may use where the configuration does not say: as many as the process may.
+/// Threads a model may use where the configuration does not say: as many physical cores as the process may use.
 pub(crate) fn threads() -> usize {
-    available_parallelism().map_or(1, usize::from)
+    inference_nn::default_threads()
 }
 
 /// Bytes of memory this process may use.
@@ -39,10 +38,7 @@ pub(crate) fn memory_bytes() -> u64 {
 /// # Errors
 /// Threads or memory that cannot be had.
 pub(crate) fn measure(threads: usize, bytes: usize) -> anyhow::Result<Limits> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .context("start threads")?;
+    let pool = inference_nn::Pool::new(threads).context("start threads")?;
     pool.install(|| Limits::measure(bytes))
         .context("measure memory")
 }

@@ -19,8 +19,7 @@ use inference_core::{
     ChatMessage, ChatOptions, Constraint, Engine, EngineError, GenerateRequest, Generation,
     ModelInfo, Prompt, Speed, ThoughtLimit, TokenId,
 };
-use inference_nn::{BLOCK_TOKENS, Decoder, DecoderOptions};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use inference_nn::{BLOCK_TOKENS, Decoder, DecoderOptions, Pool, default_threads};
 
 use crate::metrics::{Ending, Metrics};
 use crate::model::{self, LoadError, LoadProblem, ModelText};
@@ -61,7 +60,7 @@ pub struct EngineOptions {
     pub forced_tokens: bool,
     /// Tokens of a step; as many as the model reads in a fraction of a second where there is none.
     pub step_tokens: Option<NonZero<usize>>,
-    /// Threads that compute; the number of cores this process may use where there is none.
+    /// Threads that compute; where there is none, as many as there are physical cores that this process may use.
     pub threads: Option<NonZero<usize>>,
 }
 
@@ -127,7 +126,8 @@ impl LocalEngine {
             path: path.to_owned(),
             problem,
         };
-        let (decoder, text) = model::load(path, options).map_err(name)?;
+        let pool = pool(options.threads).map_err(name)?;
+        let (decoder, text) = pool.install(|| model::load(path, options)).map_err(name)?;
         tracing::info!(
             model = text.info.name,
             parameters = text.info.parameters,
@@ -136,10 +136,11 @@ impl LocalEngine {
             load_ms = start.elapsed().as_millis(),
             "model loaded"
         );
-        Self::start(decoder, text, options, metrics).map_err(name)
+        Self::start(pool, decoder, text, options, metrics).map_err(name)
     }
 
     fn start(
+        pool: Pool,
         mut decoder: Box<dyn Decoder>,
         text: ModelText,
         options: &EngineOptions,
@@ -150,7 +151,6 @@ impl LocalEngine {
             options.queue_patience,
             metrics.of(&text.info.name),
         ));
-        let pool = pool(options.threads)?;
         let mut pace = Pace::new(options.step_tokens.map(NonZero::get));
         let speed = pool.install(|| warm_up::run(&mut *decoder, &mut pace))?;
         tracing::info!(
@@ -337,15 +337,7 @@ impl Drop for LocalEngine {
     }
 }
 
-fn pool(threads: Option<NonZero<usize>>) -> Result<ThreadPool, LoadProblem> {
-    let threads = threads.map_or_else(
-        || thread::available_parallelism().map_or(1, NonZero::get),
-        NonZero::get,
-    );
-    let name = |number| format!("inference-{number}");
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(name)
-        .build();
-    pool.map_err(|error| LoadProblem::Threads(error.to_string()))
+fn pool(threads: Option<NonZero<usize>>) -> Result<Pool, LoadProblem> {
+    let threads = threads.map_or_else(default_threads, NonZero::get);
+    Pool::new(threads).map_err(|error| LoadProblem::Threads(error.to_string()))
 }

@@ -13,9 +13,8 @@ use std::time::Instant;
 
 use inference_core::scheduler::{Planned, Scheduler, SequenceId};
 use inference_core::{EngineError, TokenId};
-use inference_nn::{BlockId, Decoder, Logits, Segment};
+use inference_nn::{BlockId, Decoder, Logits, Pool, Segment};
 use inference_text::Tokenizer;
-use rayon::ThreadPool;
 
 use crate::answer::{Answer, Ended, Step};
 use crate::pace::Pace;
@@ -38,7 +37,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Runs requests until the engine stops, on `pool`'s threads.
-    pub(crate) fn work(mut self, pool: &ThreadPool) {
+    pub(crate) fn work(mut self, pool: &Pool) {
         let shared = Arc::clone(&self.shared);
         while let Some(jobs) = shared.take(self.answers.is_empty()) {
             for job in jobs {

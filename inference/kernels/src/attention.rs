@@ -1,7 +1,7 @@
 //! Causal grouped-query attention over keys and values in blocks.
 //!
-//! A task is one key and value head and a few neighboring tokens: every block is widened
-//! once and all query heads of the group pass over it.
+//! A task is one key and value head and a few neighboring tokens: every block is read (and widened, if it is
+//! stored narrow) once and all query heads of the group pass over it, as many at a time as registers hold.
 //!
 //! Invariant: what a token gets is the same to the last bit whatever else is in the call;
 //! blocks of other sequences and positions behind a token are never read.
@@ -17,18 +17,27 @@
 mod kv;
 #[cfg(test)]
 mod tests;
+mod tile;
 
 use std::cell::RefCell;
+use std::ops::Range;
 
-use pulp::Arch;
-use rayon::prelude::*;
+use pulp::{Arch, Simd, WithSimd};
 
 pub use self::kv::{BLOCK_TOKENS, KvDtype, KvLayer};
+use self::tile::{mix, score, weigh};
 use crate::disjoint::Disjoint;
-use crate::elementwise::{exp, softmax_inline};
+use crate::pool;
 
-/// Tokens that share a pass over the keys; their scores fill the nearest cache for some thousand positions.
+/// Most tokens that share a pass over the keys.
 const TILE_TOKENS: usize = 8;
+/// Scores that a task keeps: half a second-level cache.
+const TILE_SCORES: usize = 1 << 18;
+/// Values that a thread looks at at a time, so that waking one pays.
+const TASK_VALUES: usize = 1 << 16;
+
+/// Queries that wait for memory more than for arithmetic.
+const FEW: usize = 8;
 
 /// A piece of one sequence.
 #[derive(Clone, Copy, Debug)]
@@ -97,25 +106,38 @@ impl KvLayer {
         );
         assert_eq!(queries.len(), tokens * width, "a query for every head");
         assert_eq!(out.len(), tokens * width, "a place for every head");
-        let tasks = self.tasks(spans);
+        let group = attend.heads / self.kv_heads();
+        let tasks = self.tasks(spans, group);
         let out = Disjoint::new(out);
-        // A task looks at some 64k values, so that waking a thread pays.
         let largest = spans.iter().map(|span| span.position + span.tokens).max();
-        let values = largest.unwrap_or(0) * self.head_dim() * attend.heads / self.kv_heads();
-        let tasks_min = (65_536 / values.max(1)).max(1);
-        tasks.par_iter().with_min_len(tasks_min).for_each(|task| {
-            WORK.with_borrow_mut(|work| {
-                Arch::new().dispatch(|| self.run(task, attend, queries, out, work));
-            });
+        let values = largest.unwrap_or(0) * self.head_dim() * group;
+        let each = (TASK_VALUES / values.max(1)).max(1);
+        // The last tasks of a prompt are the longest, so they come first.
+        pool::share(tasks.len().div_ceil(each), |number| {
+            let end = tasks.len() - number * each;
+            for task in &tasks[end.saturating_sub(each)..end] {
+                WORK.with_borrow_mut(|work| {
+                    Arch::new().dispatch(Attention {
+                        layer: self,
+                        task,
+                        attend,
+                        queries,
+                        out,
+                        work,
+                    });
+                });
+            }
         });
     }
 
-    fn tasks<'a>(&self, spans: &[Span<'a>]) -> Vec<Task<'a>> {
+    fn tasks<'a>(&self, spans: &[Span<'a>], group: usize) -> Vec<Task<'a>> {
         let mut tasks = Vec::new();
         let mut row = 0;
         for &span in spans {
-            for first in (0..span.tokens).step_by(TILE_TOKENS) {
-                let tokens = TILE_TOKENS.min(span.tokens - first);
+            let scores = group * (span.position + span.tokens);
+            let tile = (TILE_SCORES / scores.max(1)).clamp(1, TILE_TOKENS);
+            for first in (0..span.tokens).step_by(tile) {
+                let tokens = tile.min(span.tokens - first);
                 tasks.extend((0..self.kv_heads()).map(|kv_head| Task {
                     span,
                     kv_head,
@@ -128,94 +150,146 @@ impl KvLayer {
         }
         tasks
     }
+}
+
+/// A task and what it reads and writes.
+struct Attention<'a> {
+    layer: &'a KvLayer,
+    task: &'a Task<'a>,
+    attend: Attend<'a>,
+    queries: &'a [f32],
+    out: Disjoint<'a>,
+    work: &'a mut Work,
+}
+
+/// Runs `$body` over the queries `$queries`, as many at a time as registers hold; `$many` is how many, `$at` the first.
+macro_rules! in_groups {
+    ($queries:expr, ($many:ident, $at:ident) => $body:expr) => {{
+        let Range { start: mut $at, end } = $queries;
+        in_groups!(@ $many $at end $body, 8 4 2 1);
+    }};
+    (@ $many:ident $at:ident $end:ident $body:expr, $($count:literal)*) => {
+        $(while $end - $at >= $count {
+            const $many: usize = $count;
+            $body;
+            $at += $count;
+        })*
+    };
+}
+
+impl WithSimd for Attention<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn run(
-        &self,
-        task: &Task<'_>,
-        attend: Attend<'_>,
-        queries: &[f32],
-        out: Disjoint<'_>,
-        work: &mut Work,
-    ) {
-        let (width, group) = (self.head_dim(), attend.heads / self.kv_heads());
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            layer,
+            task,
+            attend,
+            queries,
+            out,
+            work,
+        } = self;
+        let (width, group) = (layer.head_dim(), attend.heads / layer.kv_heads());
+        let first = task.visible(0, attend.window).start / BLOCK_TOKENS;
         let end = task.span.position + task.first + task.tokens;
-        let start = task.visible(0, attend.window).start / BLOCK_TOKENS;
-        let blocks = start..end.div_ceil(BLOCK_TOKENS);
+        let blocks = first..end.div_ceil(BLOCK_TOKENS);
         let stride = blocks.len() * BLOCK_TOKENS;
-        work.block.resize(width * BLOCK_TOKENS, 0.0);
-        work.scores.resize(task.tokens * group * stride, 0.0);
-        let row = |token: usize, head: usize| {
-            let head = task.kv_head * group + head;
+        let count = task.tokens * group;
+        work.scores.resize(count * stride, 0.0);
+        let row = |query: usize| {
+            let (token, head) = (query / group, task.kv_head * group + query % group);
             ((task.row + task.first + token) * attend.heads + head) * width
         };
         for (at, block) in blocks.clone().enumerate() {
-            self.widen_keys(task.span.blocks[block], task.kv_head, &mut work.block);
-            for (query, scores) in work.scores.chunks_exact_mut(stride).enumerate() {
-                let query = &queries[row(query / group, query % group)..][..width];
-                let scores = &mut scores.as_chunks_mut::<BLOCK_TOKENS>().0[at];
-                score(query, &work.block, attend, scores);
+            let id = task.span.blocks[block];
+            if count <= FEW && block + 1 < blocks.end {
+                layer.ask_for(task.span.blocks[block + 1], task.kv_head, true);
             }
+            let keys = layer.keys(id, task.kv_head, &mut work.block);
+            let looking = task.looking(block, attend.window);
+            in_groups!(looking.start * group..looking.end * group, (Q, query) => {
+                let queries: [_; Q] = std::array::from_fn(|q| &queries[row(query + q)..][..width]);
+                let scores = &mut work.scores[query * stride + at * BLOCK_TOKENS..];
+                score::<S, Q>(simd, queries, keys, attend.scale, scores, stride);
+            });
         }
-        for (query, scores) in work.scores.chunks_exact_mut(stride).enumerate() {
+        let skipped = first * BLOCK_TOKENS;
+        for (query, scores) in work.scores[..count * stride]
+            .chunks_exact_mut(stride)
+            .enumerate()
+        {
             let visible = task.visible(query / group, attend.window);
-            let seen = visible.start - start * BLOCK_TOKENS..visible.end - start * BLOCK_TOKENS;
+            let seen = &mut scores[visible.start - skipped..visible.end - skipped];
             let head = task.kv_head * group + query % group;
-            let sink = attend.sinks.map(|sinks| sinks[head]);
-            weigh(scores, seen, sink);
-        }
-        for query in 0..task.tokens * group {
+            weigh(seen, attend.softcap, attend.sinks.map(|sinks| sinks[head]));
             // SAFETY: each token and head is in one task and taken here once at a time.
-            unsafe { out.part(row(query / group, query % group), width) }.fill(0.0);
+            unsafe { out.part(row(query), width) }.fill(0.0);
         }
-        for (at, block) in blocks.enumerate() {
-            self.widen_values(task.span.blocks[block], task.kv_head, &mut work.block);
-            for (query, scores) in work.scores.chunks_exact(stride).enumerate() {
-                let weights = &scores.as_chunks::<BLOCK_TOKENS>().0[at];
-                if weights.iter().all(|weight| *weight == 0.0) {
-                    continue;
-                }
-                // SAFETY: as above.
-                let out = unsafe { out.part(row(query / group, query % group), width) };
-                for (weight, value) in weights.iter().zip(work.block.chunks_exact(width)) {
-                    for (out, value) in out.iter_mut().zip(value) {
-                        *out += weight * value;
-                    }
-                }
+        for (at, block) in blocks.clone().enumerate() {
+            let id = task.span.blocks[block];
+            if count <= FEW && block + 1 < blocks.end {
+                layer.ask_for(task.span.blocks[block + 1], task.kv_head, false);
             }
+            let values = layer.values(id, task.kv_head, &mut work.block);
+            let weights =
+                |query: usize| &work.scores[query * stride + at * BLOCK_TOKENS..][..BLOCK_TOKENS];
+            let looking = task.looking(block, attend.window);
+            let whole = task.whole(block, attend.window, &looking);
+            let parts = (looking.start..whole.start).chain(whole.end..looking.end);
+            for query in parts.flat_map(|token| token * group..(token + 1) * group) {
+                let seen = task.seen(query / group, block, attend.window);
+                // SAFETY: as above.
+                let out = [unsafe { out.part(row(query), width) }];
+                mix::<S, 1>(simd, [weights(query)], seen, values, out);
+            }
+            in_groups!(whole.start * group..whole.end * group, (Q, query) => {
+                let weights: [_; Q] = std::array::from_fn(|q| weights(query + q));
+                // SAFETY: as above; the queries are different ones.
+                let out: [_; Q] = std::array::from_fn(|q| unsafe { out.part(row(query + q), width) });
+                mix::<S, Q>(simd, weights, 0..BLOCK_TOKENS, values, out);
+            });
         }
     }
 }
 
 impl Task<'_> {
     /// The positions that token `token` of the tile sees.
-    fn visible(&self, token: usize, window: Option<usize>) -> std::ops::Range<usize> {
+    fn visible(&self, token: usize, window: Option<usize>) -> Range<usize> {
         let end = self.span.position + self.first + token + 1;
         window.map_or(0, |window| end.saturating_sub(window.max(1)))..end
     }
-}
 
-/// The scores of a query with a block's keys.
-#[inline(always)]
-fn score(query: &[f32], keys: &[f32], attend: Attend<'_>, scores: &mut [f32; BLOCK_TOKENS]) {
-    let mut sums = [0.0; BLOCK_TOKENS];
-    for (query, keys) in query.iter().zip(keys.as_chunks::<BLOCK_TOKENS>().0) {
-        for (sum, key) in sums.iter_mut().zip(keys) {
-            *sum += query * key;
-        }
+    /// Of block `block`, what token `token` sees.
+    fn seen(&self, token: usize, block: usize, window: Option<usize>) -> Range<usize> {
+        let (visible, start) = (self.visible(token, window), block * BLOCK_TOKENS);
+        let within = |position: usize| position.saturating_sub(start).min(BLOCK_TOKENS);
+        within(visible.start)..within(visible.end)
     }
-    for (score, sum) in scores.iter_mut().zip(sums) {
-        *score = sum * attend.scale;
-        if let Some(cap) = attend.softcap {
-            *score = cap - 2.0 * cap / (1.0 + exp(2.0 * *score / cap));
-        }
-    }
-}
 
-/// Turns scores into weights: those of `seen` sum to one (less where a sink takes its share), others are zero.
-#[inline(always)]
-fn weigh(scores: &mut [f32], seen: std::ops::Range<usize>, sink: Option<f32>) {
-    scores[..seen.start].fill(0.0);
-    scores[seen.end..].fill(0.0);
-    softmax_inline(&mut scores[seen], sink);
+    /// The tokens that see something of block `block`: later ones see later positions, so they are neighbors.
+    fn looking(&self, block: usize, window: Option<usize>) -> Range<usize> {
+        self.run(0..self.tokens, |token| {
+            !self.seen(token, block, window).is_empty()
+        })
+    }
+
+    /// Those of `looking` that see all of block `block`.
+    fn whole(&self, block: usize, window: Option<usize>, looking: &Range<usize>) -> Range<usize> {
+        self.run(looking.clone(), |token| {
+            self.seen(token, block, window).len() == BLOCK_TOKENS
+        })
+    }
+
+    /// The first run of `tokens` that are `such`; an empty one at their end if none is.
+    fn run(&self, tokens: Range<usize>, such: impl Fn(usize) -> bool) -> Range<usize> {
+        let start = tokens
+            .clone()
+            .find(|token| such(*token))
+            .unwrap_or(tokens.end);
+        let end = (start..tokens.end)
+            .find(|token| !such(*token))
+            .unwrap_or(tokens.end);
+        start..end
+    }
 }

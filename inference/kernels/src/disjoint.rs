@@ -8,21 +8,29 @@
 use std::marker::PhantomData;
 
 /// A buffer whose parts are handed out without a look at what else is out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Disjoint<'a> {
-    start: *mut f32,
+#[derive(Debug)]
+pub(crate) struct Disjoint<'a, T = f32> {
+    start: *mut T,
     length: usize,
-    buffer: PhantomData<&'a mut [f32]>,
+    buffer: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: a `Disjoint` is a borrowed `&mut [f32]`, which may be sent; what is written
+// SAFETY: a `Disjoint` is a borrowed `&mut [T]`, which may be sent; what is written
 // through it from several threads does not overlap, by the contract of `part`.
-unsafe impl Send for Disjoint<'_> {}
+unsafe impl<T: Send> Send for Disjoint<'_, T> {}
 // SAFETY: as above; the only way to the values is `part`.
-unsafe impl Sync for Disjoint<'_> {}
+unsafe impl<T: Send> Sync for Disjoint<'_, T> {}
 
-impl<'a> Disjoint<'a> {
-    pub(crate) fn new(buffer: &'a mut [f32]) -> Self {
+impl<T> Clone for Disjoint<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Disjoint<'_, T> {}
+
+impl<'a, T> Disjoint<'a, T> {
+    pub(crate) fn new(buffer: &'a mut [T]) -> Self {
         Self {
             start: buffer.as_mut_ptr(),
             length: buffer.len(),
@@ -38,7 +46,7 @@ impl<'a> Disjoint<'a> {
         clippy::mut_from_ref,
         reason = "the contract says that parts do not overlap"
     )]
-    pub(crate) unsafe fn part(&self, start: usize, length: usize) -> &'a mut [f32] {
+    pub(crate) unsafe fn part(&self, start: usize, length: usize) -> &'a mut [T] {
         assert!(
             start <= self.length && length <= self.length - start,
             "a part lies inside the buffer"

@@ -69,6 +69,19 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     }
 }
 
+/// As [`rms_norm`], in place.
+pub fn rms_norm_in_place(x: &mut [f32], weight: &[f32], eps: f32) {
+    let width = weight.len().max(1);
+    for x in x.chunks_exact_mut(width) {
+        let scale = 1.0 / (dot(x, x) / width as f32 + eps).sqrt();
+        Arch::new().dispatch(|| {
+            for (x, weight) in x.iter_mut().zip(weight) {
+                *x = *x * scale * weight;
+            }
+        });
+    }
+}
+
 /// Normalizes each row of `x` to mean zero and variance one, times `weight`, plus `bias`, into `out`.
 ///
 /// `x` and `out` are `[tokens, weight.len()]`; `eps` is added to the variance.

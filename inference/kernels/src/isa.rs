@@ -24,6 +24,19 @@ mod tests;
 
 pub(crate) use self::path::{Kernel, Path};
 
+/// Asks for the lines of `values`, which are read soon; does nothing where there is no such instruction.
+#[inline(always)]
+pub(crate) fn prefetch<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for at in (0..size_of_val(values)).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 machine has the instruction, which reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().cast::<i8>().wrapping_add(at)) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
+}
+
 /// Vectors of one instruction set.
 ///
 /// # Safety
@@ -75,8 +88,6 @@ pub(crate) trait Isa: Copy {
     unsafe fn dot_wide(sum: Self::Int, codes: Self::Int, x: Self::Int) -> Self::Int;
     /// Adds to every lane two products of 16-bit numbers.
     unsafe fn dot_pairs(sum: Self::Int, a: Self::Int, b: Self::Int) -> Self::Int;
-    /// `a * b + c` of whole numbers.
-    unsafe fn multiply_add(a: Self::Int, b: Self::Int, c: Self::Int) -> Self::Int;
     unsafe fn to_real(a: Self::Int) -> Self::Real;
     unsafe fn multiply(a: Self::Real, b: Self::Real) -> Self::Real;
     /// `a * b + c` of reals.
@@ -85,6 +96,8 @@ pub(crate) trait Isa: Copy {
     unsafe fn fused_negative(a: Self::Real, b: Self::Real, c: Self::Real) -> Self::Real;
     /// Writes `LANES` reals.
     unsafe fn store(to: *mut f32, a: Self::Real);
+    /// Writes `4 * LANES` bytes.
+    unsafe fn keep(to: *mut u8, a: Self::Int);
     /// Asks for the line at `from`, which need not be readable.
     unsafe fn prefetch(from: *const u8);
 }

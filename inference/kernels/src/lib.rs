@@ -14,6 +14,7 @@
 pub mod attention;
 pub mod elementwise;
 pub mod limits;
+pub mod pool;
 
 mod bytes;
 mod disjoint;
@@ -34,3 +35,4 @@ pub use self::error::KernelError;
 pub use self::mapping::Mapping;
 pub use self::matrix::{Activations, Matrix, Scratch, multiply_many};
 pub use self::packed::instruction_set;
+pub use self::pool::Pool;

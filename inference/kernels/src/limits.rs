@@ -13,9 +13,9 @@ use std::time::Instant;
 
 use memmap2::{Advice, MmapMut};
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 use crate::isa::{Isa, Kernel, Path};
+use crate::pool;
 
 /// Bytes that [`Limits::measure`] reads for a figure to publish: several times the caches of most machines.
 pub const BYTES: usize = 512 << 20;
@@ -60,14 +60,13 @@ fn memory_bytes(length: usize) -> std::io::Result<f64> {
     #[cfg(target_os = "linux")]
     let _ = bytes.advise(Advice::HugePage);
     // By many threads, as weights are: the first to write decides where a page lies.
-    bytes.par_chunks_mut(SHARE).for_each(|part| part.fill(1));
+    pool::share_chunks(&mut bytes, SHARE, |_, part| part.fill(1));
     // SAFETY: any four bytes are a real.
     let (_, reals, _) = unsafe { bytes.align_to::<f32>() };
     Ok(best(|| {
-        let sum: f32 = reals
-            .par_chunks(SHARE / 4)
-            .map(|reals| Arch::new().dispatch(Sum(reals)))
-            .sum();
+        let shares: Vec<_> = reals.chunks(SHARE / 4).collect();
+        let sum = |share: usize| Arch::new().dispatch(Sum(shares[share]));
+        let sum: f32 = pool::collect(shares.len(), sum).into_iter().sum();
         black_box(sum);
         size_of_val(reals) as f64
     }))
@@ -93,14 +92,14 @@ impl WithSimd for Sum<'_> {
 
 fn whole_operations(steps: usize) -> f64 {
     best(|| {
-        let lanes = rayon::broadcast(|_| Path::best().run(Whole(steps)));
+        let lanes = pool::collect(pool::threads(), |_| Path::best().run(Whole(steps)));
         (lanes.iter().sum::<usize>() * 4 * 2 * SUMS * steps) as f64
     })
 }
 
 fn real_operations(steps: usize) -> f64 {
     best(|| {
-        let lanes = rayon::broadcast(|_| Path::best().run(Real(steps)));
+        let lanes = pool::collect(pool::threads(), |_| Path::best().run(Real(steps)));
         (lanes.iter().sum::<usize>() * 2 * SUMS * steps) as f64
     })
 }

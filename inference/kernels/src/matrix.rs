@@ -5,12 +5,12 @@
 use std::cell::RefCell;
 
 use pulp::Arch;
-use rayon::prelude::*;
 
 use crate::bytes::Bytes;
 use crate::dtype::Dtype;
 use crate::error::KernelError;
 use crate::packed::{self, Input, Packed, Path};
+use crate::pool;
 use crate::{exact, widen};
 
 /// Multiplications below this are not worth waking a thread for (about 20 µs of work).
@@ -182,11 +182,9 @@ impl Matrix {
             return self.multiply_rows(0, x, out);
         }
         let rows = (TASK / (tokens * self.columns)).max(1).next_multiple_of(8);
-        out.par_chunks_mut(rows * tokens)
-            .enumerate()
-            .for_each(|(task, out)| {
-                self.multiply_rows(task * rows, x, out);
-            });
+        pool::share_chunks(out, rows * tokens, |task, out| {
+            self.multiply_rows(task * rows, x, out);
+        });
     }
 
     /// The rows from `first` on that fill `out`.

@@ -11,7 +11,9 @@ pub(crate) mod format;
 mod input;
 mod micro;
 mod pack;
+mod passes;
 mod run;
+mod slab;
 #[cfg(test)]
 mod tests;
 
@@ -52,7 +54,7 @@ impl Packed {
         #[cfg(target_os = "linux")]
         let _ = tiles.advise(Advice::HugePage);
         let row_bytes = dtype.row_bytes(columns);
-        with_format!(dtype, F => pack::pack::<F>(dtype, bytes, row_bytes, &mut tiles))?;
+        with_format!(dtype, F => pack::pack::<F>(bytes, row_bytes, &mut tiles))?;
         let tiles = Arc::new(tiles);
         Some(Self {
             dtype,

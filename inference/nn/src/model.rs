@@ -12,7 +12,7 @@ mod linear;
 mod packed;
 mod workspace;
 
-use inference_kernels::{KvDtype, Matrix, Span, elementwise};
+use inference_kernels::{KvDtype, Matrix, Span, elementwise, pool};
 
 use self::attention::AttentionLayer;
 use self::feed_forward::FeedForward;
@@ -28,6 +28,9 @@ use crate::weights::Weights;
 /// Tokens that pass the layers together: enough to amortize reading weights,
 /// few enough that their activations stay in the second-level cache.
 pub(crate) const CHUNK: usize = 64;
+
+/// Values that a thread adds at a time: some microseconds of work.
+const TASK_VALUES: usize = 1 << 15;
 
 /// A model with the keys and values of its sequences.
 #[derive(Debug)]
@@ -203,7 +206,10 @@ fn add(norm: Option<&RmsNorm>, config: &DecoderConfig, work: &mut Workspace) {
         norm.apply_in_place(&mut work.normed);
     }
     multiply(&mut work.normed, config.residual_multiplier);
-    elementwise::add(&mut work.residual, &work.normed);
+    pool::share_chunks(&mut work.residual, TASK_VALUES, |number, residual| {
+        let added = &work.normed[number * TASK_VALUES..][..residual.len()];
+        elementwise::add(residual, added);
+    });
 }
 
 #[allow(

@@ -36,10 +36,7 @@ fn bench(options: &BenchOptions, bytes: usize) -> anyhow::Result<Report> {
     let Some(file) = &options.model else {
         return Ok(Report::of(machine));
     };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .context("start threads")?;
+    let pool = inference_nn::Pool::new(threads).context("start threads")?;
     let measured = pool.install(|| measure::measure(file, options, &machine))?;
     let work = options
         .work

@@ -4,7 +4,7 @@
 //! scored side by side, and values `[BLOCK_TOKENS, head_dim]`.
 
 use super::Span;
-use crate::half;
+use crate::{half, isa};
 
 /// Tokens whose keys and values lie together.
 pub const BLOCK_TOKENS: usize = 16;
@@ -217,17 +217,56 @@ impl KvLayer {
         }
     }
 
-    /// The keys of a block's head, `[head_dim, BLOCK_TOKENS]`.
+    /// The keys of a block's head, `[head_dim, BLOCK_TOKENS]`; `room` is for those that are stored narrow.
     #[inline(always)]
-    pub(super) fn widen_keys(&self, block: u32, head: usize, out: &mut [f32]) {
-        self.keys
-            .widen(block as usize * self.kv_heads + head, true, out);
+    pub(super) fn keys<'a>(&'a self, block: u32, head: usize, room: &'a mut Vec<f32>) -> &'a [f32] {
+        self.numbers(&self.keys, block, head, true, room)
     }
 
-    /// The values of a block's head, `[BLOCK_TOKENS, head_dim]`.
+    /// The values of a block's head, `[BLOCK_TOKENS, head_dim]`; `room` is for those that are stored narrow.
     #[inline(always)]
-    pub(super) fn widen_values(&self, block: u32, head: usize, out: &mut [f32]) {
-        self.values
-            .widen(block as usize * self.kv_heads + head, false, out);
+    pub(super) fn values<'a>(
+        &'a self,
+        block: u32,
+        head: usize,
+        room: &'a mut Vec<f32>,
+    ) -> &'a [f32] {
+        self.numbers(&self.values, block, head, false, room)
+    }
+
+    /// Asks for a block's keys or values, which are read soon: blocks of one head lie far apart.
+    #[inline(always)]
+    pub(super) fn ask_for(&self, block: u32, head: usize, keys: bool) {
+        let store = if keys { &self.keys } else { &self.values };
+        let (head, count) = (
+            block as usize * self.kv_heads + head,
+            BLOCK_TOKENS * self.head_dim,
+        );
+        match store {
+            Store::F32(numbers) => isa::prefetch(&numbers[head * count..][..count]),
+            Store::F16(numbers) => isa::prefetch(&numbers[head * count..][..count]),
+            Store::Q8 { codes, .. } => isa::prefetch(&codes[head * count..][..count]),
+        }
+    }
+
+    #[inline(always)]
+    fn numbers<'a>(
+        &'a self,
+        store: &'a Store,
+        block: u32,
+        head: usize,
+        keys: bool,
+        room: &'a mut Vec<f32>,
+    ) -> &'a [f32] {
+        let (head, count) = (
+            block as usize * self.kv_heads + head,
+            BLOCK_TOKENS * self.head_dim,
+        );
+        if let Store::F32(numbers) = store {
+            return &numbers[head * count..][..count];
+        }
+        room.resize(count, 0.0);
+        store.widen(head, keys, room);
+        room
     }
 }

@@ -7,9 +7,9 @@ use std::arch::x86_64::{
     _mm256_castsi256_ps, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
     _mm256_cvtepu8_epi32, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_dpbusd_avx_epi32,
     _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
-    _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8,
-    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_shuffle_epi8, _mm256_sign_epi8,
-    _mm256_sll_epi16, _mm256_slli_epi32, _mm256_srl_epi16, _mm256_storeu_ps, _mm256_xor_si256,
+    _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_shuffle_epi8, _mm256_sign_epi8, _mm256_sll_epi16,
+    _mm256_slli_epi32, _mm256_srl_epi16, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_xor_si256,
 };
 
 use super::Isa;
@@ -166,11 +166,6 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    unsafe fn multiply_add(a: Self::Int, b: Self::Int, c: Self::Int) -> Self::Int {
-        _mm256_add_epi32(_mm256_mullo_epi32(a, b), c)
-    }
-
-    #[inline(always)]
     unsafe fn to_real(a: Self::Int) -> Self::Real {
         _mm256_cvtepi32_ps(a)
     }
@@ -193,6 +188,11 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
     #[inline(always)]
     unsafe fn store(to: *mut f32, a: Self::Real) {
         _mm256_storeu_ps(to, a);
+    }
+
+    #[inline(always)]
+    unsafe fn keep(to: *mut u8, a: Self::Int) {
+        _mm256_storeu_si256(to.cast(), a);
     }
 
     #[inline(always)]

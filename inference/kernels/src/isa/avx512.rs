@@ -2,13 +2,12 @@
 
 use std::arch::x86_64::{
     __m512, __m512i, _MM_HINT_T0, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_prefetch,
-    _mm256_loadu_si256, _mm512_add_epi32, _mm512_and_si512, _mm512_broadcast_i32x4,
-    _mm512_castsi512_ps, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi16,
-    _mm512_cvtepu8_epi32, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32,
-    _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_mul_ps, _mm512_mullo_epi32, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_shuffle_epi8, _mm512_sll_epi16, _mm512_slli_epi32, _mm512_srl_epi16,
-    _mm512_storeu_ps,
+    _mm256_loadu_si256, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_castsi512_ps,
+    _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi16, _mm512_cvtepu8_epi32,
+    _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
+    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps,
+    _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_shuffle_epi8,
+    _mm512_sll_epi16, _mm512_slli_epi32, _mm512_srl_epi16, _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
 use super::Isa;
@@ -157,11 +156,6 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn multiply_add(a: Self::Int, b: Self::Int, c: Self::Int) -> Self::Int {
-        _mm512_add_epi32(_mm512_mullo_epi32(a, b), c)
-    }
-
-    #[inline(always)]
     unsafe fn to_real(a: Self::Int) -> Self::Real {
         _mm512_cvtepi32_ps(a)
     }
@@ -184,6 +178,11 @@ impl Isa for Avx512 {
     #[inline(always)]
     unsafe fn store(to: *mut f32, a: Self::Real) {
         _mm512_storeu_ps(to, a);
+    }
+
+    #[inline(always)]
+    unsafe fn keep(to: *mut u8, a: Self::Int) {
+        _mm512_storeu_si512(to.cast(), a);
     }
 
     #[inline(always)]

@@ -7,11 +7,11 @@ use std::arch::aarch64::{
     float32x4_t, int8x16_t, int32x4_t, uint8x8_t, uint8x16_t, uint16x4_t, vaddq_s32, vandq_u8,
     vcreate_s8, vcreate_u8, vcvt_f32_f16, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8, vdupq_n_s32,
     vdupq_n_u8, veorq_u8, vfmaq_f32, vfmsq_f32, vget_high_s8, vget_high_s16, vget_low_s8,
-    vget_low_s16, vget_low_u16, vmlaq_s32, vmovl_s8, vmovl_s16, vmovl_u8, vmovl_u16, vmull_s8,
-    vmull_s16, vmulq_f32, vorrq_s32, vpadalq_s16, vpaddq_s16, vpaddq_s32, vqtbl1q_u8,
-    vreinterpret_f16_u16, vreinterpretq_f32_u32, vreinterpretq_s8_s32, vreinterpretq_s8_u8,
-    vreinterpretq_s16_s32, vreinterpretq_s32_u8, vreinterpretq_s32_u16, vreinterpretq_u8_s32,
-    vshlq_n_u32, vshlq_u8, vst1q_f32,
+    vget_low_s16, vget_low_u16, vmovl_s8, vmovl_s16, vmovl_u8, vmovl_u16, vmull_s8, vmull_s16,
+    vmulq_f32, vorrq_s32, vpadalq_s16, vpaddq_s16, vpaddq_s32, vqtbl1q_u8, vreinterpret_f16_u16,
+    vreinterpretq_f32_u32, vreinterpretq_s8_s32, vreinterpretq_s8_u8, vreinterpretq_s16_s32,
+    vreinterpretq_s32_u8, vreinterpretq_s32_u16, vreinterpretq_u8_s32, vshlq_n_u32, vshlq_u8,
+    vst1q_f32, vst1q_u8,
 };
 use std::arch::{asm, is_aarch64_feature_detected};
 
@@ -205,11 +205,6 @@ impl<const LEVEL: u8> Isa for Neon<LEVEL> {
     }
 
     #[inline(always)]
-    unsafe fn multiply_add(a: Self::Int, b: Self::Int, c: Self::Int) -> Self::Int {
-        vmlaq_s32(c, a, b)
-    }
-
-    #[inline(always)]
     unsafe fn to_real(a: Self::Int) -> Self::Real {
         vcvtq_f32_s32(a)
     }
@@ -232,6 +227,11 @@ impl<const LEVEL: u8> Isa for Neon<LEVEL> {
     #[inline(always)]
     unsafe fn store(to: *mut f32, a: Self::Real) {
         vst1q_f32(to, a);
+    }
+
+    #[inline(always)]
+    unsafe fn keep(to: *mut u8, a: Self::Int) {
+        vst1q_u8(to, vreinterpretq_u8_s32(a));
     }
 
     #[inline(always)]

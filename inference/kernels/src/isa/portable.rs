@@ -147,11 +147,6 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
-    unsafe fn multiply_add(a: Self::Int, b: Self::Int, c: Self::Int) -> Self::Int {
-        lanes(|lane| a[lane].wrapping_mul(b[lane]).wrapping_add(c[lane]))
-    }
-
-    #[inline(always)]
     unsafe fn to_real(a: Self::Int) -> Self::Real {
         a.map(|lane| lane as f32)
     }
@@ -174,6 +169,12 @@ impl Isa for Portable {
     #[inline(always)]
     unsafe fn store(to: *mut f32, a: Self::Real) {
         to.cast::<[f32; LANES]>().write_unaligned(a);
+    }
+
+    #[inline(always)]
+    unsafe fn keep(to: *mut u8, a: Self::Int) {
+        to.cast::<[[u8; 4]; LANES]>()
+            .write_unaligned(a.map(i32::to_le_bytes));
     }
 
     #[inline(always)]

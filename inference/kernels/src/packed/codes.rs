@@ -31,6 +31,7 @@ impl Unit {
     }
 
     /// Takes `block` of `dtype` apart. Types without packed form leave the unit as it is.
+    #[inline(always)]
     pub(crate) fn read(&mut self, dtype: Dtype, block: &[u8]) {
         match dtype {
             Dtype::Q8_0 => {

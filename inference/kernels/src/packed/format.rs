@@ -12,6 +12,7 @@
 //!
 //! Invariant: [`Format::UNIT_BYTES`] is what packing writes and what kernels read.
 
+use crate::dtype::Dtype;
 use crate::widen::{IQ4_VALUES, MXFP4_VALUES};
 
 /// Rows of a tile: two vectors of the widest instruction set.
@@ -23,6 +24,8 @@ pub(crate) const SLAB: usize = 32;
 
 /// One packed storage type.
 pub(crate) trait Format {
+    /// What it is packed from.
+    const DTYPE: Dtype;
     /// Lower bits of a code: 2, 4 or 8; also how many planes they take.
     const LOW: usize;
     /// Upper bits of a code: 0 to 2.
@@ -89,6 +92,7 @@ macro_rules! format {
             pub(crate) struct $name;
 
             impl Format for $name {
+                const DTYPE: Dtype = Dtype::$name;
                 $(const $constant: $kind = $value;)*
             }
         )*

@@ -5,13 +5,19 @@
 //!
 //! Invariant: a token's codes depend on that token alone.
 
+#![allow(
+    unsafe_code,
+    reason = "tokens are quantized into several buffers by several threads"
+)]
+
 use pulp::Arch;
-use rayon::prelude::*;
 
 use super::format::Format;
+use crate::disjoint::Disjoint;
+use crate::pool;
 
-/// Tokens that are worth a thread of their own.
-const TASK_VALUES: usize = 1 << 15;
+/// Values that a thread takes at a time: some microseconds of work.
+const TASK_VALUES: usize = 1 << 14;
 /// Columns whose codes are summed together; what larger groups need is added up from these.
 const SUM: usize = 16;
 
@@ -28,6 +34,12 @@ pub(crate) struct Input {
     pub(super) scales: Vec<f32>,
     /// `[tokens, columns / 16]`
     sums: Vec<i16>,
+    /// What `corrections` were made with: the zero, and how many sums a group has.
+    corrected: Option<(i32, usize)>,
+    /// What `group_sums` were made with.
+    grouped: Option<usize>,
+    /// Whether `products` were made.
+    multiplied: bool,
     /// `[tokens, groups]`: what the zero of the weights' codes adds, taken off.
     pub(super) corrections: Vec<i32>,
     /// `[tokens, columns / 32]`: scale times sum, for units of 32 with minima.
@@ -41,34 +53,43 @@ impl Input {
     pub(crate) fn quantize(&mut self, x: &[f32], columns: usize, unit: usize) {
         let tokens = x.len() / columns;
         (self.tokens, self.columns, self.unit) = (tokens, columns, unit);
+        (self.corrected, self.grouped, self.multiplied) = (None, None, false);
         self.codes.resize(tokens * columns, 0);
         self.scales.resize(tokens * columns / unit, 0.0);
         self.sums.resize(tokens * columns / SUM, 0);
-        let quantize = |(x, codes, scales, sums): (&[f32], &mut [i8], &mut [f32], &mut [i16])| {
-            Arch::new().dispatch(|| quantize_row(x, unit, codes, scales, sums));
-        };
-        if tokens == 1 {
-            return quantize((x, &mut self.codes, &mut self.scales, &mut self.sums));
-        }
-        let share = (TASK_VALUES / columns).max(1);
-        let rows = (
-            x.par_chunks(columns),
-            self.codes.par_chunks_mut(columns),
-            self.scales.par_chunks_mut(columns / unit),
-            self.sums.par_chunks_mut(columns / SUM),
-        );
-        rows.into_par_iter().with_min_len(share).for_each(quantize);
+        let codes = Disjoint::new(&mut self.codes);
+        let scales = Disjoint::new(&mut self.scales);
+        let sums = Disjoint::new(&mut self.sums);
+        let each = (TASK_VALUES / columns).max(1);
+        pool::share(tokens.div_ceil(each), |task| {
+            for token in task * each..(task * each + each).min(tokens) {
+                // SAFETY: every token is in one task, and its rows are its own.
+                let (codes, scales, sums) = unsafe {
+                    (
+                        codes.part(token * columns, columns),
+                        scales.part(token * (columns / unit), columns / unit),
+                        sums.part(token * (columns / SUM), columns / SUM),
+                    )
+                };
+                let x = &x[token * columns..][..columns];
+                Arch::new().dispatch(|| quantize_row(x, unit, codes, scales, sums));
+            }
+        });
     }
 
-    /// Makes what products with `F` need; `signed` says that kernels take the zero off themselves.
+    /// Makes what products with `F` need, unless it is there; `signed` says that kernels take the zero off themselves.
     pub(super) fn prepare<F: Format>(&mut self, signed: bool) {
-        if F::ZERO != 0 && !signed {
-            sums(&self.sums, F::GROUP / SUM, &mut self.corrections, |sum| {
+        let each = F::GROUP / SUM;
+        let corrections = Some((F::ZERO, each));
+        if F::ZERO != 0 && !signed && self.corrected != corrections {
+            self.corrected = corrections;
+            sums(&self.sums, each, &mut self.corrections, |_, sum| {
                 -F::ZERO * sum
             });
         }
-        if F::MINS && F::UNIT == 256 {
-            sums(&self.sums, F::GROUP / SUM, &mut self.group_sums, |sum| {
+        if F::MINS && F::UNIT == 256 && self.grouped != Some(each) {
+            self.grouped = Some(each);
+            sums(&self.sums, each, &mut self.group_sums, |_, sum| {
                 #[allow(
                     clippy::cast_possible_truncation,
                     reason = "32 codes of at most 127 sum to 4064"
@@ -77,20 +98,39 @@ impl Input {
                 sum
             });
         }
-        if F::MINS && F::UNIT == 32 {
-            sums(&self.sums, 2, &mut self.products, |sum| sum as f32);
-            for (product, scale) in self.products.iter_mut().zip(&self.scales) {
-                *product *= scale;
-            }
+        if F::MINS && F::UNIT == 32 && !self.multiplied {
+            self.multiplied = true;
+            let scales = &self.scales;
+            sums(&self.sums, each, &mut self.products, |at, sum| {
+                sum as f32 * scales[at]
+            });
         }
     }
 }
 
-/// Gives `out` what `of` makes of the sums of each `each` neighbors.
-fn sums<T>(sums: &[i16], each: usize, out: &mut Vec<T>, of: impl Fn(i32) -> T) {
-    let total = |sums: &[i16]| sums.iter().map(|sum| i32::from(*sum)).sum();
-    out.clear();
-    out.extend(sums.chunks_exact(each).map(|sums| of(total(sums))));
+/// Gives `out` what `of` makes of the number and the sum of each `each` neighbors, one or two.
+fn sums<T: Copy + Default + Send>(
+    sums: &[i16],
+    each: usize,
+    out: &mut Vec<T>,
+    of: impl Fn(usize, i32) -> T + Sync,
+) {
+    out.resize(sums.len() / each, T::default());
+    pool::share_chunks(out, TASK_VALUES, |number, out| {
+        let first = number * TASK_VALUES;
+        let sums = &sums[first * each..][..out.len() * each];
+        Arch::new().dispatch(|| {
+            if each == 1 {
+                for (at, (out, sum)) in out.iter_mut().zip(sums).enumerate() {
+                    *out = of(first + at, i32::from(*sum));
+                }
+                return;
+            }
+            for (at, (out, [a, b])) in out.iter_mut().zip(sums.as_chunks().0).enumerate() {
+                *out = of(first + at, i32::from(*a) + i32::from(*b));
+            }
+        });
+    });
 }
 
 #[inline(always)]

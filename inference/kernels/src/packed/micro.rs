@@ -1,16 +1,17 @@
-//! The inner loops: one tile times a few tokens.
+//! The inner loops: a stretch of one tile's columns times a few tokens.
 //!
 //! Codes of four columns are multiplied with four broadcast activations in whole numbers; reals
-//! begin where a unit ends. For each row and token the order of additions is that of the columns,
-//! so results do not depend on how many tokens share a pass.
+//! begin where a group of columns ends. For each row and token the order of additions is that of the
+//! columns, so results depend neither on how many tokens share a pass nor on where a stretch ends.
 
 #![allow(
     unsafe_code,
     unsafe_op_in_unsafe_fn,
-    reason = "reads packed tiles and quantized tokens by pointer; the contract is that of `tile`"
+    reason = "reads packed tiles and quantized tokens by pointer; the contract is that of `stretch`"
 )]
 
 use super::format::{Format, PLANE, SLAB, TILE_ROWS};
+use super::slab::{self, Codes};
 use crate::isa::Isa;
 
 /// Quantized tokens by pointer, from the first of a pass on.
@@ -24,235 +25,208 @@ pub(super) struct Tokens {
     pub(super) group_sums: *const i16,
 }
 
-/// How far ahead single tokens ask for weights: DRAM's latency at its bandwidth.
-const AHEAD: usize = 4096;
+/// Units of a tile that follow each other.
+#[derive(Clone, Copy)]
+pub(super) struct Stretch {
+    /// The first unit as it was packed.
+    pub(super) at: *const u8,
+    /// Where its codes are, one byte each; `None` if they are read as they were packed.
+    pub(super) widened: Option<*const u8>,
+    /// Its number within the tile.
+    pub(super) unit: usize,
+    /// How many there are.
+    pub(super) units: usize,
+    /// What is asked for meanwhile; need not be readable.
+    pub(super) next: *const u8,
+    /// Lines of it that are asked for with each slab: a few at a time, since more would be waited for.
+    pub(super) lines: usize,
+}
+
+/// Bytes of a line of the caches.
+pub(super) const LINE: usize = 64;
 
 /// `M` tokens by two vectors of rows.
-type Ints<S, const M: usize> = [[<S as Isa>::Int; 2]; M];
+pub(super) type Ints<S, const M: usize> = [[<S as Isa>::Int; 2]; M];
 /// `M` tokens by two vectors of rows.
 type Reals<S, const M: usize> = [[<S as Isa>::Real; 2]; M];
 
-/// `M` tokens times the tile at `tile`, into `[M, TILE_ROWS]`.
+/// Adds `M` tokens times rows `first` to `first + 2 * LANES` of a stretch to `sums`, `[M, TILE_ROWS]`; the tile's first
+/// unit begins them.
 ///
 /// # Safety
-/// `tile` holds `columns / UNIT` packed units of `F`; `x` has `M` tokens quantized and prepared
-/// for `F`; the machine has `S`, and the caller is compiled for it.
+/// `stretch` lies in a tile of `columns / UNIT` packed units of `F`, and its codes were widened by
+/// [`slab::widen`] if `C` says so; `x` has `M` tokens quantized and prepared for `F`; the machine has `S`,
+/// and the caller is compiled for it.
 #[inline(always)]
-pub(super) unsafe fn tile<S: Isa, F: Format, const M: usize>(
-    tile: *const u8,
-    x: Tokens,
-    out: &mut [[f32; TILE_ROWS]],
-) {
-    let out = &mut out[..M];
-    for first in (0..TILE_ROWS).step_by(2 * S::LANES) {
-        let reals = if F::UNIT == 32 {
-            blocks::<S, F, M>(tile, first, x)
-        } else {
-            super_blocks::<S, F, M>(tile, first, x)
-        };
-        for (out, reals) in out.iter_mut().zip(reals) {
-            let out = out[first..first + 2 * S::LANES].as_mut_ptr();
-            S::store(out, reals[0]);
-            S::store(out.add(S::LANES), reals[1]);
-        }
-    }
-}
-
-/// Units of 32 columns: a scale, sometimes a minimum.
-#[inline(always)]
-unsafe fn blocks<S: Isa, F: Format, const M: usize>(
-    tile: *const u8,
+pub(super) unsafe fn stretch<S: Isa, F: Format, C: Codes, const M: usize>(
+    stretch: Stretch,
     first: usize,
     x: Tokens,
-) -> Reals<S, M> {
-    let units = x.columns / F::UNIT;
-    let mut sums = [[S::splat_real(0.0); 2]; M];
-    for unit in 0..units {
-        let at = tile.add(unit * F::UNIT_BYTES);
-        prefetch::<S, M>(at, F::UNIT_BYTES, first);
-        let mut ints = begin::<S, F, M>(x.corrections.wrapping_add(unit), units);
-        group::<S, F, M>(
-            at,
-            first,
-            x.codes.add(unit * SLAB),
-            x.columns,
-            0,
-            8,
-            &mut ints,
-        );
-        let scales: [_; 2] =
-            std::array::from_fn(|v| scale::<S, F>(at.add(F::SCALES_AT), first + v * S::LANES));
-        for m in 0..M {
-            let factor = S::splat_real(*x.scales.add(m * units + unit));
-            for v in 0..2 {
-                let real = S::to_real(ints[m][v]);
-                sums[m][v] = S::fused(real, S::multiply(scales[v], factor), sums[m][v]);
-            }
+    sums: &mut [[f32; TILE_ROWS]],
+) {
+    let sums = sums[..M].as_mut_ptr().cast::<f32>().add(first);
+    if F::UNIT == 32 {
+        let mut reals = load::<S, M>(sums, stretch.unit);
+        for number in 0..stretch.units {
+            block::<S, F, C, M>(stretch, number, first, x, &mut reals);
         }
-        if F::MINS {
-            for v in 0..2 {
-                let min = S::load_half(at.add(F::MINS_AT + 2 * (first + v * S::LANES)));
-                for (m, sums) in sums.iter_mut().enumerate() {
-                    let product = S::splat_real(*x.products.add(m * units + unit));
-                    sums[v] = S::fused(min, product, sums[v]);
+        store::<S, M>(sums, &reals);
+    } else {
+        for number in 0..stretch.units {
+            let total = super_block::<S, F, C, M>(stretch, number, first, x);
+            let (unit, units) = (stretch.unit + number, x.columns / F::UNIT);
+            let mut reals = load::<S, M>(sums, unit);
+            for m in 0..M {
+                let factor = S::splat_real(*x.scales.add(m * units + unit));
+                for v in 0..2 {
+                    reals[m][v] = S::fused(total[m][v], factor, reals[m][v]);
                 }
             }
+            store::<S, M>(sums, &reals);
         }
     }
-    sums
 }
 
-/// Units of 256 columns: whole scales of groups, one real scale.
 #[inline(always)]
-unsafe fn super_blocks<S: Isa, F: Format, const M: usize>(
-    tile: *const u8,
+unsafe fn load<S: Isa, const M: usize>(from: *const f32, unit: usize) -> Reals<S, M> {
+    if unit == 0 {
+        return [[S::splat_real(0.0); 2]; M];
+    }
+    std::array::from_fn(|m| {
+        std::array::from_fn(|v| S::load_real(from.add(m * TILE_ROWS + v * S::LANES)))
+    })
+}
+
+#[inline(always)]
+unsafe fn store<S: Isa, const M: usize>(to: *mut f32, reals: &Reals<S, M>) {
+    for (m, reals) in reals.iter().enumerate() {
+        for (v, real) in reals.iter().enumerate() {
+            S::store(to.add(m * TILE_ROWS + v * S::LANES), *real);
+        }
+    }
+}
+
+/// A unit of 32 columns: a scale, sometimes a minimum.
+#[inline(always)]
+unsafe fn block<S: Isa, F: Format, C: Codes, const M: usize>(
+    stretch: Stretch,
+    number: usize,
+    first: usize,
+    x: Tokens,
+    sums: &mut Reals<S, M>,
+) {
+    let (unit, units) = (stretch.unit + number, x.columns / F::UNIT);
+    let at = stretch.at.add(number * F::UNIT_BYTES);
+    prefetch::<S>(stretch, number, first);
+    let codes = match stretch.widened {
+        Some(widened) => widened.add(number * 8 * PLANE),
+        None => at,
+    };
+    let mut ints = begin::<S, F, M>(x.corrections.wrapping_add(unit), units);
+    let x_codes = x.codes.add(unit * SLAB);
+    slab::group::<S, F, C, M>(codes, first, x_codes, x.columns, (0, 8), &mut ints);
+    let scales: [_; 2] =
+        std::array::from_fn(|v| scale::<S, F>(at.add(F::SCALES_AT), first + v * S::LANES));
+    for m in 0..M {
+        let factor = S::splat_real(*x.scales.add(m * units + unit));
+        for v in 0..2 {
+            let real = S::to_real(ints[m][v]);
+            sums[m][v] = S::fused(real, S::multiply(scales[v], factor), sums[m][v]);
+        }
+    }
+    if F::MINS {
+        for v in 0..2 {
+            let min = S::load_half(at.add(F::MINS_AT + 2 * (first + v * S::LANES)));
+            for (m, sums) in sums.iter_mut().enumerate() {
+                let product = S::splat_real(*x.products.add(m * units + unit));
+                sums[v] = S::fused(min, product, sums[v]);
+            }
+        }
+    }
+}
+
+/// A unit of 256 columns: whole scales of groups, one real scale. Gives what is to be
+/// multiplied by the scales of the tokens.
+#[inline(always)]
+unsafe fn super_block<S: Isa, F: Format, C: Codes, const M: usize>(
+    stretch: Stretch,
+    number: usize,
     first: usize,
     x: Tokens,
 ) -> Reals<S, M> {
-    let units = x.columns / F::UNIT;
-    let per_slab = SLAB / F::GROUP;
-    let mut sums = [[S::splat_real(0.0); 2]; M];
-    for unit in 0..units {
-        let at = tile.add(unit * F::UNIT_BYTES);
-        let mut totals = [[S::splat(0); 2]; M];
-        for slab in 0..F::UNIT / SLAB {
-            let slab_at = at.add(slab * F::SLAB_BYTES);
-            prefetch::<S, M>(at.add(slab * F::UNIT_BYTES / 8), F::UNIT_BYTES / 8, first);
-            let codes = x.codes.add(unit * F::UNIT + slab * SLAB);
-            let number = slab * per_slab;
-            if F::GROUP == 32 {
-                part::<S, F, M>(
-                    at,
-                    slab_at,
-                    number,
-                    (0, 8),
-                    first,
-                    codes,
-                    x,
-                    unit,
-                    &mut totals,
-                );
-            } else {
-                part::<S, F, M>(
-                    at,
-                    slab_at,
-                    number,
-                    (0, 4),
-                    first,
-                    codes,
-                    x,
-                    unit,
-                    &mut totals,
-                );
-                let number = number + 1;
-                part::<S, F, M>(
-                    at,
-                    slab_at,
-                    number,
-                    (4, 8),
-                    first,
-                    codes,
-                    x,
-                    unit,
-                    &mut totals,
-                );
-            }
+    let unit = stretch.unit + number;
+    let at = stretch.at.add(number * F::UNIT_BYTES);
+    let (slabs, slab_bytes) = match stretch.widened {
+        Some(widened) => (
+            widened.add(number * (F::UNIT / SLAB) * 8 * PLANE),
+            8 * PLANE,
+        ),
+        None => (at, F::SLAB_BYTES),
+    };
+    let mut totals = [[S::splat_real(0.0); 2]; M];
+    for slab in 0..F::UNIT / SLAB {
+        prefetch::<S>(stretch, number * (F::UNIT / SLAB) + slab, first);
+        let slab_at = slabs.add(slab * slab_bytes);
+        let codes = x.codes.add(unit * F::UNIT + slab * SLAB);
+        let corrections = x.corrections.wrapping_add(unit * F::GROUPS);
+        // Written out, so that what is read of a slab is known to the compiler.
+        macro_rules! groups {
+            ($(($number:expr, $range:expr))*) => {$(
+                let mut ints =
+                    begin::<S, F, M>(corrections.wrapping_add($number), x.columns / F::GROUP);
+                slab::group::<S, F, C, M>(slab_at, first, codes, x.columns, $range, &mut ints);
+                let scales = at.add(F::GROUPS_AT + $number * TILE_ROWS + first).cast::<i8>();
+                for v in 0..2 {
+                    let scale = S::to_real(S::load_i8(scales.add(v * S::LANES)));
+                    for (totals, ints) in totals.iter_mut().zip(&ints) {
+                        totals[v] = S::fused(S::to_real(ints[v]), scale, totals[v]);
+                    }
+                }
+            )*};
         }
-        scale_totals::<S, F, M>(
-            at.add(F::SCALES_AT),
-            first,
-            x,
-            unit,
-            &totals,
-            &mut sums,
-            false,
-        );
-        if F::MINS {
-            let totals = group_minima::<S, F, M>(at, first, x, unit);
-            scale_totals::<S, F, M>(at.add(F::MINS_AT), first, x, unit, &totals, &mut sums, true);
+        if F::GROUP == 32 {
+            groups!((slab, (0, 8)));
+        } else {
+            groups!((2 * slab, (0, 4))(2 * slab + 1, (4, 8)));
         }
     }
-    sums
-}
-
-/// Adds one group's products times its whole scale to `totals`.
-#[inline(always)]
-#[allow(
-    clippy::too_many_arguments,
-    reason = "the state of one loop; it is inlined"
-)]
-unsafe fn part<S: Isa, F: Format, const M: usize>(
-    at: *const u8,
-    slab: *const u8,
-    number: usize,
-    (from, to): (usize, usize),
-    first: usize,
-    codes: *const i8,
-    x: Tokens,
-    unit: usize,
-    totals: &mut Ints<S, M>,
-) {
-    let corrections = x.corrections.wrapping_add(unit * F::GROUPS + number);
-    let mut ints = begin::<S, F, M>(corrections, x.columns / F::GROUP);
-    group::<S, F, M>(slab, first, codes, x.columns, from, to, &mut ints);
-    let scales = at
-        .add(F::GROUPS_AT + number * TILE_ROWS + first)
-        .cast::<i8>();
     for v in 0..2 {
-        let scale = S::load_i8(scales.add(v * S::LANES));
-        for (totals, ints) in totals.iter_mut().zip(&ints) {
-            totals[v] = S::multiply_add(ints[v], scale, totals[v]);
+        let scale = scale::<S, F>(at.add(F::SCALES_AT), first + v * S::LANES);
+        for totals in &mut totals {
+            totals[v] = S::multiply(totals[v], scale);
         }
     }
-}
-
-/// Adds to `sums` (or takes off) `totals` times the real scales at `at` and those of the tokens.
-#[inline(always)]
-unsafe fn scale_totals<S: Isa, F: Format, const M: usize>(
-    at: *const u8,
-    first: usize,
-    x: Tokens,
-    unit: usize,
-    totals: &Ints<S, M>,
-    sums: &mut Reals<S, M>,
-    take_off: bool,
-) {
-    let units = x.columns / F::UNIT;
-    for v in 0..2 {
-        let scale = scale::<S, F>(at, first + v * S::LANES);
-        for m in 0..M {
-            let factor = S::multiply(scale, S::splat_real(*x.scales.add(m * units + unit)));
-            let total = S::to_real(totals[m][v]);
-            sums[m][v] = if take_off {
-                S::fused_negative(total, factor, sums[m][v])
-            } else {
-                S::fused(total, factor, sums[m][v])
-            };
-        }
-    }
-}
-
-/// The whole minima of a unit's groups times the sums of the tokens' codes there.
-#[inline(always)]
-unsafe fn group_minima<S: Isa, F: Format, const M: usize>(
-    at: *const u8,
-    first: usize,
-    x: Tokens,
-    unit: usize,
-) -> Ints<S, M> {
-    let stride = x.columns / F::UNIT * F::GROUPS;
-    let mut totals = [[S::splat(0); 2]; M];
-    for pair in 0..F::GROUPS / 2 {
-        let mins = at.add(F::GROUP_MINS_AT + 2 * (pair * TILE_ROWS + first));
-        for v in 0..2 {
-            let mins = S::load_u8_pairs(mins.add(2 * v * S::LANES));
-            for (m, totals) in totals.iter_mut().enumerate() {
-                let sums = x.group_sums.add(m * stride + unit * F::GROUPS + 2 * pair);
-                totals[v] = S::dot_pairs(totals[v], mins, S::splat2(sums));
-            }
-        }
+    if F::MINS {
+        take_minima_off::<S, F, M>(at, first, x, unit, &mut totals);
     }
     totals
+}
+
+/// Takes off the whole minima of a unit's groups times the sums of the tokens' codes there.
+#[inline(always)]
+unsafe fn take_minima_off<S: Isa, F: Format, const M: usize>(
+    at: *const u8,
+    first: usize,
+    x: Tokens,
+    unit: usize,
+    totals: &mut Reals<S, M>,
+) {
+    let stride = x.columns / F::UNIT * F::GROUPS;
+    for v in 0..2 {
+        let row = first + v * S::LANES;
+        let mut minima = [S::splat(0); M];
+        for pair in 0..F::GROUPS / 2 {
+            let mins = S::load_u8_pairs(at.add(F::GROUP_MINS_AT + 2 * (pair * TILE_ROWS + row)));
+            for (m, minima) in minima.iter_mut().enumerate() {
+                let sums = x.group_sums.add(m * stride + unit * F::GROUPS + 2 * pair);
+                *minima = S::dot_pairs(*minima, mins, S::splat2(sums));
+            }
+        }
+        let min = S::load_half(at.add(F::MINS_AT + 2 * row));
+        for (totals, minima) in totals.iter_mut().zip(minima) {
+            totals[v] = S::fused_negative(S::to_real(minima), min, totals[v]);
+        }
+    }
 }
 
 /// Sums that start at what takes the codes' zero off.
@@ -267,73 +241,6 @@ unsafe fn begin<S: Isa, F: Format, const M: usize>(
     std::array::from_fn(|m| [S::splat(*corrections.add(m * stride)); 2])
 }
 
-/// Products of columns `4 * from` to `4 * to` of a slab.
-#[inline(always)]
-unsafe fn group<S: Isa, F: Format, const M: usize>(
-    slab: *const u8,
-    first: usize,
-    codes: *const i8,
-    stride: usize,
-    from: usize,
-    to: usize,
-    ints: &mut Ints<S, M>,
-) {
-    /// Four columns; written out, so that shifts are constants.
-    macro_rules! fours {
-        ($($four:literal)*) => {
-            $(if from <= $four && $four < to {
-                four::<S, F, M, $four>(slab, first, codes, stride, ints);
-            })*
-        };
-    }
-    fours!(0 1 2 3 4 5 6 7);
-}
-
-#[inline(always)]
-unsafe fn four<S: Isa, F: Format, const M: usize, const FOUR: usize>(
-    slab: *const u8,
-    first: usize,
-    codes: *const i8,
-    stride: usize,
-    ints: &mut Ints<S, M>,
-) {
-    let rows = slab.add(4 * first);
-    let weights = [
-        weights::<S, F, FOUR>(rows),
-        weights::<S, F, FOUR>(rows.add(4 * S::LANES)),
-    ];
-    // Tokens outside, so that one activation at a time takes a register.
-    for (m, ints) in ints.iter_mut().enumerate() {
-        let x = S::splat4(codes.add(m * stride + 4 * FOUR));
-        for (sum, weights) in ints.iter_mut().zip(weights) {
-            *sum = if F::WIDE {
-                S::dot_wide(*sum, weights, x)
-            } else {
-                S::dot(*sum, weights, x)
-            };
-        }
-    }
-}
-
-/// The codes of four columns.
-#[inline(always)]
-unsafe fn weights<S: Isa, F: Format, const FOUR: usize>(slab: *const u8) -> S::Int {
-    let low = S::load(slab.add(FOUR % F::LOW * PLANE));
-    if F::LOW == 8 {
-        return low;
-    }
-    let low = S::bits(low, FOUR / F::LOW * F::LOW, (1 << F::LOW) - 1);
-    if let Some(table) = &F::TABLE {
-        return S::lookup(table, low);
-    }
-    if F::HIGH == 0 {
-        return low;
-    }
-    let high = S::load(slab.add((F::LOW + FOUR % F::HIGH) * PLANE));
-    let shift = FOUR / F::HIGH * F::HIGH;
-    S::or(low, S::bits_to(high, shift, (1 << F::HIGH) - 1, F::LOW))
-}
-
 #[inline(always)]
 unsafe fn scale<S: Isa, F: Format>(at: *const u8, row: usize) -> S::Real {
     if F::EXPONENT {
@@ -343,12 +250,12 @@ unsafe fn scale<S: Isa, F: Format>(at: *const u8, row: usize) -> S::Real {
     }
 }
 
-/// Asks for what a pass of few tokens will read soon; with more tokens there is time.
+/// Asks for the lines that go with slab `slab` of the stretch.
 #[inline(always)]
-unsafe fn prefetch<S: Isa, const M: usize>(at: *const u8, bytes: usize, first: usize) {
-    if M <= 2 && first == 0 {
-        for line in (0..bytes).step_by(64) {
-            S::prefetch(at.wrapping_add(AHEAD + line));
+unsafe fn prefetch<S: Isa>(stretch: Stretch, slab: usize, first: usize) {
+    if first == 0 {
+        for line in slab * stretch.lines..(slab + 1) * stretch.lines {
+            S::prefetch(stretch.next.wrapping_add(line * LINE));
         }
     }
 }

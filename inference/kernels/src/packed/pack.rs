@@ -1,35 +1,38 @@
 //! Stored rows into tiles.
 
-use rayon::prelude::*;
+use pulp::Arch;
 
 use super::codes::Unit;
 use super::format::{Format, PLANE, SLAB, TILE_ROWS};
-use crate::dtype::Dtype;
+use crate::pool;
 
-/// Packs `rows` stored rows of `dtype`, each of `row_bytes` bytes, into `tiles`, which is zeroed.
+/// Packs stored rows, each of `row_bytes` bytes, into `tiles`, which is zeroed.
 ///
 /// Rows that the last tile lacks stay zero.
-pub(super) fn pack<F: Format>(dtype: Dtype, rows: &[u8], row_bytes: usize, tiles: &mut [u8]) {
-    let units = row_bytes / dtype.block_bytes();
-    let tiles = tiles.par_chunks_exact_mut(units * F::UNIT_BYTES);
-    let sources = rows.par_chunks(TILE_ROWS * row_bytes);
-    tiles.zip(sources).for_each(|(tile, rows)| {
-        pack_tile::<F>(dtype, rows, row_bytes, tile);
+pub(super) fn pack<F: Format>(rows: &[u8], row_bytes: usize, tiles: &mut [u8]) {
+    let units = row_bytes / F::DTYPE.block_bytes();
+    pool::share_chunks(tiles, units * F::UNIT_BYTES, |number, tile| {
+        let rows = &rows[number * TILE_ROWS * row_bytes..];
+        let rows = &rows[..rows.len().min(TILE_ROWS * row_bytes)];
+        Arch::new().dispatch(|| pack_tile::<F>(rows, row_bytes, tile));
     });
 }
 
-fn pack_tile<F: Format>(dtype: Dtype, rows: &[u8], row_bytes: usize, tile: &mut [u8]) {
+#[inline(always)]
+fn pack_tile<F: Format>(rows: &[u8], row_bytes: usize, tile: &mut [u8]) {
     let mut unit = Unit::new();
-    for (row, stored) in rows.chunks_exact(row_bytes).enumerate() {
-        let blocks = stored.chunks_exact(dtype.block_bytes());
-        for (block, out) in blocks.zip(tile.chunks_exact_mut(F::UNIT_BYTES)) {
-            unit.read(dtype, block);
+    let bytes = F::DTYPE.block_bytes();
+    // Rows inside, so that the unit that is written stays in the nearest cache.
+    for (number, out) in tile.chunks_exact_mut(F::UNIT_BYTES).enumerate() {
+        for (row, stored) in rows.chunks_exact(row_bytes).enumerate() {
+            unit.read(F::DTYPE, &stored[number * bytes..][..bytes]);
             place::<F>(&unit, row, out);
         }
     }
 }
 
 /// Puts a row's unit into its places.
+#[inline(always)]
 fn place<F: Format>(unit: &Unit, row: usize, out: &mut [u8]) {
     let slabs = out[..F::SCALES_AT].chunks_exact_mut(F::SLAB_BYTES);
     for (slab, codes) in slabs.zip(unit.codes.as_chunks::<SLAB>().0) {

@@ -5,31 +5,57 @@
     reason = "runs kernels by pointer, each on tiles and tokens of its own"
 )]
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
 
-use rayon::prelude::*;
-
 use super::format::{Format, TILE_ROWS, with_format};
-use super::micro::{self, Tokens};
+use super::passes::{Room, tiles};
 use super::{Input, Packed};
 use crate::disjoint::Disjoint;
 use crate::isa::{Isa, Kernel, Path};
+use crate::pool;
 
-/// Bytes of quantized tokens that a pass over the tiles keeps in the second-level cache.
-const TOKENS_BYTES: usize = 384 << 10;
 /// Multiplications below this are not worth waking a thread for.
 const PARALLEL_MIN: usize = 1 << 19;
 /// Multiplications a thread takes at a time, so that faster threads take more.
-const TASK: usize = 1 << 21;
+const TASK: usize = 1 << 19;
+
+thread_local! {
+    static ROOM: RefCell<Room> = const { RefCell::new(Room::new()) };
+}
 
 /// Products of some tiles with all tokens.
 #[derive(Clone, Copy)]
-struct Job<'a> {
-    packed: &'a Packed,
-    input: &'a Input,
+pub(super) struct Job<'a> {
+    pub(super) packed: &'a Packed,
+    pub(super) input: &'a Input,
     out: Disjoint<'a>,
-    first: usize,
-    count: usize,
+    pub(super) first: usize,
+    pub(super) count: usize,
+}
+
+impl Job<'_> {
+    /// The packed units of tile `tile`.
+    pub(super) fn tile(&self, tile: usize) -> &[u8] {
+        let bytes = self.packed.tile_bytes;
+        &self.packed.tiles[tile * bytes..][..bytes]
+    }
+
+    /// Writes the products of tile `tile` with the tokens from `token` on.
+    pub(super) fn write(&self, tile: usize, token: usize, sums: &[[f32; TILE_ROWS]]) {
+        let all = self.packed.rows;
+        let rows = TILE_ROWS.min(all - tile * TILE_ROWS);
+        for (number, sums) in sums.iter().enumerate() {
+            let start = (token + number) * all + tile * TILE_ROWS;
+            // SAFETY: every tile is in one job, which writes each token's products once.
+            let out = unsafe { self.out.part(start, rows) };
+            // Nearly always a whole tile, which is copied without asking for its length.
+            match <&mut [f32; TILE_ROWS]>::try_from(&mut *out) {
+                Ok(out) => *out = *sums,
+                Err(_) => out.copy_from_slice(&sums[..rows]),
+            }
+        }
+    }
 }
 
 /// Multiplies `packed` with the tokens of `input`, quantized for its unit; `out` becomes `[tokens, rows]`.
@@ -63,17 +89,17 @@ pub(crate) fn multiply(path: Path, packed: &Packed, input: &mut Input, out: &mut
     if tasks == 1 {
         return run_any(path, job(0));
     }
-    (0..tasks)
-        .into_par_iter()
-        .for_each(|task| run_any(path, job(task)));
+    pool::share(tasks, |task| run_any(path, job(task)));
 }
 
 fn run_any(path: Path, job: Job<'_>) {
-    with_format!(job.packed.dtype, F => path.run(Tiles::<F>(job, PhantomData)));
+    ROOM.with_borrow_mut(|room| {
+        with_format!(job.packed.dtype, F => path.run(Tiles::<F>(job, room, PhantomData)));
+    });
 }
 
 /// A job's tiles, of the packed type `F`.
-struct Tiles<'a, F>(Job<'a>, PhantomData<F>);
+struct Tiles<'a, F>(Job<'a>, &'a mut Room, PhantomData<F>);
 
 impl<F: Format> Kernel for Tiles<'_, F> {
     type Output = ();
@@ -81,83 +107,6 @@ impl<F: Format> Kernel for Tiles<'_, F> {
     #[inline(always)]
     unsafe fn run<S: Isa>(self) {
         // SAFETY: passed on.
-        unsafe { tiles::<S, F>(self.0) }
+        unsafe { tiles::<S, F>(self.0, self.1) }
     }
-}
-
-/// Tokens pass in strips that stay in the cache while all tiles of the job go by.
-///
-/// # Safety
-/// The machine has `S`, and the caller is compiled for it.
-#[inline(always)]
-unsafe fn tiles<S: Isa, F: Format>(job: Job<'_>) {
-    let most = tokens_max::<S, F>();
-    let strip = (TOKENS_BYTES / job.packed.columns).max(24) / most * most;
-    let mut begin = 0;
-    while begin < job.input.tokens {
-        let end = (begin + strip).min(job.input.tokens);
-        for tile in job.first..job.first + job.count {
-            let mut token = begin;
-            while token < end {
-                // SAFETY: passed on; tile and tokens are there.
-                token += unsafe { pass::<S, F>(&job, tile, token, end) };
-            }
-        }
-        begin = end;
-    }
-}
-
-/// Most tokens of a pass; units of 256 columns need registers for whole totals too.
-const fn tokens_max<S: Isa, F: Format>() -> usize {
-    if F::UNIT == 256 && S::TOKENS_MAX > 4 {
-        4
-    } else {
-        S::TOKENS_MAX
-    }
-}
-
-/// One tile times a few tokens from `token` on; gives how many.
-///
-/// # Safety
-/// As [`tiles`]; there are such a tile and such tokens.
-#[inline(always)]
-unsafe fn pass<S: Isa, F: Format>(job: &Job<'_>, tile: usize, token: usize, end: usize) -> usize {
-    let (packed, input) = (job.packed, job.input);
-    let columns = packed.columns;
-    let at = packed.tiles[tile * packed.tile_bytes..][..packed.tile_bytes].as_ptr();
-    let groups = columns / F::GROUP;
-    let x = Tokens {
-        columns,
-        codes: input.codes[token * columns..].as_ptr(),
-        scales: input.scales[token * (columns / F::UNIT)..].as_ptr(),
-        corrections: input.corrections.as_ptr().wrapping_add(token * groups),
-        products: input.products.as_ptr().wrapping_add(token * groups),
-        group_sums: input.group_sums.as_ptr().wrapping_add(token * groups),
-    };
-    let mut out = [[0.0; TILE_ROWS]; 6];
-    let (left, most) = (end - token, tokens_max::<S, F>());
-    // SAFETY: the tile holds packed units of `F` (made by `pack` for this type); `input` was quantized
-    // for its columns and prepared for `F`, and has at least as many tokens as are taken.
-    let count = unsafe {
-        if left >= 6 && most >= 6 {
-            micro::tile::<S, F, 6>(at, x, &mut out);
-            6
-        } else if left >= 4 && most >= 4 {
-            micro::tile::<S, F, 4>(at, x, &mut out);
-            4
-        } else if left >= 2 && S::TOKENS_MAX >= 6 {
-            micro::tile::<S, F, 2>(at, x, &mut out);
-            2
-        } else {
-            micro::tile::<S, F, 1>(at, x, &mut out);
-            1
-        }
-    };
-    let rows = TILE_ROWS.min(packed.rows - tile * TILE_ROWS);
-    for (number, out) in out[..count].iter().enumerate() {
-        let start = (token + number) * packed.rows + tile * TILE_ROWS;
-        // SAFETY: every tile and token is in one job and one pass.
-        unsafe { job.out.part(start, rows) }.copy_from_slice(&out[..rows]);
-    }
-    count
 }

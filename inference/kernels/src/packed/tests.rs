@@ -169,10 +169,7 @@ fn processor_seconds() -> f64 {
 #[ignore = "measures"]
 fn speed_of_packed_products() {
     let (rows, columns) = (8192, 2048);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .expect("starts");
+    let pool = crate::Pool::new(1).expect("starts");
     for dtype in PACKED {
         let bytes = stored(dtype, rows * columns, 5);
         let started = std::time::Instant::now();

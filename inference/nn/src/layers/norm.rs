@@ -1,6 +1,10 @@
 //! Root mean square normalization.
 
-use inference_kernels::elementwise::{dot, rms_norm};
+use inference_kernels::elementwise::{rms_norm, rms_norm_in_place};
+use inference_kernels::pool;
+
+/// Values that a thread takes at a time: some microseconds of work.
+const TASK_VALUES: usize = 1 << 14;
 
 /// Scales each row to a root mean square of one, then by the weights.
 ///
@@ -17,18 +21,23 @@ pub(crate) struct RmsNorm {
 impl RmsNorm {
     /// Normalizes each row of `x` into `out`; both are `[tokens, hidden]`.
     pub(crate) fn apply(&self, x: &[f32], out: &mut [f32]) {
-        rms_norm(x, &self.weight, self.eps, out);
+        let task = self.task();
+        pool::share_chunks(out, task, |number, out| {
+            let x = &x[number * task..][..out.len()];
+            rms_norm(x, &self.weight, self.eps, out);
+        });
     }
 
     /// Normalizes each row of `x`, `[rows, weight.len()]`: tokens, or heads of tokens.
     pub(crate) fn apply_in_place(&self, x: &mut [f32]) {
-        let width = self.weight.len();
-        for row in x.chunks_exact_mut(width) {
-            let scale = 1.0 / (dot(row, row) / width as f32 + self.eps).sqrt();
-            for (x, weight) in row.iter_mut().zip(&self.weight) {
-                *x = *x * scale * weight;
-            }
-        }
+        pool::share_chunks(x, self.task(), |_, x| {
+            rms_norm_in_place(x, &self.weight, self.eps);
+        });
+    }
+
+    /// Values of a task: whole rows.
+    fn task(&self) -> usize {
+        TASK_VALUES.next_multiple_of(self.weight.len().max(1))
     }
 }
 

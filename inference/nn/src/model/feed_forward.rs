@@ -1,7 +1,6 @@
 //! The feed-forward part of a layer: one gated network, or a mixture of them.
 
-use inference_kernels::{Scratch, elementwise};
-use rayon::prelude::*;
+use inference_kernels::{Scratch, elementwise, pool};
 
 use super::experts::Experts;
 use super::linear::{Linear, multiply_all};
@@ -104,8 +103,9 @@ impl Gated {
 
 /// `gate` becomes what goes down, piece by piece on all threads.
 fn activate(activation: Activation, gate: &mut [f32], up: &[f32]) {
-    let pieces = gate.par_chunks_mut(PIECE).zip(up.par_chunks(PIECE));
-    pieces.for_each(|(gate, up)| activate_piece(activation, gate, up));
+    pool::share_chunks(gate, PIECE, |number, gate| {
+        activate_piece(activation, gate, &up[number * PIECE..][..gate.len()]);
+    });
 }
 
 fn activate_piece(activation: Activation, gate: &mut [f32], up: &[f32]) {

@@ -1,10 +1,13 @@
 //! Activations of the tokens in flight.
 
-use inference_kernels::Scratch;
+use inference_kernels::{Scratch, pool};
 
 use crate::config::DecoderConfig;
 use crate::layers::Rope;
 use crate::segment::Row;
+
+/// Values that a thread rotates at a time.
+const TASK_VALUES: usize = 1 << 14;
 
 /// Activations of the tokens in flight; each is `[tokens, width]`.
 #[derive(Debug, Default)]
@@ -70,11 +73,16 @@ impl Workspace {
     /// Rotates queries and keys by their positions, as rope `number` does.
     pub(super) fn rotate(&mut self, number: usize, rope: &Rope, config: &DecoderConfig) {
         let [_, queries, keys] = self.widths;
-        let queries = self.queries.chunks_exact_mut(queries);
-        let keys = self.keys.chunks_exact_mut(keys);
-        for ((queries, keys), angles) in queries.zip(keys).zip(&self.angles[number]) {
-            rope.rotate(queries, config.head_dim, angles);
-            rope.rotate(keys, config.head_dim, angles);
+        let angles = &self.angles[number];
+        for (values, width) in [(&mut self.queries, queries), (&mut self.keys, keys)] {
+            // Some microseconds of work at a time.
+            let tokens = (TASK_VALUES / width).max(1);
+            pool::share_chunks(values, tokens * width, |task, values| {
+                let angles = &angles[task * tokens..];
+                for (values, angles) in values.chunks_exact_mut(width).zip(angles) {
+                    rope.rotate(values, config.head_dim, angles);
+                }
+            });
         }
     }
 }

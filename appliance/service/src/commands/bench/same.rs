@@ -28,10 +28,7 @@ pub(super) fn is_deterministic(decoder: &mut dyn Decoder) -> anyhow::Result<bool
         logits: Logits::Last,
     };
     let whole = bits(decoder, &[segment(prompt, 0, 0)])?;
-    let single = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .context("start a thread")?;
+    let single = inference_nn::Pool::new(1).context("start a thread")?;
     let alone = single.install(|| bits(decoder, &[segment(prompt, 0, 0)]))?;
     let mut company = Vec::new();
     for (number, (own, other)) in prompt.chunks(PIECE).zip(other.chunks(PIECE)).enumerate() {

@@ -34,7 +34,8 @@ fn slow_engine_in(change: impl FnOnce(&mut EngineOptions), registry: &mut Regist
     change(&mut options);
     let (decoder, text) = model::load(&model_path(), &options).expect("is usable");
     let metrics = Metrics::register(registry);
-    LocalEngine::start(Box::new(Slow(decoder)), text, &options, &metrics).expect("starts")
+    let pool = inference_nn::Pool::new(2).expect("starts");
+    LocalEngine::start(pool, Box::new(Slow(decoder)), text, &options, &metrics).expect("starts")
 }
 
 /// Waits, for as long as it takes, until nothing runs.
