@@ -15,6 +15,8 @@
 )]
 
 mod kv;
+mod store;
+mod task;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -25,6 +27,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 
 pub use self::kv::{BLOCK_TOKENS, KvDtype, KvLayer};
+use self::task::Task;
 use self::tile::{mix, score, weigh};
 use crate::disjoint::Disjoint;
 use crate::pool;
@@ -76,17 +79,6 @@ struct Work {
     block: Vec<f32>,
     /// Scores of each query over all positions of its blocks.
     scores: Vec<f32>,
-}
-
-/// One key and value head and the tokens of a tile.
-struct Task<'a> {
-    span: Span<'a>,
-    kv_head: usize,
-    /// The first token of the tile, within the span.
-    first: usize,
-    tokens: usize,
-    /// The span's first token, within the call.
-    row: usize,
 }
 
 impl KvLayer {
@@ -250,46 +242,5 @@ impl WithSimd for Attention<'_> {
                 mix::<S, Q>(simd, weights, 0..BLOCK_TOKENS, values, out);
             });
         }
-    }
-}
-
-impl Task<'_> {
-    /// The positions that token `token` of the tile sees.
-    fn visible(&self, token: usize, window: Option<usize>) -> Range<usize> {
-        let end = self.span.position + self.first + token + 1;
-        window.map_or(0, |window| end.saturating_sub(window.max(1)))..end
-    }
-
-    /// Of block `block`, what token `token` sees.
-    fn seen(&self, token: usize, block: usize, window: Option<usize>) -> Range<usize> {
-        let (visible, start) = (self.visible(token, window), block * BLOCK_TOKENS);
-        let within = |position: usize| position.saturating_sub(start).min(BLOCK_TOKENS);
-        within(visible.start)..within(visible.end)
-    }
-
-    /// The tokens that see something of block `block`: later ones see later positions, so they are neighbors.
-    fn looking(&self, block: usize, window: Option<usize>) -> Range<usize> {
-        self.run(0..self.tokens, |token| {
-            !self.seen(token, block, window).is_empty()
-        })
-    }
-
-    /// Those of `looking` that see all of block `block`.
-    fn whole(&self, block: usize, window: Option<usize>, looking: &Range<usize>) -> Range<usize> {
-        self.run(looking.clone(), |token| {
-            self.seen(token, block, window).len() == BLOCK_TOKENS
-        })
-    }
-
-    /// The first run of `tokens` that are `such`; an empty one at their end if none is.
-    fn run(&self, tokens: Range<usize>, such: impl Fn(usize) -> bool) -> Range<usize> {
-        let start = tokens
-            .clone()
-            .find(|token| such(*token))
-            .unwrap_or(tokens.end);
-        let end = (start..tokens.end)
-            .find(|token| !such(*token))
-            .unwrap_or(tokens.end);
-        start..end
     }
 }

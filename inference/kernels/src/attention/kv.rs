@@ -4,12 +4,12 @@
 //! scored side by side, and values `[BLOCK_TOKENS, head_dim]`.
 
 use super::Span;
-use crate::{half, isa};
+use super::store::Store;
 
 /// Tokens whose keys and values lie together.
 pub const BLOCK_TOKENS: usize = 16;
 /// Values of a head that share a scale when stored as bytes.
-const GROUP: usize = 32;
+pub(super) const GROUP: usize = 32;
 
 /// How keys and values are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,122 +32,6 @@ impl KvDtype {
             Self::Q8_0 => head_dim + 2 * head_dim.div_ceil(GROUP),
         };
         2 * kv_heads * head
-    }
-}
-
-/// Numbers of one kind, keys or values.
-#[derive(Clone, Debug)]
-enum Store {
-    F32(Vec<f32>),
-    F16(Vec<u16>),
-    Q8 { codes: Vec<i8>, scales: Vec<u16> },
-}
-
-impl Store {
-    /// The system provides memory for the pages that are written.
-    fn new(dtype: KvDtype, heads: usize, head_dim: usize) -> Self {
-        let numbers = heads * BLOCK_TOKENS * head_dim;
-        match dtype {
-            KvDtype::F32 => Self::F32(vec![0.0; numbers]),
-            KvDtype::F16 => Self::F16(vec![0; numbers]),
-            KvDtype::Q8_0 => Self::Q8 {
-                codes: vec![0; numbers],
-                scales: vec![0; heads * BLOCK_TOKENS * head_dim.div_ceil(GROUP)],
-            },
-        }
-    }
-
-    /// Stores `row` as number `slot` of head `head`. Numbers of a row are `step` apart and rows
-    /// `head_dim / step`-fold so: `step` is [`BLOCK_TOKENS`] for keys, 1 for values.
-    fn store(&mut self, head: usize, slot: usize, keys: bool, row: &[f32]) {
-        let width = row.len();
-        let (at, step) = if keys {
-            (slot, BLOCK_TOKENS)
-        } else {
-            (slot * width, 1)
-        };
-        let at = head * BLOCK_TOKENS * width + at;
-        match self {
-            Self::F32(numbers) => place(&mut numbers[at..], step, row, |x| x),
-            Self::F16(numbers) => place(&mut numbers[at..], step, row, half::narrow),
-            Self::Q8 { codes, scales } => {
-                let groups = width.div_ceil(GROUP);
-                let scale_at = if keys { slot } else { slot * groups };
-                let scales = &mut scales[head * BLOCK_TOKENS * groups + scale_at..];
-                for (group, row) in row.chunks(GROUP).enumerate() {
-                    let most = row.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
-                    let scale = half::narrow(most / 127.0);
-                    let inverse = 1.0 / half::widen(scale).max(f32::MIN_POSITIVE);
-                    scales[group * step] = scale;
-                    let codes = &mut codes[at + group * GROUP * step..];
-                    #[allow(clippy::cast_possible_truncation, reason = "casts of reals saturate")]
-                    place(codes, step, row, |x| (x * inverse).round_ties_even() as i8);
-                }
-            }
-        }
-    }
-
-    /// Widens a block of head `head`, in the order it is stored.
-    #[inline(always)]
-    fn widen(&self, head: usize, keys: bool, out: &mut [f32]) {
-        let from = head * out.len();
-        match self {
-            Self::F32(numbers) => out.copy_from_slice(&numbers[from..][..out.len()]),
-            Self::F16(numbers) => {
-                for (out, bits) in out.iter_mut().zip(&numbers[from..]) {
-                    *out = half::widen(*bits);
-                }
-            }
-            Self::Q8 { codes, scales } => {
-                let width = out.len() / BLOCK_TOKENS;
-                let groups = width.div_ceil(GROUP);
-                let codes = &codes[from..][..out.len()];
-                let scales = &scales[head * BLOCK_TOKENS * groups..][..BLOCK_TOKENS * groups];
-                if keys {
-                    widen_keys(codes, scales, out);
-                } else {
-                    let rows = out.chunks_exact_mut(width).zip(codes.chunks_exact(width));
-                    for ((out, codes), scales) in rows.zip(scales.chunks_exact(groups)) {
-                        widen_values(codes, scales, out);
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn widen_keys(codes: &[i8], scales: &[u16], out: &mut [f32]) {
-    let scales = scales.as_chunks::<BLOCK_TOKENS>().0;
-    let groups = out
-        .chunks_mut(GROUP * BLOCK_TOKENS)
-        .zip(codes.chunks(GROUP * BLOCK_TOKENS));
-    for ((out, codes), scales) in groups.zip(scales) {
-        let scales = scales.map(half::widen);
-        let rows = out.as_chunks_mut::<BLOCK_TOKENS>().0.iter_mut();
-        for (out, codes) in rows.zip(codes.as_chunks::<BLOCK_TOKENS>().0) {
-            for ((out, code), scale) in out.iter_mut().zip(codes).zip(&scales) {
-                *out = f32::from(*code) * scale;
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn widen_values(codes: &[i8], scales: &[u16], out: &mut [f32]) {
-    let groups = out.chunks_mut(GROUP).zip(codes.chunks(GROUP)).zip(scales);
-    for ((out, codes), scale) in groups {
-        let scale = half::widen(*scale);
-        for (out, code) in out.iter_mut().zip(codes) {
-            *out = f32::from(*code) * scale;
-        }
-    }
-}
-
-/// Puts `row` into every `step`-th place.
-fn place<T>(places: &mut [T], step: usize, row: &[f32], narrow: impl Fn(f32) -> T) {
-    for (place, x) in places.iter_mut().step_by(step).zip(row) {
-        *place = narrow(*x);
     }
 }
 
@@ -238,15 +122,8 @@ impl KvLayer {
     #[inline(always)]
     pub(super) fn ask_for(&self, block: u32, head: usize, keys: bool) {
         let store = if keys { &self.keys } else { &self.values };
-        let (head, count) = (
-            block as usize * self.kv_heads + head,
-            BLOCK_TOKENS * self.head_dim,
-        );
-        match store {
-            Store::F32(numbers) => isa::prefetch(&numbers[head * count..][..count]),
-            Store::F16(numbers) => isa::prefetch(&numbers[head * count..][..count]),
-            Store::Q8 { codes, .. } => isa::prefetch(&codes[head * count..][..count]),
-        }
+        let head = block as usize * self.kv_heads + head;
+        store.ask_for(head, BLOCK_TOKENS * self.head_dim);
     }
 
     #[inline(always)]
@@ -262,8 +139,8 @@ impl KvLayer {
             block as usize * self.kv_heads + head,
             BLOCK_TOKENS * self.head_dim,
         );
-        if let Store::F32(numbers) = store {
-            return &numbers[head * count..][..count];
+        if let Some(numbers) = store.reals(head, count) {
+            return numbers;
         }
         room.resize(count, 0.0);
         store.widen(head, keys, room);

@@ -38,12 +38,12 @@ pub(super) struct Stretch {
     pub(super) units: usize,
     /// What is asked for meanwhile; need not be readable.
     pub(super) next: *const u8,
-    /// Lines of it that are asked for with each slab: a few at a time, since more would be waited for.
-    pub(super) lines: usize,
+    /// Bytes of it that are asked for with each slab: a few at a time, since more would be waited for.
+    pub(super) piece: usize,
 }
 
 /// Bytes of a line of the caches.
-pub(super) const LINE: usize = 64;
+const LINE: usize = 64;
 
 /// `M` tokens by two vectors of rows.
 pub(super) type Ints<S, const M: usize> = [[<S as Isa>::Int; 2]; M];
@@ -250,12 +250,12 @@ unsafe fn scale<S: Isa, F: Format>(at: *const u8, row: usize) -> S::Real {
     }
 }
 
-/// Asks for the lines that go with slab `slab` of the stretch.
+/// Asks for the bytes that go with slab `slab` of the stretch.
 #[inline(always)]
 unsafe fn prefetch<S: Isa>(stretch: Stretch, slab: usize, first: usize) {
     if first == 0 {
-        for line in slab * stretch.lines..(slab + 1) * stretch.lines {
-            S::prefetch(stretch.next.wrapping_add(line * LINE));
+        for at in (0..stretch.piece).step_by(LINE) {
+            S::prefetch(stretch.next.wrapping_add(slab * stretch.piece + at));
         }
     }
 }

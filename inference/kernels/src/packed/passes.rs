@@ -12,7 +12,7 @@
 )]
 
 use super::format::{Format, PLANE, SLAB, TILE_ROWS};
-use super::micro::{self, LINE, Stretch, Tokens};
+use super::micro::{self, Stretch, Tokens};
 use super::run::Job;
 use super::slab::{self, Codes, Stored, Widened};
 use crate::isa::Isa;
@@ -88,7 +88,7 @@ unsafe fn few<S: Isa, F: Format>(job: &Job<'_>, tile: usize) {
         unit: 0,
         units,
         next: at.wrapping_add(AHEAD),
-        lines: (F::UNIT_BYTES * SLAB / F::UNIT).div_ceil(LINE),
+        piece: F::UNIT_BYTES * SLAB / F::UNIT,
     };
     let mut sums = [[0.0; TILE_ROWS]; FEW];
     // SAFETY: passed on; the stretch is the whole tile.
@@ -124,7 +124,7 @@ unsafe fn many<S: Isa, F: Format>(
                 unit,
                 units: count,
                 next: at.wrapping_add(bytes),
-                lines: bytes.div_ceil(LINE).div_ceil(slots),
+                piece: bytes.div_ceil(slots),
             };
             if F::LOW == 8 {
                 pass::<S, F, Stored>(job, stretch, begin, sums);
@@ -173,8 +173,8 @@ unsafe fn pass<S: Isa, F: Format, C: Codes>(
                     1
                 }
             };
-            let asked = stretch.units * (F::UNIT / SLAB) * stretch.lines;
-            stretch.next = stretch.next.wrapping_add(asked * LINE);
+            let asked = stretch.units * (F::UNIT / SLAB) * stretch.piece;
+            stretch.next = stretch.next.wrapping_add(asked);
         }
     }
 }

@@ -1,0 +1,177 @@
+//! Numbers of keys or values, by how they are stored.
+//!
+//! Invariant: what was stored is widened in the order it is stored.
+
+#![allow(
+    unsafe_code,
+    reason = "vectors of an instruction set that was found on the machine"
+)]
+
+use super::kv::{BLOCK_TOKENS, GROUP, KvDtype};
+use crate::half;
+use crate::isa::{self, Isa, Kernel, Path};
+
+/// Numbers of one kind, keys or values.
+#[derive(Clone, Debug)]
+pub(super) enum Store {
+    F32(Vec<f32>),
+    F16(Vec<u16>),
+    Q8 { codes: Vec<i8>, scales: Vec<u16> },
+}
+
+impl Store {
+    /// The system provides memory for the pages that are written.
+    pub(super) fn new(dtype: KvDtype, heads: usize, head_dim: usize) -> Self {
+        let numbers = heads * BLOCK_TOKENS * head_dim;
+        match dtype {
+            KvDtype::F32 => Self::F32(vec![0.0; numbers]),
+            KvDtype::F16 => Self::F16(vec![0; numbers]),
+            KvDtype::Q8_0 => Self::Q8 {
+                codes: vec![0; numbers],
+                scales: vec![0; heads * BLOCK_TOKENS * head_dim.div_ceil(GROUP)],
+            },
+        }
+    }
+
+    /// Stores `row` as number `slot` of head `head`. Numbers of a row are `step` apart and rows
+    /// `head_dim / step`-fold so: `step` is [`BLOCK_TOKENS`] for keys, 1 for values.
+    pub(super) fn store(&mut self, head: usize, slot: usize, keys: bool, row: &[f32]) {
+        let width = row.len();
+        let (at, step) = if keys {
+            (slot, BLOCK_TOKENS)
+        } else {
+            (slot * width, 1)
+        };
+        let at = head * BLOCK_TOKENS * width + at;
+        match self {
+            Self::F32(numbers) => place(&mut numbers[at..], step, row, |x| x),
+            Self::F16(numbers) => place(&mut numbers[at..], step, row, half::narrow),
+            Self::Q8 { codes, scales } => {
+                let groups = width.div_ceil(GROUP);
+                let scale_at = if keys { slot } else { slot * groups };
+                let scales = &mut scales[head * BLOCK_TOKENS * groups + scale_at..];
+                for (group, row) in row.chunks(GROUP).enumerate() {
+                    let most = row.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+                    let scale = half::narrow(most / 127.0);
+                    let inverse = 1.0 / half::widen(scale).max(f32::MIN_POSITIVE);
+                    scales[group * step] = scale;
+                    let codes = &mut codes[at + group * GROUP * step..];
+                    #[allow(clippy::cast_possible_truncation, reason = "casts of reals saturate")]
+                    place(codes, step, row, |x| (x * inverse).round_ties_even() as i8);
+                }
+            }
+        }
+    }
+
+    /// Widens a block of head `head`, in the order it is stored.
+    #[inline(always)]
+    pub(super) fn widen(&self, head: usize, keys: bool, out: &mut [f32]) {
+        let from = head * out.len();
+        match self {
+            Self::F32(numbers) => out.copy_from_slice(&numbers[from..][..out.len()]),
+            Self::F16(numbers) => Path::best().run(WidenHalves {
+                from: &numbers[from..][..out.len()],
+                to: out,
+            }),
+            Self::Q8 { codes, scales } => {
+                let width = out.len() / BLOCK_TOKENS;
+                let groups = width.div_ceil(GROUP);
+                let codes = &codes[from..][..out.len()];
+                let scales = &scales[head * BLOCK_TOKENS * groups..][..BLOCK_TOKENS * groups];
+                if keys {
+                    widen_keys(codes, scales, out);
+                } else {
+                    let rows = out.chunks_exact_mut(width).zip(codes.chunks_exact(width));
+                    for ((out, codes), scales) in rows.zip(scales.chunks_exact(groups)) {
+                        widen_values(codes, scales, out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The `count` numbers of head `head`, if they are stored as they are used.
+    #[inline(always)]
+    pub(super) fn reals(&self, head: usize, count: usize) -> Option<&[f32]> {
+        match self {
+            Self::F32(numbers) => Some(&numbers[head * count..][..count]),
+            Self::F16(_) | Self::Q8 { .. } => None,
+        }
+    }
+
+    /// Asks for the `count` numbers of head `head`, which are read soon.
+    #[inline(always)]
+    pub(super) fn ask_for(&self, head: usize, count: usize) {
+        match self {
+            Self::F32(numbers) => isa::prefetch(&numbers[head * count..][..count]),
+            Self::F16(numbers) => isa::prefetch(&numbers[head * count..][..count]),
+            Self::Q8 { codes, .. } => isa::prefetch(&codes[head * count..][..count]),
+        }
+    }
+}
+
+/// Widens halves with the machine's own instruction where it has one.
+struct WidenHalves<'a> {
+    from: &'a [u16],
+    to: &'a mut [f32],
+}
+
+impl Kernel for WidenHalves<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Isa>(self) {
+        // Vectors are read byte by byte, the lower first.
+        let lanes = if cfg!(target_endian = "little") {
+            S::LANES
+        } else {
+            usize::MAX
+        };
+        let (mut from, mut to) = (
+            self.from.chunks_exact(lanes),
+            self.to.chunks_exact_mut(lanes),
+        );
+        for (from, to) in from.by_ref().zip(to.by_ref()) {
+            // SAFETY: passed on; both have as many numbers as a vector has lanes.
+            unsafe { S::store(to.as_mut_ptr(), S::load_half(from.as_ptr().cast())) };
+        }
+        for (to, from) in to.into_remainder().iter_mut().zip(from.remainder()) {
+            *to = half::widen(*from);
+        }
+    }
+}
+
+#[inline(always)]
+fn widen_keys(codes: &[i8], scales: &[u16], out: &mut [f32]) {
+    let scales = scales.as_chunks::<BLOCK_TOKENS>().0;
+    let groups = out
+        .chunks_mut(GROUP * BLOCK_TOKENS)
+        .zip(codes.chunks(GROUP * BLOCK_TOKENS));
+    for ((out, codes), scales) in groups.zip(scales) {
+        let scales = scales.map(half::widen);
+        let rows = out.as_chunks_mut::<BLOCK_TOKENS>().0.iter_mut();
+        for (out, codes) in rows.zip(codes.as_chunks::<BLOCK_TOKENS>().0) {
+            for ((out, code), scale) in out.iter_mut().zip(codes).zip(&scales) {
+                *out = f32::from(*code) * scale;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn widen_values(codes: &[i8], scales: &[u16], out: &mut [f32]) {
+    let groups = out.chunks_mut(GROUP).zip(codes.chunks(GROUP)).zip(scales);
+    for ((out, codes), scale) in groups {
+        let scale = half::widen(*scale);
+        for (out, code) in out.iter_mut().zip(codes) {
+            *out = f32::from(*code) * scale;
+        }
+    }
+}
+
+/// Puts `row` into every `step`-th place.
+fn place<T>(places: &mut [T], step: usize, row: &[f32], narrow: impl Fn(f32) -> T) {
+    for (place, x) in places.iter_mut().step_by(step).zip(row) {
+        *place = narrow(*x);
+    }
+}
