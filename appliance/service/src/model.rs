@@ -134,6 +134,7 @@ pub fn explain(problem: &LoadProblem) -> String {
 pub fn explain_embedding(problem: &EmbeddingError) -> String {
     match problem {
         EmbeddingError::Model(error) => paged(problem, page(error)),
+        EmbeddingError::Threads(_) => problem.to_string(),
         EmbeddingError::File { .. } => paged(problem, "model-unusable"),
     }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use inference_core::EngineError;
 use inference_core::embedding::{Embedder, Embeddings};
+use inference_kernels::pool::{self, Pool, default_threads};
 use inference_nn::{ModelError, Safetensors};
-use rayon::prelude::*;
 use serde_json::{Map, Value};
 use tokenizers::Tokenizer;
 
@@ -24,6 +24,9 @@ pub enum EmbeddingError {
     /// The weights or `config.json`.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// Threads that compute.
+    #[error("the system gives no threads to compute with: {0}; allow this process more of them")]
+    Threads(#[from] std::io::Error),
     /// A file beside them.
     #[error("{file} is not usable: {problem}")]
     File {
@@ -52,6 +55,7 @@ pub struct SentenceModel {
     /// Tokens of its window, those in front and behind counted.
     window: usize,
     parameters: u64,
+    pool: Pool,
 }
 
 impl SentenceModel {
@@ -82,6 +86,7 @@ impl SentenceModel {
                 .map(|(_, tensor)| tensor.weights() as u64)
                 .sum(),
             bert,
+            pool: Pool::new(default_threads())?,
         })
     }
 
@@ -153,10 +158,10 @@ impl Embedder for SentenceModel {
         if count > TOKENS_MAX {
             return Err(limit("the tokens of all inputs", TOKENS_MAX, count));
         }
-        let vectors = tokens
-            .par_iter()
-            .map(|tokens| self.vector(tokens))
-            .collect::<Result<_, _>>()?;
+        // Several texts go to a thread each; the products of a single one are shared.
+        let vector = |text: usize| self.vector(&tokens[text]);
+        let vectors = self.pool.install(|| pool::collect(tokens.len(), vector));
+        let vectors = vectors.into_iter().collect::<Result<_, _>>()?;
         Ok(Embeddings {
             vectors,
             tokens: count,
