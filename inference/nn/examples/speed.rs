@@ -1,9 +1,11 @@
 //! Measures how fast a model reads and writes, without anything around it.
 //!
-//!     cargo run --release -p inference-nn --example speed -- MODEL.gguf [THREADS [PREFILL [DECODE]]]
+//!     cargo run --release -p inference-nn --example speed -- MODEL.gguf [THREADS [PREFILL [DECODE [f32|f16|q8_0]]]]
 //!
 //! With one thread only the time is counted that the thread had a processor, so that a busy
 //! machine does not show; with more, the time on the wall.
+
+#![allow(clippy::print_stdout, reason = "prints what it measured")]
 
 use std::error::Error;
 use std::time::Instant;
@@ -28,18 +30,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (threads, prefill, decode) = (number(1)?, number(128)?, number(16)?);
     let pool = inference_kernels::Pool::new(threads)?;
     let clock = Clock::new(threads);
-    pool.install(|| measure(&path, clock, prefill, decode))
+    let kv_dtype = match arguments.next().as_deref() {
+        None | Some("f32") => KvDtype::F32,
+        Some("f16") => KvDtype::F16,
+        Some("q8_0") => KvDtype::Q8_0,
+        Some(other) => return Err(format!("{other} is no type of keys and values").into()),
+    };
+    pool.install(|| measure(&path, clock, (prefill, decode), kv_dtype))
         .map_err(Into::into)
 }
 
-fn measure(path: &str, clock: Clock, prefill: usize, decode: usize) -> Result<(), String> {
+fn measure(
+    path: &str,
+    clock: Clock,
+    (prefill, decode): (usize, usize),
+    kv_dtype: KvDtype,
+) -> Result<(), String> {
     let started = clock.now();
     let source = ModelSource::open(path.as_ref()).map_err(|error| error.to_string())?;
-    let kv_dtype = match std::env::var("KV").as_deref() {
-        Ok("q8") => KvDtype::Q8_0,
-        Ok("f16") => KvDtype::F16,
-        _ => KvDtype::F32,
-    };
     let options = DecoderOptions {
         context_length_max: (prefill + decode).max(STREAM.0 + STREAM.1),
         activations: Activations::Int8,

@@ -33,7 +33,7 @@ impl Task<'_> {
 
     /// The tokens that see something of block `block`: later ones see later positions, so they are neighbors.
     pub(super) fn looking(&self, block: usize, window: Option<usize>) -> Range<usize> {
-        self.run(0..self.tokens, |token| {
+        run(0..self.tokens, |token| {
             !self.seen(token, block, window).is_empty()
         })
     }
@@ -45,20 +45,20 @@ impl Task<'_> {
         window: Option<usize>,
         looking: &Range<usize>,
     ) -> Range<usize> {
-        self.run(looking.clone(), |token| {
+        run(looking.clone(), |token| {
             self.seen(token, block, window).len() == BLOCK_TOKENS
         })
     }
+}
 
-    /// The first run of `tokens` that are `such`; an empty one at their end if none is.
-    fn run(&self, tokens: Range<usize>, such: impl Fn(usize) -> bool) -> Range<usize> {
-        let start = tokens
-            .clone()
-            .find(|token| such(*token))
-            .unwrap_or(tokens.end);
-        let end = (start..tokens.end)
-            .find(|token| !such(*token))
-            .unwrap_or(tokens.end);
-        start..end
-    }
+/// The first run of `tokens` that are `such`; an empty one at their end if none is.
+fn run(tokens: Range<usize>, such: impl Fn(usize) -> bool) -> Range<usize> {
+    let start = tokens
+        .clone()
+        .find(|token| such(*token))
+        .unwrap_or(tokens.end);
+    let end = (start..tokens.end)
+        .find(|token| !such(*token))
+        .unwrap_or(tokens.end);
+    start..end
 }

@@ -97,7 +97,7 @@ pub(super) unsafe fn group<S: Isa, F: Format, C: Codes, const M: usize>(
     ints: &mut Ints<S, M>,
 ) {
     let rows = slab.add(4 * first);
-    fours!(FOUR => if from <= FOUR && FOUR < to {
+    fours!(FOUR => if (from..to).contains(&FOUR) {
         let weights = [
             C::four::<S, F, FOUR>(rows),
             C::four::<S, F, FOUR>(rows.add(4 * S::LANES)),

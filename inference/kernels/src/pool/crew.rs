@@ -83,6 +83,10 @@ impl Crew {
     }
 
     /// Does all parts with the helpers' help; `false` if others are being helped, and nothing was done.
+    #[allow(
+        clippy::transmute_ptr_to_ptr,
+        reason = "a cast does not change the lifetime of what the closure borrows"
+    )]
     pub(super) fn share(&self, parts: usize, part: &(dyn Fn(usize) + Sync)) -> bool {
         if self.busy.swap(true, Ordering::Acquire) {
             return false;
