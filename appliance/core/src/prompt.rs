@@ -11,10 +11,13 @@
 mod aliases;
 mod grammar;
 mod lines;
-mod words;
+mod phrases;
+mod places;
+mod sayable;
 
 pub use self::aliases::Aliases;
 pub use self::grammar::Choices;
+pub use self::sayable::Sayable;
 
 use crate::analysis::Analysis;
 use crate::budget::{ContextBudget, RankedLine};
@@ -47,6 +50,8 @@ pub struct Prompt {
     pub choices: Choices,
     /// Names and their aliases; empty when names stand as they are.
     pub aliases: Aliases,
+    /// What a small model may say of them; empty for one that words freely.
+    pub sayable: Sayable,
     /// What was cut to fit, in words; empty when nothing was.
     pub cut: String,
     /// The rules' first sentence, which opens the summary of a small model:
@@ -82,6 +87,15 @@ impl Prompt {
         let ranked: Vec<_> = written.iter().map(|line| line.ranked.clone()).collect();
         let fitted = budget.fit(&ranked, counter);
         let kept: Vec<usize> = fitted.kept.iter().map(|(index, _)| *index).collect();
+        let sayable = if profile.aliases {
+            let shown = fitted.kept.iter();
+            Sayable::of(
+                card,
+                shown.map(|(index, text)| (&written[*index], text.as_str())),
+            )
+        } else {
+            Sayable::default()
+        };
         let text: Vec<&str> = fitted.kept.iter().map(|(_, text)| text.as_str()).collect();
         Self {
             messages: vec![
@@ -95,6 +109,7 @@ impl Prompt {
                 },
             ],
             choices: Choices::of(kept.iter().map(|&index| &written[index].choice)),
+            sayable,
             aliases,
             cut: fitted.note(),
             lead: profile.aliases.then(|| card.first_sentence()).flatten(),
@@ -105,7 +120,7 @@ impl Prompt {
     pub fn request(&self) -> CompletionRequest {
         CompletionRequest {
             messages: self.messages.clone(),
-            grammar: grammar::lark(&self.choices, &self.aliases),
+            grammar: grammar::lark(&self.choices, &self.sayable),
             max_tokens: OUTPUT_TOKENS,
         }
     }

@@ -1,9 +1,11 @@
 """Writes a trained decoder as a Q8_0 GGUF that any `llama` reader loads."""
 
+import copy
 from pathlib import Path
 
 import gguf
 import numpy as np
+import torch
 from tokenizers import Tokenizer
 
 from model import NORM_EPSILON, ROPE_BASE, Decoder
@@ -14,7 +16,7 @@ CHAT_TEMPLATE = (
 )
 
 
-def write(path: Path, model: Decoder, tokenizer: Tokenizer, special: list[str]) -> None:
+def write(path: Path, model: Decoder, tokenizer: Tokenizer, special: list[str], quantized: bool = True) -> None:
     writer = gguf.GGUFWriter(str(path), "llama")
     size = model.size
     head_dim = size.width // size.heads
@@ -32,10 +34,10 @@ def write(path: Path, model: Decoder, tokenizer: Tokenizer, special: list[str]) 
     writer.add_rope_freq_base(ROPE_BASE)
     writer.add_layer_norm_rms_eps(NORM_EPSILON)
     writer.add_vocab_size(tokenizer.get_vocab_size())
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0 if quantized else gguf.LlamaFileType.ALL_F32)
     add_tokenizer(writer, tokenizer, special)
     for name, tensor in tensors(model):
-        add_tensor(writer, name, tensor.detach().float().numpy())
+        add_tensor(writer, name, tensor.detach().float().cpu().numpy(), quantized)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -73,9 +75,20 @@ def tensors(model: Decoder):
             yield f"blk.{index}.{name}.weight", part.weight
 
 
-def add_tensor(writer: gguf.GGUFWriter, name: str, values: np.ndarray) -> None:
-    if values.ndim == 1:
+def rounded(model: Decoder) -> Decoder:
+    """The model as the quantized file holds it."""
+    other = copy.deepcopy(model)
+    kind = gguf.GGMLQuantizationType.Q8_0
+    for parameter in other.parameters():
+        if parameter.dim() == 2:
+            values = parameter.detach().float().cpu().numpy()
+            parameter.data = torch.from_numpy(gguf.quants.dequantize(gguf.quants.quantize(values, kind), kind)).to(parameter)
+    return other
+
+
+def add_tensor(writer: gguf.GGUFWriter, name: str, values: np.ndarray, quantized: bool) -> None:
+    if values.ndim == 1 or not quantized:
         writer.add_tensor(name, values.astype(np.float32))
         return
-    quantized = gguf.quants.quantize(values.astype(np.float32), gguf.GGMLQuantizationType.Q8_0)
-    writer.add_tensor(name, quantized, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+    blocks = gguf.quants.quantize(values.astype(np.float32), gguf.GGMLQuantizationType.Q8_0)
+    writer.add_tensor(name, blocks, raw_dtype=gguf.GGMLQuantizationType.Q8_0)

@@ -1,12 +1,13 @@
 //! Names replaced by typed aliases, and back.
 //!
 //! A small model copies names badly, so the program owns them: `@W1` is the
-//! first workload, `@P2` the second pod. Numbering follows relevance: what the
+//! first workload, `@P2` the second pod, `@I1` an image, `@H1` a host. Numbering follows relevance: what the
 //! best candidate is about is number 1. Reversible by construction; text
 //! that holds something alias-shaped of its own is defused before.
 
 use std::collections::BTreeMap;
 
+use super::places;
 use crate::object::ObjectRef;
 
 /// Names and their aliases for one prompt.
@@ -55,8 +56,23 @@ impl Aliases {
         }
     }
 
+    /// Gives the hosts and images named in `text` aliases of their own.
+    pub fn add_places(&mut self, text: &str) {
+        for (class, place) in places::of(text) {
+            if !self.begins_with_known(place) {
+                self.add_name(class, place);
+            }
+        }
+    }
+
+    /// `cart.shop.svc` shows by its first label whose name it is; that is kept.
+    fn begins_with_known(&self, host: &str) -> bool {
+        let first = host.split('.').next().unwrap_or_default();
+        self.by_name.contains_key(first)
+    }
+
     fn add_name(&mut self, class: &'static str, name: &str) {
-        if name.len() < 2 || self.by_name.contains_key(name) {
+        if !(2..=NAME_BYTES_MAX).contains(&name.len()) || self.by_name.contains_key(name) {
             return;
         }
         let count = self.counts.entry(class).or_default();
@@ -106,16 +122,20 @@ impl Aliases {
     }
 
     fn name_at(&self, rest: &str) -> Option<&str> {
-        let word_end = rest
-            .find(|character| !is_name_char(character))
-            .unwrap_or(rest.len());
-        let mut end = word_end;
+        let is_part = |character| is_name_char(character) || IMAGE_PARTS.contains(&character);
+        let mut end = rest
+            .find(|character| !is_part(character))
+            .unwrap_or(rest.len())
+            .min(NAME_BYTES_MAX);
+        while !rest.is_char_boundary(end) {
+            end -= 1;
+        }
         // A host keeps its domain, and a sentence its full stop.
         while end > 0 {
             if let Some((name, _)) = self.by_name.get_key_value(&rest[..end]) {
                 return Some(name);
             }
-            end = rest[..end].rfind('.')?;
+            end = rest[..end].rfind(['.', '/', ':', '@'])?;
         }
         None
     }
@@ -165,6 +185,12 @@ const DEFUSED: char = '＠';
 /// Stands before a [`DEFUSED`] or [`LITERAL`] that is the site's own.
 const LITERAL: char = '﹫';
 
+/// What parts registry, path, tag and digest of an image.
+const IMAGE_PARTS: [char; 3] = ['/', ':', '@'];
+
+/// No name that gets an alias is longer.
+const NAME_BYTES_MAX: usize = 512;
+
 /// `/` and `:` part names from kinds, registries, tags and ports.
 fn is_name_char(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_')
@@ -213,6 +239,16 @@ mod tests {
     #[test]
     fn alias_shaped_text_of_the_site_is_not_taken_for_an_alias() {
         check("log says @W1", "log says ＠W1");
+    }
+
+    #[test]
+    fn hosts_and_images_are_typed() {
+        let mut aliases = aliases();
+        aliases.add_places("pulling image \"reg.corp.lan:5000/shop/cart:1.2\" from 10.4.0.7:443");
+        let text = "image reg.corp.lan:5000/shop/cart:1.2 at 10.4.0.7:443, cart.shop.svc:80";
+        let hidden = "image @I1 at @H1:443, @W1.shop.svc:80";
+        assert_eq!(aliases.hide(text), hidden);
+        assert_eq!(aliases.reveal(hidden), text);
     }
 
     #[test]

@@ -4,9 +4,8 @@
 //! cause would decide it. Candidates, evidence ids, checks, actions and (for
 //! aliased prompts) names are those of the prompt and nothing else.
 
-use super::aliases::Aliases;
 use super::lines::Choice;
-use super::words::{KINDS, WORDS};
+use super::sayable::{Sayable, Sentence};
 use crate::evidence::EvidenceId;
 
 /// Characters of a summary, at most: four sentences of an engineer.
@@ -41,40 +40,69 @@ impl Choices {
     }
 }
 
-/// The grammar of an answer within `choices`.
-pub(super) fn lark(choices: &Choices, aliases: &Aliases) -> String {
-    let numbered = |letter: char, numbers: &[usize]| -> Vec<String> {
-        let mut words: Vec<String> = numbers.iter().map(|n| format!("{letter}{n}")).collect();
-        words.push(format!("{letter}0"));
-        words
-    };
-    let ids: Vec<String> = choices.evidence.iter().map(ToString::to_string).collect();
-    let id_list = if ids.is_empty() {
-        "ids: \"\"".to_owned()
-    } else {
+/// The grammar of an answer within `choices`: in free words, or, for a small
+/// model, in sentences that are `sayable` of the candidate it has chosen.
+pub(super) fn lark(choices: &Choices, sayable: &Sayable) -> String {
+    let mut rules = vec![
+        "confidence: \"high\" | \"medium\" | \"low\"".to_owned(),
         format!(
-            "ids: (id (\",\" id){{0,5}})?\nid: {}",
-            alternatives(ids.iter().map(|id| format!("\\\"{id}\\\"")))
-        )
-    };
+            "check: {}",
+            alternatives(numbered('N', &choices.next_checks))
+        ),
+        format!("action: {}", alternatives(numbered('A', &choices.actions))),
+        ids(&choices.evidence),
+    ];
+    if sayable.is_empty() {
+        let causes = alternatives(numbered('C', &choices.causes));
+        rules.push(format!("start: {}", answer("cause", "SUMMARY")));
+        rules.push(format!("cause: {causes}"));
+        rules.push(format!(
+            "SUMMARY: /[A-Z][^\"\\\\\\x00-\\x1F]{{20,{SUMMARY_CHARS_MAX}}}/"
+        ));
+        return rules.join("\n") + "\n";
+    }
+    let mut answers = Vec::new();
+    for (number, sentences) in sayable.choices() {
+        let name = format!("SENTENCE_{number}");
+        answers.push(answer(
+            &format!("\"C{number}\""),
+            &format!("SUMMARY_{number}"),
+        ));
+        let wordings: Vec<String> = sentences.iter().map(sentence).collect();
+        rules.push(format!("{name}: {}", wordings.join("\n  | ")));
+        rules.push(format!(
+            "SUMMARY_{number}: {name} (\" \" {name} (\" \" {name})?)?"
+        ));
+    }
+    rules.insert(0, format!("start: {}", answers.join("\n  | ")));
+    rules.join("\n") + "\n"
+}
+
+/// One answer: cause first, then what it rests on, then the words.
+fn answer(cause: &str, summary: &str) -> String {
     format!(
         concat!(
-            "start: \"{{\\\"cause\\\":\\\"\" cause \"\\\",\\\"because\\\":[\" ids \"],\\\"against\\\":[\" ids ",
-            "\"],\\\"confidence\\\":\\\"\" confidence \"\\\",\\\"summary\\\":\\\"\" SUMMARY ",
-            "\"\\\",\\\"next_check\\\":\\\"\" check \"\\\",\\\"action\\\":\\\"\" action \"\\\"}}\"\n",
-            "cause: {causes}\n",
-            "confidence: \"high\" | \"medium\" | \"low\"\n",
-            "check: {checks}\n",
-            "action: {actions}\n",
-            "{id_list}\n",
-            "SUMMARY: /{summary}/\n",
+            "\"{{\\\"cause\\\":\\\"\" {cause} \"\\\",\\\"because\\\":[\" ids \"],\\\"against\\\":[\" ids ",
+            "\"],\\\"confidence\\\":\\\"\" confidence \"\\\",\\\"summary\\\":\\\"\" {summary} ",
+            "\"\\\",\\\"next_check\\\":\\\"\" check \"\\\",\\\"action\\\":\\\"\" action \"\\\"}}\"",
         ),
-        causes = alternatives(numbered('C', &choices.causes)),
-        checks = alternatives(numbered('N', &choices.next_checks)),
-        actions = alternatives(numbered('A', &choices.actions)),
-        id_list = id_list,
-        summary = summary_pattern(&ids, aliases),
+        cause = cause,
+        summary = summary,
     )
+}
+
+fn numbered(letter: char, numbers: &[usize]) -> Vec<String> {
+    let mut words: Vec<String> = numbers.iter().map(|n| format!("{letter}{n}")).collect();
+    words.push(format!("{letter}0"));
+    words
+}
+
+fn ids(evidence: &[EvidenceId]) -> String {
+    if evidence.is_empty() {
+        return "ids: \"\"".to_owned();
+    }
+    let quoted = evidence.iter().map(|id| format!("\\\"{id}\\\""));
+    format!("ids: (id (\",\" id){{0,5}})?\nid: {}", alternatives(quoted))
 }
 
 fn alternatives(words: impl IntoIterator<Item = String>) -> String {
@@ -85,21 +113,12 @@ fn alternatives(words: impl IntoIterator<Item = String>) -> String {
     quoted.join(" | ")
 }
 
-/// Sentences. With aliases they are made of known words, of names behind their
-/// kind, and of citations: a small model cannot be trusted to spell or to copy.
-fn summary_pattern(ids: &[String], aliases: &Aliases) -> String {
-    let names: Vec<&str> = aliases.iter().collect();
-    if names.is_empty() {
-        return format!("[A-Z][^\"\\\\\\x00-\\x1F]{{20,{SUMMARY_CHARS_MAX}}}");
-    }
-    let capitalized = WORDS.iter().map(|word| {
-        let (first, rest) = word.split_at(1);
-        format!("{}{rest}", first.to_uppercase())
+/// A wording with its slots; plain words, so nothing needs escaping.
+fn sentence(parts: &Sentence) -> String {
+    let parts = parts.iter().map(|ways| {
+        let ways = alternatives(ways.iter().filter(|way| !way.is_empty()).cloned());
+        format!("({ways})")
     });
-    let named = format!("({}) ({})", KINDS.join("|"), names.join("|"));
-    let first = format!("({}|{named})", capitalized.collect::<Vec<_>>().join("|"));
-    let mut pieces = vec![WORDS.join("|"), named];
-    pieces.extend(ids.iter().map(|id| format!("\\[{id}\\]")));
-    let sentence = format!("{first}(,? ({})){{2,24}}\\.", pieces.join("|"));
-    format!("{sentence}( {sentence}){{0,2}}")
+    let parts: Vec<String> = parts.filter(|part| part != "()").collect();
+    parts.join(" ")
 }

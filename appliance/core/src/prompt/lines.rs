@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use super::aliases::Aliases;
 use crate::analysis::{Analysis, Evidence, RuledOut, StatedCause};
 use crate::budget::RankedLine;
-use crate::evidence::EvidenceId;
+use crate::evidence::{EvidenceId, EvidenceKind};
 use crate::object::ObjectRef;
 
 /// Characters of evidence text in one line; the rest is on the screen.
 const EVIDENCE_CHARS_MAX: usize = 320;
 
 /// The same for small models, which were trained on short lines.
-const EVIDENCE_CHARS_MAX_SMALL: usize = 120;
+const EVIDENCE_CHARS_MAX_SMALL: usize = 160;
 
 /// What a line lets the model say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,18 @@ pub(super) enum Choice {
 pub(super) struct Line {
     pub(super) ranked: RankedLine,
     pub(super) choice: Choice,
+    /// `Pod @P1`, where the line is about an object that has an alias.
+    pub(super) object: Option<String>,
+    /// What sort of evidence it is; empty for other lines.
+    pub(super) noun: &'static str,
+}
+
+impl Line {
+    fn about(mut self, object: &ObjectRef, aliases: &Aliases) -> Self {
+        let has_alias = aliases.name(&object.name).starts_with('@');
+        self.object = has_alias.then(|| name_object(object, aliases));
+        self
+    }
 }
 
 /// Numbers the names of `card` by relevance: the best candidate's object first.
@@ -45,15 +57,26 @@ pub(super) fn aliases(card: &Analysis) -> Aliases {
     for object in causes.chain(&card.subject).chain(evidence).chain(ruled_out) {
         aliases.add(object);
     }
+    for evidence in &card.evidence {
+        aliases.add_places(&evidence.title);
+        evidence
+            .lines
+            .iter()
+            .for_each(|line| aliases.add_places(line));
+    }
     aliases
 }
 
 /// All lines of `card`, in the order they are read; short ones for a small model.
 pub(super) fn write(card: &Analysis, aliases: &Aliases, small: bool) -> Vec<Line> {
-    let mut lines = vec![line(0, Choice::None, alert(card, aliases))];
+    let mut first = line(0, Choice::None, alert(card, aliases));
+    if let Some(subject) = &card.subject {
+        first = first.about(subject, aliases);
+    }
+    let mut lines = vec![first];
     for (index, cause) in card.causes.iter().enumerate() {
         let text = candidate(index + 1, cause, aliases);
-        lines.push(line(1, Choice::Cause(index + 1), text));
+        lines.push(line(1, Choice::Cause(index + 1), text).about(&cause.object, aliases));
     }
     for ruled_out in card.ruled_out.iter().take(4) {
         lines.push(line(6, Choice::None, excluded(ruled_out, aliases)));
@@ -65,7 +88,9 @@ pub(super) fn write(card: &Analysis, aliases: &Aliases, small: bool) -> Vec<Line
     for evidence in &card.evidence {
         let text = evidence_line(evidence, card.incident.started_at, aliases, small);
         let rank = evidence_rank(card, evidence.id);
-        lines.push(shortened(rank, Choice::Evidence(evidence.id), text));
+        let mut line = shortened(rank, Choice::Evidence(evidence.id), text);
+        line.noun = noun(evidence.kind);
+        lines.push(line.about(&evidence.object, aliases));
     }
     for (index, check) in card.next_checks.iter().take(4).enumerate() {
         let why = reason(&check.why, small);
@@ -100,6 +125,8 @@ fn line(rank: u32, choice: Choice, text: String) -> Line {
             shortest_chars: 0,
         },
         choice,
+        object: None,
+        noun: "",
     }
 }
 
@@ -178,7 +205,7 @@ fn evidence_line(
     } else {
         EVIDENCE_CHARS_MAX
     };
-    let kind = format!("{:?}", evidence.kind).to_lowercase();
+    let kind = noun(evidence.kind);
     let age = match (evidence.at, onset) {
         (Some(at), Some(onset)) => relative(at, onset),
         _ => String::new(),
@@ -191,13 +218,30 @@ fn evidence_line(
             break;
         }
     }
-    let body: String = one_line(&body).chars().take(chars_max).collect();
+    // Aliases first: a name cut in two could not be replaced.
+    let body: String = aliases
+        .hide(&one_line(&body))
+        .chars()
+        .take(chars_max)
+        .collect();
     format!(
-        "{} {kind} {}{age}: {}",
+        "{} {kind} {}{age}: {body}",
         evidence.id,
-        name_object(&evidence.object, aliases),
-        aliases.hide(&body)
+        name_object(&evidence.object, aliases)
     )
+}
+
+const fn noun(kind: EvidenceKind) -> &'static str {
+    match kind {
+        EvidenceKind::Alert => "alert",
+        EvidenceKind::Event => "event",
+        EvidenceKind::Log => "log",
+        EvidenceKind::Status => "status",
+        EvidenceKind::Spec => "spec",
+        EvidenceKind::Change => "change",
+        EvidenceKind::Metric => "metric",
+        EvidenceKind::Probe => "probe",
+    }
 }
 
 /// ` 3m before` or ` 2h after` the onset; empty within the same minute.

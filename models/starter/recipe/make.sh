@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Makes the starter model from nothing: data, weights of every size, evaluation.
+#
+#   models/starter/recipe/make.sh WORK [SEEDS] [MINUTES]
+#
+# Needs cargo and a Python with requirements.txt installed (PYTHON says which).
+# With a GPU the sizes are trained side by side, MINUTES each; without one they
+# take turns, and two cores need two hours for sizes up to 3M. Nothing is
+# committed: `choose.py WORK SIZE` puts the chosen size beside the manifest.
+set -euo pipefail
+work=$(realpath -m "${1:?usage: make.sh WORK [SEEDS] [MINUTES]}")
+seeds=${2:-20} minutes=${3:-5} python=${PYTHON:-python3}
+recipe=$(dirname "$(realpath "$0")")
+mkdir -p "$work"
+if [ ! -f "$work/data.jsonl" ]; then
+  if [ -n "${GENERATOR:-}" ]; then
+    "$GENERATOR" "$work/data.jsonl" "$seeds"
+  else
+    (cd "$recipe/../../.." && cargo run --release -p appliance-collect --example starter_data -- "$work/data.jsonl" "$seeds")
+  fi
+fi
+cd "$recipe"
+train() { "$python" train.py "$work/data.jsonl" --out "$work" --minutes "$minutes" --workers "${WORKERS:-2}" "$@" 2>&1 | tee "$work/train-$2$([ $# -gt 2 ] && echo "-states" || true).log"; }
+if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
+  for size in ${SIZES:-1M 3M 8M 15M}; do train --size "$size" & done
+  train --size 8M --statement &
+  wait
+else
+  for size in ${SIZES:-1M 3M}; do train --size "$size" --batch-tokens 4096; done
+fi
+"$python" compare.py "$work/data.jsonl" --out "$work" | tee "$work/comparison.md"
