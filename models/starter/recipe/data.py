@@ -9,7 +9,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from answers import answer
-from vary import numbered, pool_of, varied
+from vary import pool_of, varied
 
 SPECIAL = ["<|end|>", "<|user|>", "<|answer|>"]
 END, USER, ANSWER = range(3)
@@ -30,12 +30,7 @@ def train_tokenizer(texts: list[str], size: int) -> Tokenizer:
 
 
 def split(lines: list[dict]) -> tuple[list[dict], list[dict], list[dict]]:
-    """Lines to train on, lines of recipes never trained on, and known recipes under seeds never trained on.
-
-    All are numbered as the product numbers: variants that add candidates must
-    not be told by ids that come from elsewhere.
-    """
-    lines = [numbered(line) for line in lines]
+    """Lines to train on, lines of recipes never trained on, and known recipes under seeds never trained on."""
     kept = max(line["seed"] for line in lines) - 1
     training = [line for line in lines if not line["held_out"] and line["seed"] < kept]
     unseen = [line for line in lines if line["held_out"]]

@@ -4,12 +4,13 @@
 #   models/starter/recipe/make.sh WORK [SEEDS] [MINUTES]
 #
 # Needs cargo and a Python with requirements.txt installed (PYTHON says which).
-# With a GPU the sizes are trained side by side, MINUTES each; without one they
-# take turns, and two cores need two hours for sizes up to 3M. Nothing is
-# committed: `choose.py WORK SIZE` puts the chosen size beside the manifest.
+# With a GPU the sizes are trained side by side, MINUTES each, and one more that
+# learns to state the cause as well; without one the small sizes take turns, and
+# want an hour each on two cores. `choose.py WORK SIZE` then puts the chosen
+# size beside the manifest.
 set -euo pipefail
 work=$(realpath -m "${1:?usage: make.sh WORK [SEEDS] [MINUTES]}")
-seeds=${2:-20} minutes=${3:-5} python=${PYTHON:-python3}
+seeds=${2:-8} minutes=${3:-5.45} python=${PYTHON:-python3}
 recipe=$(dirname "$(realpath "$0")")
 mkdir -p "$work"
 if [ ! -f "$work/data.jsonl" ]; then
@@ -20,7 +21,7 @@ if [ ! -f "$work/data.jsonl" ]; then
   fi
 fi
 cd "$recipe"
-train() { "$python" train.py "$work/data.jsonl" --out "$work" --minutes "$minutes" --workers "${WORKERS:-2}" "$@" 2>&1 | tee "$work/train-$2$([ $# -gt 2 ] && echo "-states" || true).log"; }
+train() { "$python" train.py "$work/data.jsonl" --out "$work" --minutes "$minutes" --workers "${WORKERS:-4}" "$@" 2>&1 | tee "$work/train-$2${3:-}.log"; }
 if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
   for size in ${SIZES:-1M 3M 8M 15M}; do train --size "$size" & done
   train --size 8M --statement &

@@ -85,7 +85,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=5, help="budget of training")
     parser.add_argument("--steps", type=int, default=10**9, help="budget in steps; whichever ends first")
     parser.add_argument("--batch-tokens", type=int, default=32768)
-    parser.add_argument("--ways", type=int, default=6, help="prompts with answers made of each line")
+    parser.add_argument("--ways", type=int, default=8, help="prompts with answers made of each line")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--evaluated", type=int, default=800, help="held-out incidents that are answered")

@@ -24,7 +24,7 @@ use self::told::Told;
 use self::variants::{Rng, of};
 
 /// Seeds per recipe where none are asked for.
-const SEEDS: u64 = 20;
+const SEEDS: u64 = 8;
 
 /// Why an incident could not be made.
 type Problem = Box<dyn Error + Send + Sync>;

@@ -16,6 +16,8 @@ pub struct SummaryDraft<'a> {
     prompt: &'a Prompt,
     vocabulary: Vocabulary,
     answer: String,
+    /// How an answer begins that may follow the rules' own sentence.
+    opening: Option<&'static str>,
     /// Sentences already let through or dropped.
     settled: usize,
 }
@@ -27,6 +29,13 @@ impl<'a> SummaryDraft<'a> {
             prompt,
             vocabulary: Vocabulary::of(card),
             answer: String::new(),
+            opening: prompt.lead.as_ref().map(|_| {
+                if card.causes.is_empty() {
+                    "{\"cause\":\"C0\""
+                } else {
+                    "{\"cause\":\"C1\""
+                }
+            }),
             settled: 0,
         }
     }
@@ -37,6 +46,12 @@ impl<'a> SummaryDraft<'a> {
         let Some(start) = self.answer.find(SUMMARY_KEY) else {
             return Vec::new();
         };
+        if self
+            .opening
+            .is_some_and(|opening| !self.answer.starts_with(opening))
+        {
+            return Vec::new();
+        }
         let rest = &self.answer[start + SUMMARY_KEY.len()..];
         let (text, closed) = match rest.find('"') {
             Some(end) => (&rest[..end], true),

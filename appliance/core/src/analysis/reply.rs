@@ -32,6 +32,9 @@ pub enum ReplyError {
     /// It chose something the prompt did not offer.
     #[error("the answer chose {0:?}, which was not offered")]
     NotOffered(String),
+    /// A model whose sentences would follow the rules' own found another cause, or none.
+    #[error("the answer is about {0:?} and not about the cause the rules state; the card stands")]
+    OtherCause(String),
     /// No sentence was left after the check.
     #[error("no sentence of the answer held: {dropped} dropped")]
     NothingLeft {
@@ -99,7 +102,8 @@ impl Reading {
 /// The rules' ranking is the floor: among candidates of equal confidence the
 /// model's choice comes first; any other disagreement only lowers the first
 /// candidate's confidence by one word. The model raises nothing. Where the
-/// prompt has a lead, the summary opens with it, and order and confidence stay.
+/// prompt has a lead, the summary opens with it, order, confidence and the
+/// evidence cited for the cause stay, and an answer about another cause is refused.
 ///
 /// # Errors
 /// [`ReplyError`] when the answer cannot be used; the card then stands as it is.
@@ -118,16 +122,20 @@ pub fn apply_reply(
     }
     let mut worded = card.clone();
     let disagreed = match &prompt.lead {
-        Some(_) => !card.causes.is_empty() && cause != Some(1),
+        Some(_) if cause != card.causes.first().map(|_| 1) => {
+            return Err(ReplyError::OtherCause(cause_word(cause)));
+        }
+        Some(_) => false,
         None => weigh(&mut worded, cause, reading.confidence),
     };
     move_to_front(&mut worded.next_checks, reading.next_check);
     move_to_front(&mut worded.actions, reading.action);
     let mut citations = checked.citations;
     let against = &reading.against;
-    citations.extend(reading.because.iter().filter(|id| !against.contains(id)));
-    if prompt.lead.is_some() {
-        citations.extend(&card.summary.citations);
+    match &prompt.lead {
+        // The rules choose better what the cause rests on than a small model does.
+        Some(_) => citations.extend(&card.summary.citations),
+        None => citations.extend(reading.because.iter().filter(|id| !against.contains(id))),
     }
     citations.sort_unstable();
     citations.dedup();
@@ -147,6 +155,10 @@ pub fn apply_reply(
         disagreed,
     };
     Ok((worded, report))
+}
+
+fn cause_word(cause: Option<usize>) -> String {
+    format!("C{}", cause.unwrap_or(0))
 }
 
 /// `C2` is 2, `C0` is none.

@@ -190,13 +190,23 @@ fn a_draft_lets_whole_sentences_through_once_and_only_those_that_hold() {
 fn a_small_models_words_follow_the_rules_own_statement() {
     let card = card("high", "high");
     let prompt = prompt_for(&card, true);
-    let text = reply("C2", "high", "A change to Deployment @W1 came first [E1].");
-    let (analysis, report) =
-        apply_reply(&card, &prompt, &text, "test").expect("the reply is usable");
+    let text = reply("C1", "low", "A change to Deployment @W1 came first [E1].");
+    let (analysis, _) = apply_reply(&card, &prompt, &text, "test").expect("the reply is usable");
     assert_eq!(
         analysis.summary.text,
         "By rules. A change to Deployment cart came first [E1]."
     );
-    assert_eq!(analysis.causes[0].cause, "OomOwnLimit");
-    assert!(report.disagreed);
+    assert_eq!(analysis.causes, card.causes);
+}
+
+#[test]
+fn a_small_models_words_about_another_cause_are_neither_kept_nor_shown() {
+    let card = card("high", "high");
+    let prompt = prompt_for(&card, true);
+    for other in ["C2", "C0"] {
+        let text = reply(other, "high", "A change to Deployment @W1 came first [E1].");
+        let refused = apply_reply(&card, &prompt, &text, "test").expect_err("the card stands");
+        assert_eq!(refused, ReplyError::OtherCause(other.to_owned()));
+        assert!(SummaryDraft::new(&card, &prompt).push(&text).is_empty());
+    }
 }

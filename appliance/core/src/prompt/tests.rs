@@ -107,3 +107,45 @@ fn aliases_stand_for_every_name_of_the_candidates() {
             .contains("kubectl describe pod @P1 -n @Q1")
     );
 }
+
+#[test]
+fn a_small_model_may_say_of_evidence_only_what_its_line_bears() {
+    let mut card = card(1);
+    card.evidence[1].title = "container cart ended: OOMKilled, exit code 137".to_owned();
+    let grammar = Prompt::write(&card, &profile(4096, true), &ByLength)
+        .request()
+        .grammar;
+    assert!(
+        grammar.contains("\"a kill for memory on Pod @P1 [E2]\""),
+        "{grammar}"
+    );
+    assert!(grammar.contains("\"log of Pod @P1 [E2]\""));
+    assert!(!grammar.contains("a kill for memory [E1]"));
+    assert!(!grammar.contains("refused connections"));
+}
+
+#[test]
+fn sentences_are_those_of_the_candidate_chosen_and_of_its_confidence() {
+    let prompt = Prompt::write(&card(1), &profile(4096, true), &ByLength);
+    let grammar = prompt.request().grammar;
+    let of = |name: &str| {
+        let rest = grammar.split_once(name).expect("the rule is there").1;
+        rest.split("SUMMARY").next().unwrap_or_default()
+    };
+    assert!(of("SENTENCE_1: ").contains("The cluster itself says so."));
+    assert!(!of("SENTENCE_1: ").contains("It is likely and not certain."));
+    assert!(!of("SENTENCE_1: ").contains("No candidate is supported"));
+    assert!(of("SENTENCE_0: ").contains("No candidate is supported"));
+}
+
+#[test]
+fn a_change_is_dated_only_by_its_own_line() {
+    let mut card = card(1);
+    card.evidence[1].kind = crate::evidence::EvidenceKind::Change;
+    card.evidence[1].at = "2025-12-31T21:00:00Z".parse().ok();
+    let grammar = Prompt::write(&card, &profile(4096, true), &ByLength)
+        .request()
+        .grammar;
+    assert!(grammar.contains("change of Pod @P1 [E2] hours before"));
+    assert!(!grammar.contains("minutes before"));
+}
