@@ -16,6 +16,7 @@ const TABLES: &[&str] = &["appliance/core/src/causes/catalogue.rs"];
 
 /// What the pure cores may depend on.
 const CORE_DEPENDENCIES: &[&str] = &[
+    "base64",
     "blake3",
     "jiff",
     "k8s-openapi",
