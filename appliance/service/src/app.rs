@@ -79,6 +79,7 @@ impl App {
         );
 
         let embedder = model::embedder(&config.inference).await?;
+        let config = &model::beside(config, embedder.as_deref())?;
         let slot = EngineSlot::default();
         let model = prepare_model(config)?;
         if model.is_some() {

@@ -121,6 +121,26 @@ pub async fn embedder(config: &Inference) -> anyhow::Result<Option<Arc<dyn Embed
     Ok(Some(embedder))
 }
 
+/// `config` with the memory of `embedder` set aside: models that write share what is left.
+///
+/// # Errors
+/// If nothing is left.
+pub fn beside(config: &Config, embedder: Option<&dyn Embedder>) -> anyhow::Result<Config> {
+    let Some(embedder) = embedder else {
+        return Ok(config.clone());
+    };
+    let (budget, taken) = (memory_budget(&config.inference), embedder.memory_bytes());
+    let left = budget.checked_sub(taken).filter(|left| *left > 0);
+    let left = left.ok_or_else(|| {
+        anyhow::anyhow!(
+            "inference.embedding_model takes {taken} bytes and inference.memory_bytes_max is {budget}; use a smaller model or more memory (error page: model-too-large)"
+        )
+    })?;
+    let mut config = config.clone();
+    config.inference.memory_bytes_max = Some(left);
+    Ok(config)
+}
+
 /// What is wrong with a model, and the error page that says what to do.
 pub fn explain(problem: &LoadProblem) -> String {
     match problem {

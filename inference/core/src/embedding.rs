@@ -19,6 +19,9 @@ pub trait Embedder: Send + Sync {
     /// Floats of a vector.
     fn dimensions(&self) -> usize;
 
+    /// Bytes of its weights.
+    fn memory_bytes(&self) -> u64;
+
     /// The vectors of `texts`. It computes where it is called: call it off the async threads.
     ///
     /// # Errors

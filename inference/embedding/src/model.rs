@@ -55,6 +55,8 @@ pub struct SentenceModel {
     /// Tokens of its window, those in front and behind counted.
     window: usize,
     parameters: u64,
+    /// Bytes of the weights.
+    bytes: u64,
     pool: Pool,
 }
 
@@ -84,6 +86,10 @@ impl SentenceModel {
             parameters: weights
                 .tensors()
                 .map(|(_, tensor)| tensor.weights() as u64)
+                .sum(),
+            bytes: weights
+                .tensors()
+                .map(|(_, tensor)| tensor.range.len() as u64)
                 .sum(),
             bert,
             pool: Pool::new(default_threads())?,
@@ -139,6 +145,10 @@ impl Embedder for SentenceModel {
 
     fn dimensions(&self) -> usize {
         self.bert.width()
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.bytes
     }
 
     fn embed(&self, texts: &[String]) -> Result<Embeddings, EngineError> {

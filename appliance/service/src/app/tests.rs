@@ -80,3 +80,23 @@ async fn an_embedding_model_that_cannot_be_used_stops_the_start() {
     assert!(error.starts_with("inference.embedding_model "), "{error}");
     assert!(error.ends_with("(error page: model-damaged)"), "{error}");
 }
+
+#[tokio::test]
+async fn the_embedding_model_counts_against_the_memory_of_all() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut config = config(folder.path());
+    config.inference.embedding_model = Some(BERT.into());
+    config.inference.memory_bytes_max = Some(1 << 30);
+    let embedder = model::embedder(&config.inference).await.expect("is usable");
+    let beside = model::beside(&config, embedder.as_deref()).expect("leaves some");
+    let taken = embedder.expect("is named").memory_bytes();
+    assert!(taken > 0);
+    assert_eq!(beside.inference.memory_bytes_max, Some((1 << 30) - taken));
+    config.inference.memory_bytes_max = Some(taken);
+    let started = App::start(&config, Site::One(Box::default())).await;
+    let error = started.expect_err("is refused").to_string();
+    assert!(
+        error.contains("use a smaller model or more memory"),
+        "{error}"
+    );
+}

@@ -57,6 +57,10 @@ impl Embedder for Letters {
         2
     }
 
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
+
     fn embed(&self, texts: &[String]) -> Result<Embeddings, EngineError> {
         let count = |text: &str, letter| text.matches(letter).count() as f32;
         Ok(Embeddings {
