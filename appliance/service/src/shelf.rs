@@ -14,6 +14,7 @@ mod tests;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use inference_nn::gguf::Part;
 use models::Manifest;
 use serde::{Deserialize, Serialize};
 
@@ -254,7 +255,7 @@ impl Shelf {
 /// What to load of a model's `pieces` in `folder`: its first GGUF file, or the folder.
 fn loaded(folder: &Path, pieces: &[Piece]) -> PathBuf {
     match pieces.first() {
-        Some(first) if pieces.len() == 1 || first.file.ends_with(".gguf") => {
+        Some(first) if pieces.len() == 1 || Part::of(Path::new(&first.file)).is_some() => {
             folder.join(&first.file)
         }
         _ => folder.to_owned(),
