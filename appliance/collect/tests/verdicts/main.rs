@@ -83,10 +83,13 @@ fn check(from: usize, change: impl Fn(&mut Files, u64) -> Names) {
         let after = Verdict::of(&changed);
         let wanted = before.renamed(&names);
         if !after.is_same(&wanted) {
-            differing.push(format!(
+            let difference = format!(
                 "{} with seed {seed}:\n  wanted {wanted:?}\n  got    {after:?}",
                 recipe.id
-            ));
+            );
+            // Seen at once with `--nocapture`: all recipes take many minutes.
+            println!("{difference}");
+            differing.push(difference);
         }
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
