@@ -64,11 +64,10 @@ pub(crate) const UNMISTAKABLE: &[Cause] = &[
 ];
 
 /// Causes that no recipe of this seed states: two depend on what the seed lets
-/// run out, two have facts of their own beside their analyzers.
+/// run out, one has facts of its own beside its analyzer.
 pub(crate) const NO_RECIPE: &[Cause] = &[
     C::CpuQuotaExceeded,
     C::PodQuotaExceeded,
-    C::ServiceQuotaExceeded,
     C::NodeNetworkDelay,
 ];
 

@@ -199,6 +199,14 @@ pub(super) const GROUPS: &[Group] = &[
             (C::DnsNameWrong, another_reason),
         ],
     },
+    // A Service that was never made: the API server says why.
+    Group {
+        leads: &[C::ServiceQuotaExceeded],
+        others: &[
+            (C::AdmissionDenied, another_reason),
+            (C::AdmissionWebhookDown, another_reason),
+        ],
+    },
     // A claim that is not bound: its pod waits, and nobody else is to blame.
     Group {
         leads: &[
