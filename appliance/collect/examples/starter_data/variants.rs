@@ -129,7 +129,9 @@ fn doubled(told: &Told, partner: &Told, rng: &mut Rng) -> Told {
     for cause in partner.card.causes.iter().take(1) {
         let mut cause = cause.clone();
         for ids in [&mut cause.because, &mut cause.against] {
-            ids.iter_mut().for_each(|id| id.0 += shift);
+            for id in ids.iter_mut() {
+                id.0 += shift;
+            }
             ids.retain(|id| last.is_some_and(|last| *id <= last));
         }
         add_cause(&mut other, cause, false, rng);

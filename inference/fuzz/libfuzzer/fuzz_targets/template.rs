@@ -1,3 +1,4 @@
+//! The target `template` of `inference_fuzz`, driven by libFuzzer.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| inference_fuzz::run("template", data));

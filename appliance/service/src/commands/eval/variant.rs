@@ -120,13 +120,17 @@ mod tests {
         )
     }
 
+    fn content(files: &Files, file: &str) -> serde_json::Value {
+        serde_json::from_str(&files.0[file]).expect("it is JSON")
+    }
+
     #[test]
     fn a_renamed_run_has_its_answer_in_the_new_names() {
         let (before, after) = changed(Variant::Renamed);
-        let answer = |files: &Files| -> serde_json::Value {
-            serde_json::from_str(&files.0["expected.json"]).expect("it is JSON")
-        };
-        let (old, new) = (answer(&before), answer(&after));
+        let (old, new) = (
+            content(&before, "expected.json"),
+            content(&after, "expected.json"),
+        );
         assert_eq!(old["cause"], new["cause"]);
         assert_ne!(old["object"]["name"], new["object"]["name"]);
         let name = new["object"]["name"].as_str().expect("it has a name");
@@ -143,7 +147,7 @@ mod tests {
     fn a_second_fault_leaves_alert_and_answer_and_adds_a_namespace() {
         let (before, after) = changed(Variant::SecondFault);
         for file in ["alert.json", "expected.json"] {
-            assert_eq!(before.0[file], after.0[file]);
+            assert_eq!(content(&before, file), content(&after, file));
         }
         let namespaces = |files: &Files| files.items("namespaces.json").len();
         assert!(namespaces(&after) > namespaces(&before));
