@@ -63,6 +63,22 @@ mod tests {
         }
     }
 
+    /// What was found once: the target and the seed.
+    const FOUND: [(&str, u64); 2] = [
+        // A piece of text had the number of a mark.
+        ("tokenizer_json", 5_002_383),
+        // A merge gave a text longer than any token.
+        ("vocabulary", 5_002_332),
+    ];
+
+    #[test]
+    fn what_was_found_stays_mended() {
+        for (name, seed) in FOUND {
+            let target = crate::target(name).expect("is there");
+            assert_eq!(drive(target, seed, |runs| runs < 1).runs, 1);
+        }
+    }
+
     #[test]
     fn the_same_seed_gives_the_same_input() {
         let samples = [b"one two three".to_vec(), b"four".to_vec()];

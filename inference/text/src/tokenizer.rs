@@ -232,7 +232,14 @@ impl Tokenizer {
                 match &self.encoder {
                     Encoder::ByteLevel(encoder) => encoder.encode(before, tokens),
                     Encoder::SentencePieces(encoder) => encoder.encode(before, place, tokens),
-                    Encoder::Published(encoder) => encoder.encode(before, place, tokens),
+                    Encoder::Published(encoder) => {
+                        let start = tokens.len();
+                        encoder.encode(before, place, tokens);
+                        // A file may give a mark's number to a piece of text; that text is lost then, and no mark made.
+                        let written = tokens.split_off(start);
+                        let text = |token: &TokenId| self.kind(*token) != TokenKind::Control;
+                        tokens.extend(written.into_iter().filter(text));
+                    }
                 }
             }
             tokens.extend(token);

@@ -46,12 +46,23 @@ impl ByteLevel {
         let ids: HashMap<&str, TokenId> = text()
             .map(|(spelling, token)| (spelling.as_str(), token))
             .collect();
+        let merges = merges(vocabulary)?;
+        // The crate takes for granted that what is merged is no longer than a token.
+        let longest = ids.keys().map(|spelling| spelling.len()).max().unwrap_or(0);
+        if let Some((left, right)) = merges
+            .iter()
+            .find(|(left, right)| left.len() + right.len() > longest)
+        {
+            return Err(wrong(format!(
+                "the merge of `{left}` and `{right}` gives no token"
+            )));
+        }
         let model = BPE::builder()
             .vocab_and_merges(
                 text()
                     .map(|(spelling, token)| (spelling.clone(), token))
                     .collect::<tokenizers::models::bpe::Vocab>(),
-                merges(vocabulary)?,
+                merges,
             )
             .ignore_merges(profile.ignore_merges)
             .byte_fallback(profile.plain)

@@ -200,6 +200,7 @@ fn bytes(vocabulary: &Vocabulary, kinds: &[TokenKind], byte_level: bool) -> Vec<
 }
 
 fn published(json: &Map<String, Json>, bytes: &[Vec<u8>]) -> Result<Published, TextError> {
+    check_merges(part(json, "model"))?;
     let first_only = prepends(part(json, "pre_tokenizer"), "first");
     let start = engine(json)?;
     let mut continued = json.clone();
@@ -216,6 +217,33 @@ fn published(json: &Map<String, Json>, bytes: &[Vec<u8>]) -> Result<Published, T
         anew_behind_tokens: !first_only,
         bytes: byte_tokens,
     })
+}
+
+/// Refuses merges that give more than any token has: the crate takes it for granted that there are none. What else is
+/// wrong with a merge it finds itself.
+fn check_merges(model: &Json) -> Result<(), TextError> {
+    let (Some(vocab), Some(merges)) = (model["vocab"].as_object(), model["merges"].as_array())
+    else {
+        return Ok(());
+    };
+    let prefix = model["continuing_subword_prefix"]
+        .as_str()
+        .unwrap_or_default();
+    let longest = vocab.keys().map(String::len).max().unwrap_or(0);
+    for merge in merges {
+        let pair = match merge {
+            Json::String(text) => text.split_once(' '),
+            pair => pair[0].as_str().zip(pair[1].as_str()),
+        };
+        let Some((left, right)) = pair else {
+            continue;
+        };
+        let behind = right.get(prefix.len()..).map(str::len);
+        if behind.is_none_or(|behind| left.len() + behind > longest) {
+            return Err(wrong(format!("the merge {merge} gives no token")));
+        }
+    }
+    Ok(())
 }
 
 /// The crate's tokenizer for what the file says of normalizing, splitting and merging.
