@@ -211,14 +211,21 @@ mod tests {
         "smart",
     ];
 
+    /// Files and folders that hold nothing but tests.
+    const TESTS: [&str; 2] = ["tests", "look_alikes"];
+
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() && path.file_name().unwrap() != "tests" {
-                sources(&path, found);
-            } else if path.extension().is_some_and(|end| end == "rs")
-                && path.file_stem().unwrap() != "tests"
+            if TESTS
+                .iter()
+                .any(|tests| path.file_stem().unwrap() == *tests)
             {
+                continue;
+            }
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|end| end == "rs") {
                 found.push(path);
             }
         }
