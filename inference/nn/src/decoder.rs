@@ -15,8 +15,9 @@ use crate::segment::{BLOCK_TOKENS, Segment};
 use crate::source::ModelSource;
 use crate::weights::Weights;
 
-/// Most windows that keys and values are kept for, however much memory may be used.
-const WINDOWS_MAX: u64 = 64;
+/// Most windows that keys and values are kept for, however much memory may be used: twice the sequences that run
+/// side by side unless told otherwise.
+const WINDOWS_MAX: u64 = 32;
 
 /// How a decoder is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -64,11 +64,12 @@ fn trimmed(statement: &str) -> &str {
 }
 
 /// When the trouble began, where that is known: the hour, with the day where
-/// the alert is of another. What lasts for weeks is no beginning.
+/// the alert is of another. What lasts for weeks is no beginning, and neither
+/// is a sign from after the alert fired, such as the latest of many restarts.
 fn since(case: &Case<'_>, first: &RankedCause) -> String {
     let at = first.finding.since.filter(|at| {
         let age = case.snapshot.captured_at.duration_since(*at);
-        age >= SignedDuration::ZERO && age < SINCE_MAX
+        *at <= case.started_at && age < SINCE_MAX
     });
     let text = at.map(|at| at.to_string());
     let day = text.as_deref().and_then(|text| text.split_once('T'));

@@ -158,6 +158,18 @@ fn with_cause(title: &str) -> Diagnosis {
 }
 
 #[test]
+fn only_what_came_before_the_alert_is_told_as_a_beginning() {
+    let told = |minutes: i64| {
+        let mut diagnosis = with_cause("t");
+        let since = started_at() + SignedDuration::from_mins(minutes);
+        diagnosis.causes[0].finding.since = Some(since);
+        analysis_of(&diagnosis).summary.text.contains(", since ")
+    };
+    assert!(told(-10));
+    assert!(!told(10), "the latest of many restarts is no beginning");
+}
+
+#[test]
 fn evidence_is_numbered_once_in_a_stable_order() {
     let analysis = analysis_of(&with_cause("pull failed"));
     let titles: Vec<(String, &str)> = analysis
