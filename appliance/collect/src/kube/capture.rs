@@ -23,7 +23,7 @@ use super::events::to_core;
 use super::gap::gap;
 use super::limits::{Budget, KubeLimits};
 use super::list::{Kind, Listed, Scope, is_object_name, list};
-use super::logs::{read_log, targets};
+use super::logs::{LogTarget, read_log, targets};
 
 /// Namespaces of one capture; an alert storm may name more.
 const NAMESPACES_MAX: usize = 8;
@@ -48,39 +48,40 @@ pub(crate) struct Capture<'a> {
 
 impl<'a> Capture<'a> {
     /// Captures what `request` asks for into `snapshot`.
+    ///
+    /// Logs are asked for as soon as pods are known: they decide more than
+    /// settings and add-ons do, so that a slow kind must not use up their time.
     pub(crate) async fn run(self, request: &CaptureRequest, snapshot: &mut Snapshot) {
         let (namespaces, refused) = namespaces(request);
         snapshot.gaps.extend(refused);
-        self.fill(self.jobs(request, &namespaces), snapshot).await;
-        self.fill(
-            self.infrastructure(&namespaces, &snapshot.objects),
-            snapshot,
-        )
-        .await;
-        self.add_ons(snapshot).await;
-        let logs = targets(&snapshot.objects, &request.subjects, self.limits);
-        let jobs = logs
-            .into_iter()
-            .map(|target| -> BoxFuture<'a, Fill> {
-                Box::pin(async move {
-                    match read_log(self.caller, self.budget, self.limits, &target).await {
-                        Ok(log) => {
-                            Box::new(move |snapshot: &mut Snapshot| snapshot.logs.extend(log))
-                                as Fill
-                        }
-                        Err(error) => missing(gap(target.describe(), "get pods/log", &error)),
-                    }
-                })
-            })
-            .collect();
-        self.fill(jobs, snapshot).await;
+        let first = self.answers(self.first(request, &namespaces)).await;
+        fill(snapshot, first);
+
+        let told = targets(&snapshot.objects, &request.subjects, self.limits);
+        let mut around = self.infrastructure(&namespaces, &snapshot.objects);
+        for namespace in &namespaces {
+            self.configuration(namespace, &mut around);
+        }
+        let (logs, around) = tokio::join!(self.answers(self.logs(&told)), async {
+            let mut fills = self.answers(around).await;
+            fills.extend(self.add_ons().await);
+            fills
+        });
+        fill(snapshot, around);
+        fill(snapshot, logs);
+
+        // Pods of the cluster's own parts that turned up meanwhile.
+        let mut more = targets(&snapshot.objects, &request.subjects, self.limits);
+        more.retain(|target| !told.contains(target));
+        let logs = self.answers(self.logs(&more)).await;
+        fill(snapshot, logs);
         snapshot.gaps = fold(std::mem::take(&mut snapshot.gaps));
     }
 
     /// Runs jobs side by side; the caller's slots bound how many calls are open.
-    async fn fill(self, jobs: Vec<BoxFuture<'a, Fill>>, snapshot: &mut Snapshot) {
-        // In the order of the plan, whatever finishes first: the same cluster
-        // gives the same snapshot.
+    /// Their answers are in the order of the plan, whatever came first: the
+    /// same cluster gives the same snapshot.
+    async fn answers(self, jobs: Vec<BoxFuture<'a, Fill>>) -> Vec<Fill> {
         let mut done: Vec<(usize, Fill)> = jobs
             .into_iter()
             .enumerate()
@@ -89,23 +90,33 @@ impl<'a> Capture<'a> {
             .collect()
             .await;
         done.sort_by_key(|(index, _)| *index);
-        for (_, fill) in done {
-            fill(snapshot);
-        }
+        done.into_iter().map(|(_, fill)| fill).collect()
     }
 
-    fn jobs(self, request: &CaptureRequest, namespaces: &[String]) -> Vec<BoxFuture<'a, Fill>> {
+    /// What must be known before it is clear which logs matter.
+    fn first(self, request: &CaptureRequest, namespaces: &[String]) -> Vec<BoxFuture<'a, Fill>> {
         let mut jobs = Vec::new();
         for namespace in namespaces {
             self.first_look(namespace, &mut jobs);
         }
         self.cluster(&mut jobs);
         self.nodes(request, &mut jobs);
-        for namespace in namespaces {
-            self.configuration(namespace, &mut jobs);
-        }
         self.system(namespaces, &mut jobs);
         jobs
+    }
+
+    fn logs(self, targets: &[LogTarget]) -> Vec<BoxFuture<'a, Fill>> {
+        let of_target = |target: LogTarget| -> BoxFuture<'a, Fill> {
+            Box::pin(async move {
+                match read_log(self.caller, self.budget, self.limits, &target).await {
+                    Ok(log) => {
+                        Box::new(move |snapshot: &mut Snapshot| snapshot.logs.extend(log)) as Fill
+                    }
+                    Err(error) => missing(gap(target.describe(), "get pods/log", &error)),
+                }
+            })
+        };
+        targets.iter().cloned().map(of_target).collect()
     }
 
     /// What most incidents are decided by.
@@ -196,25 +207,21 @@ impl<'a> Capture<'a> {
     }
 
     /// Objects of kinds that the cluster may lack.
-    async fn add_ons(self, snapshot: &mut Snapshot) {
+    async fn add_ons(self) -> Vec<Fill> {
         let kinds = match custom::served(self.caller, self.budget).await {
             Ok(kinds) => kinds,
             Err(error) => {
                 let gap = gap("kinds of add-ons".to_owned(), "get /apis", &error);
-                return snapshot.gaps.push(gap);
+                return vec![missing(gap)];
             }
         };
-        let jobs = kinds
-            .into_iter()
-            .map(|served| -> BoxFuture<'a, Fill> {
-                Box::pin(async move {
-                    let listed = served.list(self.caller, self.budget, self.limits).await;
-                    Box::new(move |snapshot: &mut Snapshot| add_on(&served, listed, snapshot))
-                        as Fill
-                })
+        let of_kind = |served: Served| -> BoxFuture<'a, Fill> {
+            Box::pin(async move {
+                let listed = served.list(self.caller, self.budget, self.limits).await;
+                Box::new(move |snapshot: &mut Snapshot| add_on(&served, listed, snapshot)) as Fill
             })
-            .collect();
-        self.fill(jobs, snapshot).await;
+        };
+        self.answers(kinds.into_iter().map(of_kind).collect()).await
     }
 
     fn job<K: Kind>(
@@ -269,6 +276,12 @@ impl<'a> Capture<'a> {
             }
             filled(listed, scope, |objects| &mut objects.events)
         })
+    }
+}
+
+fn fill(snapshot: &mut Snapshot, fills: Vec<Fill>) {
+    for fill in fills {
+        fill(snapshot);
     }
 }
 

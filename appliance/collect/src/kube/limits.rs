@@ -34,7 +34,8 @@ pub struct KubeLimits {
     pub body_bytes_max: usize,
     /// Pods whose logs are read.
     pub log_pods_max: usize,
-    /// Container logs that are read, current and previous counted apart.
+    /// Container logs that are read, current and previous counted apart; once
+    /// more as many where pods turn up late.
     pub logs_max: usize,
     /// Lines from the end of a log.
     pub log_lines_max: usize,

@@ -1,11 +1,13 @@
 //! Which logs are read, and how much of each.
 
+use std::time::Duration;
+
 use appliance_core::ports::SnapshotSource;
 use axum::http::StatusCode;
 use serde_json::json;
 
 use super::super::KubeLimits;
-use super::server::{Server, list, pod, status, text};
+use super::server::{Server, list, never, pod, status, text};
 use super::{capture, gap, limits, request, source};
 
 pub(super) fn container(state: &serde_json::Value, restarts: i32) -> serde_json::Value {
@@ -120,4 +122,46 @@ async fn a_log_that_cannot_be_had_is_a_gap() {
     .await;
     let snapshot = capture(&server).await;
     assert!(gap(&snapshot, "log of shop/web-1 container web").contains("connection refused"));
+}
+
+#[tokio::test]
+async fn logs_do_not_wait_for_settings_and_add_ons() {
+    let pods = [pod_with("web-1", &container(&json!({"running": {}}), 1))];
+    let server = Server::start(move |call| match call.path.as_str() {
+        "/api/v1/namespaces/shop/pods" => Some(list("PodList", "", &pods)),
+        "/apis" | "/api/v1/namespaces/shop/configmaps" => Some(never(&call.path)),
+        path => path
+            .ends_with("/log")
+            .then(|| text(StatusCode::OK, "refused\n")),
+    })
+    .await;
+    // No call ends before the whole capture does.
+    let limits = KubeLimits {
+        request: Duration::from_secs(60),
+        ..limits()
+    };
+    let source = source(&server.url, limits, false).await;
+    let snapshot = source.capture(&request("shop")).await;
+    assert_eq!(snapshot.logs.len(), 2);
+    assert!(gap(&snapshot, "configmaps in shop").starts_with("timed out"));
+}
+
+#[tokio::test]
+async fn logs_of_pods_that_turn_up_late_are_read_too() {
+    let mut crashing = pod_with("controller", &container(&json!({"running": {}}), 3));
+    crashing["metadata"]["namespace"] = json!("ingress-nginx");
+    let namespace = json!({"metadata": {"name": "ingress-nginx"}});
+    let server = Server::start(move |call| match call.path.as_str() {
+        "/api/v1/namespaces" => Some(list("NamespaceList", "", std::slice::from_ref(&namespace))),
+        "/api/v1/namespaces/ingress-nginx/pods" => {
+            Some(list("PodList", "", std::slice::from_ref(&crashing)))
+        }
+        path => path
+            .ends_with("/log")
+            .then(|| text(StatusCode::OK, "panic\n")),
+    })
+    .await;
+    let snapshot = capture(&server).await;
+    let read: Vec<bool> = snapshot.logs.iter().map(|log| log.previous).collect();
+    assert_eq!(read, [false, true]);
 }
