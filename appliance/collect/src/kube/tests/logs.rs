@@ -137,7 +137,7 @@ async fn logs_do_not_wait_for_settings_and_add_ons() {
     .await;
     // No call ends before the whole capture does.
     let limits = KubeLimits {
-        request: Duration::from_secs(60),
+        request: Duration::from_mins(1),
         ..limits()
     };
     let source = source(&server.url, limits, false).await;
