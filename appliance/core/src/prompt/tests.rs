@@ -149,3 +149,21 @@ fn a_change_is_dated_only_by_its_own_line() {
     assert!(grammar.contains("change of Pod @P1 [E2] hours before"));
     assert!(!grammar.contains("minutes before"));
 }
+
+#[test]
+fn a_sentence_about_two_things_has_two_things_to_speak_of() {
+    let grammar = |card: &Analysis| {
+        Prompt::write(card, &profile(4096, true), &ByLength)
+            .request()
+            .grammar
+    };
+    let followed = "is the strongest evidence, followed by";
+    let mut card = card(2);
+    card.causes[0].because = card.evidence[1..].iter().map(|line| line.id).collect();
+    assert!(!grammar(&card).contains(followed), "both are the same log");
+    card.evidence[2].kind = crate::evidence::EvidenceKind::Event;
+    let grammar = grammar(&card);
+    let mut pairs = grammar.lines().filter(|line| line.contains(followed));
+    assert!(pairs.clone().count() >= 2);
+    assert!(pairs.all(|line| line.matches("log of Pod @P1 [E2]").count() == 1));
+}
