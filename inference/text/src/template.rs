@@ -1,6 +1,6 @@
 //! Lays a chat out as the model was trained to read it.
 //!
-//! Templates come out of model files, so they run with bounded steps and depth
+//! Templates come out of model files, so they run with bounded steps, depth and memory ([`jinja`])
 //! and reach nothing of the host. Messages, tools and arguments come from anywhere: spellings of
 //! control tokens in them are broken up before the template sees them, so that they stay text however
 //! it treats them. What a template cannot show (a system message, tools, two questions in a row) is
@@ -10,11 +10,10 @@ mod builtin;
 mod capabilities;
 mod environment;
 mod guard;
-mod json;
+mod jinja;
 mod layout;
 #[cfg(test)]
 mod parity;
-mod python;
 #[cfg(test)]
 mod tests;
 mod traits;
@@ -89,7 +88,7 @@ impl ChatTemplate {
             .continue_final_message
             .then(|| turns.mark_end(&guard))
             .transpose()?;
-        let context = layout::context(&turns, options, &self.capabilities, tokenizer, &guard)?;
+        let context = layout::context(&turns, options, &self.capabilities, tokenizer, &guard);
         let mut text = self.script.render(&context)?;
         if let Some(seam) = seam {
             layout::cut(&mut text, seam)?;

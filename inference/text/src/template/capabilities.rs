@@ -3,8 +3,6 @@
 //! Each question is a small chat with a needle in it: a template that refuses
 //! it, or whose text lacks the needle, cannot show that.
 
-use minijinja::value::Value;
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::environment::Script;
@@ -116,7 +114,7 @@ impl Probe<'_> {
             "messages": messages, "tools": tools, "documents": null,
             "add_generation_prompt": true, "bos_token": "", "eos_token": "",
         });
-        self.script.render(&Value::deserialize(context).ok()?).ok()
+        self.script.render(&context).ok()
     }
 
     fn shows(&self, messages: &[(&str, &str)], needles: &[&str]) -> bool {

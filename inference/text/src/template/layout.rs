@@ -1,8 +1,6 @@
 //! What a template is given: messages, tools and names, as transformers passes them.
 
 use inference_core::{ChatOptions, Role, Tool};
-use minijinja::value::Value;
-use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::capabilities::{Arguments, Capabilities};
@@ -20,7 +18,7 @@ pub(super) fn context(
     capabilities: &Capabilities,
     tokenizer: &Tokenizer,
     guard: &Guard<'_>,
-) -> Result<Value, String> {
+) -> Json {
     let mut context = guard.map(&options.template_arguments);
     let messages = turns.turns.iter().map(|turn| message(turn, capabilities));
     let tools: Vec<Json> = options
@@ -42,7 +40,7 @@ pub(super) fn context(
     ] {
         context.insert(name.to_owned(), value);
     }
-    Value::deserialize(Json::Object(context)).map_err(|error| error.to_string())
+    Json::Object(context)
 }
 
 /// Cuts `text` at the seam, as transformers does: a template that trims messages leaves no space at the end.

@@ -4,29 +4,12 @@
 
 use std::sync::LazyLock;
 
-use minijinja::value::Value;
 use serde::Deserialize;
 
 use super::environment::Script;
 
 /// Templates that may differ, in what way, and why; no other case may.
-const KNOWN: [(&str, &str, &str); 6] = [
-    (
-        "CohereForAI-c4ai-command-r-plus-tool_use",
-        "not refused",
-        NONE_IS_EMPTY,
-    ),
-    ("LFM2.5-8B-A1B", "not refused", NONE_IS_EMPTY),
-    (
-        "NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use",
-        "not refused",
-        NONE_IS_EMPTY,
-    ),
-    (
-        "NousResearch-Hermes-3-Llama-3.1-8B-tool_use",
-        "not refused",
-        NONE_IS_EMPTY,
-    ),
+const KNOWN: [(&str, &str, &str); 2] = [
     (
         "llama-cpp-deepseek-r1",
         "not refused",
@@ -38,10 +21,8 @@ const KNOWN: [(&str, &str, &str); 6] = [
         "its `safe` makes jinja2 escape descriptions as HTML, which nobody wants",
     ),
 ];
-const NONE_IS_EMPTY: &str =
-    "walking over `none` is an error of Python's; here there is nothing to walk";
 /// How many cases come to what end.
-const COUNTS: [usize; 3] = [1032, 115, 43];
+const COUNTS: [usize; 3] = [1032, 144, 14];
 
 #[derive(Deserialize)]
 struct Golden {
@@ -92,14 +73,14 @@ fn noon() -> jiff::Zoned {
     date.to_zoned(jiff::tz::TimeZone::UTC).expect("is a time")
 }
 
-fn context(conversation: &Conversation) -> Value {
+fn context(conversation: &Conversation) -> serde_json::Value {
     let mut context = serde_json::json!({
         "add_generation_prompt": true, "tools": null, "documents": null, "bos_token": "<s>", "eos_token": "</s>",
     });
     for (key, value) in &conversation.context {
         context[key] = value.clone();
     }
-    Value::deserialize(context).expect("is a value")
+    context
 }
 
 #[test]

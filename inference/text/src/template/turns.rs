@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 
 use super::capabilities::{Arguments, Capabilities};
 use super::guard::Guard;
-use super::{json as python_json, layout};
+use super::jinja::to_text;
+use super::layout;
 
 /// The messages of a chat; all text is guarded.
 pub(super) struct Turns {
@@ -212,7 +213,7 @@ impl Call {
 }
 
 fn write_calls(calls: &[Call], format: ToolFormat) -> String {
-    let all = || python_json::to_text(&Json::Array(calls.iter().map(Call::json).collect()));
+    let all = || to_text(&Json::Array(calls.iter().map(Call::json).collect()));
     match format {
         ToolFormat::Granite => format!("<|tool_call|>{}", all()),
         ToolFormat::Functools => format!("functools{}", all()),
@@ -221,7 +222,7 @@ fn write_calls(calls: &[Call], format: ToolFormat) -> String {
             let one = |call: &Call| {
                 format!(
                     "<tool_call>\n{}\n</tool_call>",
-                    python_json::to_text(&call.json())
+                    to_text(&call.json())
                 )
             };
             calls.iter().map(one).collect::<Vec<_>>().join("\n")
@@ -233,7 +234,7 @@ fn write_calls(calls: &[Call], format: ToolFormat) -> String {
 fn describe_tools(tools: &[Tool], guard: &Guard<'_>) -> String {
     let tools: Vec<String> = tools
         .iter()
-        .map(|tool| python_json::to_text(&layout::tool(tool, guard)))
+        .map(|tool| to_text(&layout::tool(tool, guard)))
         .collect();
     format!(
         "You may call one or more functions to help with the user's request. Their signatures:\n<tools>\n{}\n</tools>\n\
