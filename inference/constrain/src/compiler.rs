@@ -1,6 +1,7 @@
 //! Constraints into matchers.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use inference_core::schema::prepare;
 use inference_core::{Constraint, EngineError};
@@ -73,7 +74,11 @@ impl ConstraintCompiler {
                 .map(|()| TopLevelGrammar::from_json_schema(compact(prepare(schema)))),
         };
         let grammar = grammar.map_err(refuse)?;
-        let matcher = Matcher::new(self.factory.create_parser(grammar));
+        // A compiler that stumbles over a grammar refuses it: the request is wrong for us, and nothing else is.
+        let compiled = catch_unwind(AssertUnwindSafe(|| {
+            Matcher::new(self.factory.create_parser(grammar))
+        }));
+        let matcher = compiled.map_err(|_| refuse("its compiler cannot read it".to_owned()))?;
         match matcher.get_error() {
             Some(reason) => Err(refuse(reason)),
             None => Ok(TokenMatcher::new(matcher)),

@@ -137,3 +137,62 @@ fn constraints_that_do_not_compile_are_refused() {
         "the grammar cannot be used as a constraint: it has 2097152 bytes",
     );
 }
+
+#[test]
+fn a_grammar_its_compiler_stumbles_over_is_refused() {
+    // The compiler cuts what it quotes by bytes, inside a letter where this one has its length.
+    for before in 0..4 {
+        let limit = "x".repeat(before) + &"\u{1f600}".repeat(40);
+        let schema = Constraint::JsonSchema(json!({ "type": "number", "minimum": limit }));
+        check_refused(&schema, "the JSON schema cannot be used as a constraint");
+    }
+    matcher(&Constraint::JsonSchema(json!({ "type": "null" })));
+}
+
+#[test]
+fn arrays_of_different_items_and_with_one_that_is_wanted_are_held_to() {
+    let colors = json!({ "type": "array", "uniqueItems": true, "items": { "enum": ["r", "g"] } });
+    let mut pair = matcher(&Constraint::JsonSchema(colors));
+    write(&mut pair, br#"["g","#);
+    assert_eq!(pair.forced(), br#""r"]"#.map(TokenId::from));
+    let wanted = json!({ "type": "array", "items": { "enum": [1, 2] }, "contains": { "const": 2 }, "maxItems": 2 });
+    let mut pair = matcher(&Constraint::JsonSchema(wanted));
+    write(&mut pair, b"[1,");
+    assert_eq!(pair.forced(), b"2]".map(TokenId::from));
+}
+
+#[test]
+fn branches_that_overlap_are_refused_by_their_keyword() {
+    let both = json!({ "oneOf": [{ "type": "integer" }, { "minimum": 2 }] });
+    let error = compiler().compile(&Constraint::JsonSchema(both));
+    let error = error.expect_err("is refused").to_string();
+    assert!(error.contains("oneOf"), "{error}");
+    for keyword in ["uniqueItems", "contains"] {
+        let schema = json!({ "type": "array", (keyword): true, "prefixItems": [true] });
+        let error = compiler().compile(&Constraint::JsonSchema(schema));
+        let error = error.expect_err("is refused").to_string();
+        assert!(error.contains(keyword), "{error}");
+    }
+}
+
+/// Prints how long each schema of the suite takes; `cargo test -p inference-constrain suite -- --nocapture`.
+#[test]
+fn the_suites_schemas_compile_or_are_refused() {
+    let suite = include_str!("../../openai/conformance/schemas.json");
+    let suite: Vec<serde_json::Value> = serde_json::from_str(suite).expect("is JSON");
+    let compiler = compiler();
+    let mut slowest = (std::time::Duration::ZERO, String::new());
+    let mut refused = 0;
+    for entry in &suite {
+        let start = std::time::Instant::now();
+        let compiled = compiler.compile(&Constraint::JsonSchema(entry["schema"].clone()));
+        let took = (start.elapsed(), entry["name"].to_string());
+        slowest = slowest.max(took);
+        refused += usize::from(compiled.is_err());
+    }
+    println!(
+        "{} schemas, {refused} refused; slowest {slowest:?}",
+        suite.len()
+    );
+    assert!(refused < suite.len() / 2);
+}

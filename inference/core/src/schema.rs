@@ -8,6 +8,7 @@
 //! # Source
 //! JSON Schema 2020-12, "Core" and "Validation".
 
+mod arrays;
 mod closing;
 mod negation;
 #[cfg(test)]
@@ -100,6 +101,7 @@ impl Rewriter<'_> {
         idle(&mut keywords);
         // Before applicators are rewritten: what they evaluate counts.
         self.close(&mut keywords);
+        self.arrays(&mut keywords);
         names(&mut keywords);
         dependent(&mut keywords);
         self.refuse(&mut keywords);

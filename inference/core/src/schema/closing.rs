@@ -90,7 +90,7 @@ impl Rewriter<'_> {
     }
 
     /// What a reference within the schema names.
-    fn target(&self, reference: &str) -> Option<Value> {
+    pub(super) fn target(&self, reference: &str) -> Option<Value> {
         self.root?.pointer(reference.strip_prefix('#')?).cloned()
     }
 }

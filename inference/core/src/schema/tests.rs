@@ -149,3 +149,59 @@ fn the_work_is_bounded() {
     let found = rewriter.schema(&schema);
     assert!(found.to_string().len() < 1 << 20);
 }
+
+#[test]
+fn arrays_of_few_different_values_are_listed() {
+    check(
+        &json!({ "type": "array", "uniqueItems": true, "minItems": 1, "items": { "type": "string", "enum": ["a", "b", 1] } }),
+        &json!({ "type": "array", "enum": [["a"], ["a", "b"], ["b"], ["b", "a"]] }),
+    );
+    check(
+        &json!({ "uniqueItems": true, "maxItems": 1 }),
+        &json!({ "maxItems": 1 }),
+    );
+    check(
+        &json!({ "type": "string", "uniqueItems": true, "contains": true }),
+        &json!({ "type": "string" }),
+    );
+    let named = json!({ "$defs": { "c": { "enum": ["a", "b", "c", "d", "e", "f", "g", "h"] } },
+        "properties": { "x": { "type": "array", "uniqueItems": true, "items": { "$ref": "#/$defs/c" } } } });
+    let listed = prepare(&named)["properties"]["x"]["enum"].clone();
+    let listed = listed.as_array().expect("is a list");
+    // Many values are listed in their order alone.
+    assert_eq!(listed.len(), 256);
+    assert!(!listed.contains(&json!(["b", "a"])));
+    for items in [
+        json!({ "type": "string" }),
+        json!({ "enum": [1.0, 1] }),
+        json!({ "enum": [[], {}] }),
+        json!({ "enum": ["a"], "minLength": 1 }),
+        json!({ "enum": [1, 2, 3, 4, 5, 6, 7, 8, 9] }),
+    ] {
+        check_same(&json!({ "type": "array", "uniqueItems": true, "items": items }));
+    }
+}
+
+#[test]
+fn what_is_contained_has_a_place() {
+    let found = prepare(&json!({ "type": "array", "contains": { "const": 1 }, "maxItems": 2 }));
+    let ways = json!([
+        { "prefixItems": [{ "const": 1 }], "minItems": 1 },
+        { "prefixItems": [true, { "const": 1 }], "minItems": 2 },
+    ]);
+    assert_eq!(
+        found,
+        json!({ "type": "array", "maxItems": 2, "allOf": [{ "anyOf": ways }] })
+    );
+    let twice = prepare(
+        &json!({ "items": { "type": "integer" }, "contains": { "minimum": 5 }, "minContains": 2 }),
+    );
+    let place = json!({ "allOf": [{ "type": "integer" }, { "minimum": 5 }] });
+    assert_eq!(
+        twice["allOf"][0]["anyOf"][0]["prefixItems"],
+        json!([place, place])
+    );
+    check_same(&json!({ "contains": { "const": 1 }, "maxContains": 2 }));
+    check_same(&json!({ "contains": { "const": 1 }, "minContains": 9 }));
+    check_same(&json!({ "contains": { "const": 1 }, "prefixItems": [true] }));
+}

@@ -219,12 +219,7 @@ fn write_calls(calls: &[Call], format: ToolFormat) -> String {
         ToolFormat::Functools => format!("functools{}", all()),
         ToolFormat::Mistral => format!("[TOOL_CALLS]{}", all()),
         ToolFormat::Hermes | ToolFormat::Llama3 | ToolFormat::Harmony => {
-            let one = |call: &Call| {
-                format!(
-                    "<tool_call>\n{}\n</tool_call>",
-                    to_text(&call.json())
-                )
-            };
+            let one = |call: &Call| format!("<tool_call>\n{}\n</tool_call>", to_text(&call.json()));
             calls.iter().map(one).collect::<Vec<_>>().join("\n")
         }
     }

@@ -68,7 +68,9 @@ pub(super) fn holds(
 }
 
 fn remainder(value: &Value, by: i128) -> Result<i128, Fault> {
-    let number = value.as_int().and_then(|number| number.checked_rem_euclid(by));
+    let number = value
+        .as_int()
+        .and_then(|number| number.checked_rem_euclid(by));
     number.ok_or_else(|| Fault::new(format!("{} cannot be divided so", value.kind())))
 }
 

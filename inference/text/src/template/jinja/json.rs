@@ -62,8 +62,7 @@ struct Printer<'m> {
 
 impl Printer<'_> {
     fn print(&mut self, value: &Value, depth: usize) -> Result<(), Fault> {
-        self.meter
-            .bytes(32 + self.comma.len() + self.colon.len())?;
+        self.meter.bytes(32 + self.comma.len() + self.colon.len())?;
         match value {
             Value::None => self.out.push_str("null"),
             Value::Bool(truth) => self.out.push_str(if *truth { "true" } else { "false" }),

@@ -184,7 +184,10 @@ impl<'s> Lexer<'s> {
             let space = rest.len() - rest.trim_start_matches(is_space).len();
             self.skip(space);
             let rest = self.rest();
-            let sign = rest.bytes().next().filter(|byte| matches!(byte, b'-' | b'+'));
+            let sign = rest
+                .bytes()
+                .next()
+                .filter(|byte| matches!(byte, b'-' | b'+'));
             let signed = sign.filter(|&sign| block || sign == b'-');
             let signed = signed.filter(|_| rest[1..].starts_with(close));
             if brackets.is_empty() && (signed.is_some() || rest.starts_with(close)) {

@@ -36,7 +36,9 @@ impl Meter {
     pub(super) fn items(&mut self, items: usize) -> Result<(), Fault> {
         let left = self.left.checked_sub(items as u64);
         self.left = left.ok_or_else(|| {
-            Fault::new("the template ran out of fuel: it takes too many steps or makes too much text")
+            Fault::new(
+                "the template ran out of fuel: it takes too many steps or makes too much text",
+            )
         })?;
         Ok(())
     }

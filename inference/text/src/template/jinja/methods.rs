@@ -15,14 +15,54 @@ pub(super) use self::format::percent;
 pub(super) use self::text::{capitalized, replaced, split_lines, titled};
 
 const OF_TEXT: [&str; 36] = [
-    "capitalize", "center", "count", "endswith", "find", "format", "index", "isalnum", "isalpha",
-    "isascii", "isdecimal", "isdigit", "islower", "isnumeric", "isspace", "isupper", "join",
-    "ljust", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind",
-    "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip",
-    "title", "upper", "zfill",
+    "capitalize",
+    "center",
+    "count",
+    "endswith",
+    "find",
+    "format",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "islower",
+    "isnumeric",
+    "isspace",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "title",
+    "upper",
+    "zfill",
 ];
 const OF_MAPS: [&str; 10] = [
-    "copy", "get", "items", "keys", "values", "clear", "pop", "popitem", "setdefault", "update",
+    "copy",
+    "get",
+    "items",
+    "keys",
+    "values",
+    "clear",
+    "pop",
+    "popitem",
+    "setdefault",
+    "update",
 ];
 const OF_LISTS: [&str; 10] = [
     "copy", "count", "index", "append", "clear", "extend", "insert", "pop", "remove", "reverse",
@@ -70,7 +110,9 @@ fn of_map(
             map.get(&key, meter)?.cloned().unwrap_or(otherwise)
         }
         "items" => {
-            let pairs = entries.iter().map(|(key, value)| meter.tuple(vec![key.clone(), value.clone()]));
+            let pairs = entries
+                .iter()
+                .map(|(key, value)| meter.tuple(vec![key.clone(), value.clone()]));
             let pairs = pairs.collect::<Result<_, _>>()?;
             meter.list(pairs)?
         }
@@ -116,5 +158,7 @@ fn of_list(
 }
 
 fn changes(name: &str) -> Fault {
-    Fault::new(format!("`{name}` would change a value, which templates may not"))
+    Fault::new(format!(
+        "`{name}` would change a value, which templates may not"
+    ))
 }

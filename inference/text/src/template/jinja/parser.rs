@@ -205,7 +205,10 @@ impl Parser {
             return Err(self.unexpected());
         }
         let items = self.plain_tuple()?;
-        let condition = self.takes_word("if").then(|| self.expression()).transpose()?;
+        let condition = self
+            .takes_word("if")
+            .then(|| self.expression())
+            .transpose()?;
         if self.is_word("recursive") {
             return Err(self.fault("recursive loops are not supported"));
         }
@@ -249,7 +252,8 @@ impl Parser {
     fn definition(&mut self) -> Result<Statement, Fault> {
         let name = self.name()?;
         let parameters = self.parameters()?;
-        self.define(name, parameters, "endmacro").map(Statement::Macro)
+        self.define(name, parameters, "endmacro")
+            .map(Statement::Macro)
     }
 
     fn call_block(&mut self) -> Result<Statement, Fault> {

@@ -213,8 +213,7 @@ impl<'t> Run<'t> {
     /// What `body` writes, through `filters`.
     fn filtered(&mut self, filters: &'t [Apply], body: &'t [Node]) -> Result<Value, Fault> {
         let around = self.scope;
-        let mut value =
-            self.captured(|run| run.scoped(around, |run| run.block(body).map(drop)))?;
+        let mut value = self.captured(|run| run.scoped(around, |run| run.block(body).map(drop)))?;
         for filter in filters {
             value = self.filter(filter, value)?;
         }

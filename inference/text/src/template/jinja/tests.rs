@@ -17,7 +17,9 @@ fn render(source: &str) -> Result<String, String> {
         "people": [{"name": "ann", "age": 30}, {"name": "Bob"}],
     });
     let template = Template::parse(source).map_err(|fault| fault.to_string())?;
-    template.render(&context, FUEL, now).map_err(|fault| fault.to_string())
+    template
+        .render(&context, FUEL, now)
+        .map_err(|fault| fault.to_string())
 }
 
 #[track_caller]
@@ -73,7 +75,10 @@ fn what_grows_runs_out_of_fuel() {
 
 #[test]
 fn what_nests_too_deep_is_refused() {
-    check_refused("{% macro m(x) %}{{ m(x) }}{% endmacro %}{{ m(1) }}", "recursion");
+    check_refused(
+        "{% macro m(x) %}{{ m(x) }}{% endmacro %}{{ m(1) }}",
+        "recursion",
+    );
     check_refused(
         "{% macro m(x) %}{{ ([['a']] | map('map', 'upper') | list) ~ (m(x) if x else '') }}{% endmacro %}{{ m(1) }}",
         "recursion",
@@ -82,7 +87,16 @@ fn what_nests_too_deep_is_refused() {
         "{% set ns = namespace(x=[]) %}{% for i in range(999) %}{% set ns.x = [ns.x] %}{% endfor %}",
         "values nest",
     );
-    for (open, close) in [("(", ")"), ("[", "]"), ("not ", ""), ("-", ""), ("a[", "]"), ("{1:", "}"), ("f(", ")"), ("1 if 1 else ", "")] {
+    for (open, close) in [
+        ("(", ")"),
+        ("[", "]"),
+        ("not ", ""),
+        ("-", ""),
+        ("a[", "]"),
+        ("{1:", "}"),
+        ("f(", ")"),
+        ("1 if 1 else ", ""),
+    ] {
         check_refused(
             &format!("{{{{ {}1{} }}}}", open.repeat(5000), close.repeat(5000)),
             "nests more than",
@@ -105,7 +119,10 @@ fn nothing_outlives_its_place() {
 
 #[test]
 fn a_fault_tells_its_line_and_what_is_wrong() {
-    check_refused("one\n{{ a.b.c }}", "`c` is asked of an undefined value (line 2 of the template)");
+    check_refused(
+        "one\n{{ a.b.c }}",
+        "`c` is asked of an undefined value (line 2 of the template)",
+    );
     check_refused("{{ a | sorted }}", "the filter `sorted` is not known");
     check_refused("{% include 'x' %}", "the tag `include` is not supported");
     check_refused("{{ a.append(1) }}", "templates may not");

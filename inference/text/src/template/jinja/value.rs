@@ -119,7 +119,10 @@ impl Value {
             },
             Json::String(text) => Self::Text(text.as_str().into()),
             Json::Array(items) => {
-                let items = items.iter().map(Self::from_json).collect::<Result<_, _>>()?;
+                let items = items
+                    .iter()
+                    .map(Self::from_json)
+                    .collect::<Result<_, _>>()?;
                 Self::List(List::try_new(items)?.into())
             }
             Json::Object(entries) => {

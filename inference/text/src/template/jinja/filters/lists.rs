@@ -20,9 +20,16 @@ pub(super) fn apply(
         given.done()?;
         return Ok(item(value, &attribute, meter)?.unwrap_or_default());
     }
-    if matches!(name, "map" | "select" | "reject" | "selectattr" | "rejectattr") {
+    if matches!(
+        name,
+        "map" | "select" | "reject" | "selectattr" | "rejectattr"
+    ) {
         // jinja2 does not walk over what is not true, so that `none` is no fault here.
-        let items = if value.is_true() { value.items(meter)? } else { Vec::new() };
+        let items = if value.is_true() {
+            value.items(meter)?
+        } else {
+            Vec::new()
+        };
         return each(name, items, given, meter);
     }
     let items = value.items(meter)?;
@@ -71,13 +78,20 @@ fn entries(name: &str, value: &Value, mut given: Given, meter: &mut Meter) -> Re
         return meter.list(sorted.into_iter().map(|(_, pair)| pair).collect());
     }
     given.done()?;
-    let pairs = entries.drain(..).map(|(key, value)| meter.tuple(vec![key, value]));
+    let pairs = entries
+        .drain(..)
+        .map(|(key, value)| meter.tuple(vec![key, value]));
     let pairs = pairs.collect::<Result<_, _>>()?;
     meter.list(pairs)
 }
 
 /// `map`, `select` and their kin: a filter or a test of each.
-fn each(name: &str, items: Vec<Value>, mut given: Given, meter: &mut Meter) -> Result<Value, Fault> {
+fn each(
+    name: &str,
+    items: Vec<Value>,
+    mut given: Given,
+    meter: &mut Meter,
+) -> Result<Value, Fault> {
     if name == "map"
         && let Some(attribute) = given.take_named("attribute")
     {
@@ -101,7 +115,12 @@ fn each(name: &str, items: Vec<Value>, mut given: Given, meter: &mut Meter) -> R
         let again = Given::new(rest.clone(), named.clone());
         if name == "map" {
             let wrong = || Fault::new("`map` needs a filter or an attribute");
-            kept.push(filter(applied.as_deref().ok_or_else(wrong)?, item, again, meter)?);
+            kept.push(filter(
+                applied.as_deref().ok_or_else(wrong)?,
+                item,
+                again,
+                meter,
+            )?);
             continue;
         }
         let tested = match &attribute {
@@ -127,9 +146,13 @@ fn attribute_of(value: &Value, path: &Value, meter: &mut Meter) -> Result<Value,
     let mut value = value.clone();
     for name in path.split('.') {
         meter.bytes(name.len())?;
-        let index = name.parse().map_or_else(|_| Value::Text(name.into()), Value::Int);
+        let index = name
+            .parse()
+            .map_or_else(|_| Value::Text(name.into()), Value::Int);
         if matches!(value, Value::Undefined) {
-            return Err(Fault::new(format!("`{name}` is asked of an undefined value")));
+            return Err(Fault::new(format!(
+                "`{name}` is asked of an undefined value"
+            )));
         }
         value = item(&value, &index, meter)?.unwrap_or_default();
     }
@@ -137,7 +160,10 @@ fn attribute_of(value: &Value, path: &Value, meter: &mut Meter) -> Result<Value,
 }
 
 fn join(items: &[Value], mut given: Given, meter: &mut Meter) -> Result<Value, Fault> {
-    let between = given.take("d").map(|between| string(&between, meter)).transpose()?;
+    let between = given
+        .take("d")
+        .map(|between| string(&between, meter))
+        .transpose()?;
     let attribute = given.take("attribute");
     given.done()?;
     let between = between.unwrap_or_default();
@@ -179,7 +205,10 @@ fn batch(items: &[Value], mut given: Given, meter: &mut Meter) -> Result<Value, 
     let mut rows = Vec::new();
     for row in items.chunks(size) {
         let mut row = row.to_vec();
-        if let Some(filler) = filler.as_ref().filter(|filler| !matches!(filler, Value::None)) {
+        if let Some(filler) = filler
+            .as_ref()
+            .filter(|filler| !matches!(filler, Value::None))
+        {
             meter.items(size)?;
             row.resize(size, filler.clone());
         }
@@ -201,7 +230,10 @@ fn sum(items: Vec<Value>, mut given: Given, meter: &mut Meter) -> Result<Value, 
         let whole = total.as_int().zip(number.as_int());
         let added = match whole {
             Some((total, number)) => total.checked_add(number).map(Value::Int),
-            None => total.as_float().zip(number.as_float()).map(|(a, b)| Value::Float(a + b)),
+            None => total
+                .as_float()
+                .zip(number.as_float())
+                .map(|(a, b)| Value::Float(a + b)),
         };
         total = added.ok_or_else(|| Fault::new(format!("{} cannot be added", number.kind())))?;
     }

@@ -21,7 +21,8 @@ pub(super) fn apply(
         "trim" => match given.text("chars")? {
             Some(letters) => {
                 meter.items(text.len().saturating_mul(letters.len()) / 32)?;
-                text.trim_matches(|letter| letters.contains(letter)).to_owned()
+                text.trim_matches(|letter| letters.contains(letter))
+                    .to_owned()
             }
             None => text.trim_matches(is_space).to_owned(),
         },

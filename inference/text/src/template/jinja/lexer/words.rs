@@ -30,7 +30,9 @@ pub(super) fn word(text: &str) -> Result<(Kind, usize), Fault> {
         }
         return Ok((Kind::Name(text[..bytes].into()), bytes));
     }
-    let operator = OPERATORS.iter().find(|operator| text.starts_with(**operator));
+    let operator = OPERATORS
+        .iter()
+        .find(|operator| text.starts_with(**operator));
     operator
         .map(|operator| (Kind::Operator(operator), operator.len()))
         .ok_or_else(|| Fault::new(format!("unexpected {first:?}")))
@@ -97,7 +99,9 @@ fn number(text: &str) -> Result<(Kind, usize), Fault> {
         return whole(&text[..bytes], 10).map(|number| (number, bytes));
     }
     let plain = text[..bytes].replace('_', "");
-    let value = plain.parse().map_err(|_| Fault::new("a number is not one"))?;
+    let value = plain
+        .parse()
+        .map_err(|_| Fault::new("a number is not one"))?;
     Ok((Kind::Float(value), bytes))
 }
 
@@ -156,7 +160,9 @@ fn escape(text: &str, first: char, out: &mut String) -> usize {
 }
 
 fn coded(text: &str, digits: usize, out: &mut String) -> usize {
-    let number = text.get(1..=digits).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    let number = text
+        .get(1..=digits)
+        .and_then(|digits| u32::from_str_radix(digits, 16).ok());
     if let Some(character) = number.and_then(char::from_u32) {
         out.push(character);
         return 1 + digits;
@@ -167,7 +173,10 @@ fn coded(text: &str, digits: usize, out: &mut String) -> usize {
 }
 
 fn octal(text: &str, out: &mut String) -> usize {
-    let digits = text.bytes().take(3).take_while(|byte| matches!(byte, b'0'..=b'7'));
+    let digits = text
+        .bytes()
+        .take(3)
+        .take_while(|byte| matches!(byte, b'0'..=b'7'));
     let digits = digits.count();
     let number = u32::from_str_radix(&text[..digits], 8).ok();
     out.extend(number.and_then(char::from_u32));

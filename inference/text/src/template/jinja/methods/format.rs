@@ -53,7 +53,8 @@ pub(super) fn braces(
             continue;
         }
         let field = rest.split_once('}').filter(|_| mark == "{");
-        let (field, behind) = field.ok_or_else(|| Fault::new("a brace stands alone in a format"))?;
+        let (field, behind) =
+            field.ok_or_else(|| Fault::new("a brace stands alone in a format"))?;
         rest = behind;
         let (name, layout) = field.split_once(':').unwrap_or((field, ""));
         let value = if name.is_empty() {
@@ -62,11 +63,20 @@ pub(super) fn braces(
         } else if let Ok(number) = name.parse::<usize>() {
             positional.get(number)
         } else {
-            named.iter().find(|(known, _)| **known == *name).map(|(_, value)| value)
+            named
+                .iter()
+                .find(|(known, _)| **known == *name)
+                .map(|(_, value)| value)
         };
         let value = value.ok_or_else(|| Fault::new("a place in a format has no value"))?;
-        let at = layout.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(layout.len());
-        let letter = if layout.is_empty() { "s" } else { &layout[at..] };
+        let at = layout
+            .find(|c: char| c.is_ascii_alphabetic())
+            .unwrap_or(layout.len());
+        let letter = if layout.is_empty() {
+            "s"
+        } else {
+            &layout[at..]
+        };
         place(value, &layout[..at], letter, &mut out, meter)?;
     }
     out.push_str(rest);

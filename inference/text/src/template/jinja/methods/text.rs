@@ -21,7 +21,9 @@ pub(super) fn call(
         "split" | "rsplit" => split(text, name == "rsplit", &mut given, meter)?,
         "splitlines" => lines(text, &mut given, meter)?,
         "partition" | "rpartition" => partition(text, name == "rpartition", &mut given, meter)?,
-        "startswith" => Value::Bool(any_of(&given.need("prefix")?, |part| text.starts_with(part))?),
+        "startswith" => Value::Bool(any_of(&given.need("prefix")?, |part| {
+            text.starts_with(part)
+        })?),
         "endswith" => Value::Bool(any_of(&given.need("suffix")?, |part| text.ends_with(part))?),
         "removeprefix" => {
             let prefix = needed(&mut given, "prefix")?;
@@ -33,7 +35,9 @@ pub(super) fn call(
         }
         "replace" => {
             let (old, new) = (needed(&mut given, "old")?, needed(&mut given, "new")?);
-            let count = given.int("count")?.and_then(|count| usize::try_from(count).ok());
+            let count = given
+                .int("count")?
+                .and_then(|count| usize::try_from(count).ok());
             let made = replaced(text, &old, &new, count.unwrap_or(usize::MAX), meter)?;
             meter.text(&made)?
         }
@@ -51,21 +55,20 @@ pub(super) fn call(
 }
 
 fn needed(given: &mut Given, name: &str) -> Result<std::sync::Arc<str>, Fault> {
-    given.text(name)?.ok_or_else(|| Fault::new(format!("the argument `{name}` is missing")))
+    given
+        .text(name)?
+        .ok_or_else(|| Fault::new(format!("the argument `{name}` is missing")))
 }
 
-fn strip(
-    text: &str,
-    name: &str,
-    given: &mut Given,
-    meter: &mut Meter,
-) -> Result<Value, Fault> {
+fn strip(text: &str, name: &str, given: &mut Given, meter: &mut Meter) -> Result<Value, Fault> {
     let letters = given.text("chars")?;
     if let Some(letters) = &letters {
         meter.items(text.len().saturating_mul(letters.len()) / 32)?;
     }
     let goes = |letter: char| {
-        letters.as_ref().map_or_else(|| is_space(letter), |letters| letters.contains(letter))
+        letters
+            .as_ref()
+            .map_or_else(|| is_space(letter), |letters| letters.contains(letter))
     };
     meter.text(match name {
         "strip" => text.trim_matches(goes),
@@ -77,7 +80,9 @@ fn strip(
 /// `split(sep=None, maxsplit=-1)`
 fn split(text: &str, from_end: bool, given: &mut Given, meter: &mut Meter) -> Result<Value, Fault> {
     let separator = given.text("sep")?;
-    let most = given.int("maxsplit")?.and_then(|most| usize::try_from(most).ok());
+    let most = given
+        .int("maxsplit")?
+        .and_then(|most| usize::try_from(most).ok());
     let most = most.unwrap_or(usize::MAX);
     if separator.as_deref() == Some("") {
         return Err(Fault::new("the separator of `split` is empty"));
@@ -114,7 +119,10 @@ fn split(text: &str, from_end: bool, given: &mut Given, meter: &mut Meter) -> Re
 fn word(text: &str, from_end: bool) -> Option<(&str, &str)> {
     if from_end {
         let text = text.trim_end_matches(is_space);
-        let start = text.char_indices().rev().find(|(_, letter)| is_space(*letter));
+        let start = text
+            .char_indices()
+            .rev()
+            .find(|(_, letter)| is_space(*letter));
         let start = start.map_or(0, |(at, letter)| at + letter.len_utf8());
         return (!text.is_empty()).then(|| (&text[start..], &text[..start]));
     }
@@ -149,7 +157,10 @@ fn partition(
         None if from_end => ["", "", text],
         None => [text, "", ""],
     };
-    let parts = parts.into_iter().map(|part| meter.text(part)).collect::<Result<_, _>>()?;
+    let parts = parts
+        .into_iter()
+        .map(|part| meter.text(part))
+        .collect::<Result<_, _>>()?;
     meter.tuple(parts)
 }
 
@@ -158,7 +169,10 @@ fn any_of(wanted: &Value, is: impl Fn(&str) -> bool) -> Result<bool, Fault> {
     match wanted {
         Value::Text(part) => Ok(is(part)),
         Value::Tuple(parts) => Ok(parts.items().iter().filter_map(Value::as_text).any(is)),
-        other => Err(Fault::new(format!("text does not begin or end with {}", other.kind()))),
+        other => Err(Fault::new(format!(
+            "text does not begin or end with {}",
+            other.kind()
+        ))),
     }
 }
 
@@ -261,7 +275,11 @@ pub(in super::super) fn replaced(
 /// Python's `splitlines`.
 pub(in super::super) fn split_lines(text: &str) -> Vec<&str> {
     let ends = |letter: char| {
-        matches!(letter, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+        matches!(
+            letter,
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'
+                ..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
     };
     let mut lines = Vec::new();
     let mut rest = text;

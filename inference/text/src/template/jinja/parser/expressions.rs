@@ -42,7 +42,10 @@ impl Parser {
         }
         let mut items = vec![first];
         while self.takes(",") {
-            if matches!(self.peek(), Some(Kind::TagEnd | Kind::PrintEnd | Kind::Operator(")" | "]"))) {
+            if matches!(
+                self.peek(),
+                Some(Kind::TagEnd | Kind::PrintEnd | Kind::Operator(")" | "]"))
+            ) {
                 break;
             }
             items.push(read(self)?);
@@ -180,7 +183,9 @@ impl Parser {
             return Ok(Some(item));
         }
         if self.peek() == Some(&Kind::Operator("(")) {
-            return self.arguments().map(|arguments| Some(Step::Call(arguments)));
+            return self
+                .arguments()
+                .map(|arguments| Some(Step::Call(arguments)));
         }
         if filtered && self.takes("|") {
             return self.apply().map(|filter| Some(Step::Filter(filter)));

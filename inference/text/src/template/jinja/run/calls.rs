@@ -9,7 +9,13 @@ use crate::template::jinja::syntax::Expression;
 use crate::template::jinja::value::{self, Handle, Value, equal};
 
 /// Functions every template knows.
-const FUNCTIONS: [&str; 5] = ["range", "dict", "namespace", "raise_exception", "strftime_now"];
+const FUNCTIONS: [&str; 5] = [
+    "range",
+    "dict",
+    "namespace",
+    "raise_exception",
+    "strftime_now",
+];
 /// Longest format of a time, in bytes.
 const FORMAT_BYTES_MAX: usize = 200;
 
@@ -218,8 +224,15 @@ impl<'t> Run<'t> {
         if step == 0 {
             return Err(Fault::new("the step of a range cannot be 0"));
         }
-        let span = if step > 0 { stop.checked_sub(start) } else { start.checked_sub(stop) };
-        let span = span.ok_or_else(|| Fault::new("a range is too long"))?.max(0).unsigned_abs();
+        let span = if step > 0 {
+            stop.checked_sub(start)
+        } else {
+            start.checked_sub(stop)
+        };
+        let span = span
+            .ok_or_else(|| Fault::new("a range is too long"))?
+            .max(0)
+            .unsigned_abs();
         let count = usize::try_from(span.div_ceil(step.unsigned_abs())).unwrap_or(usize::MAX);
         self.meter.items(count)?;
         let numbers = (0..count as i128).map(|number| Value::Int(start + number * step));

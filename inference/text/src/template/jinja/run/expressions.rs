@@ -232,7 +232,11 @@ pub(in super::super) fn item(
 ) -> Result<Option<Value>, Fault> {
     let place = |count: usize| {
         let index = index.as_int()?;
-        let from_start = if index < 0 { index + count as i128 } else { index };
+        let from_start = if index < 0 {
+            index + count as i128
+        } else {
+            index
+        };
         usize::try_from(from_start).ok().filter(|&at| at < count)
     };
     Ok(match value {

@@ -146,7 +146,9 @@ pub(super) fn slice(
         Value::Text(text) => {
             meter.items(1 + text.len() / 4)?;
             let letters: Vec<char> = text.chars().collect();
-            let kept: String = places(letters.len(), bounds)?.map(|at| letters[at]).collect();
+            let kept: String = places(letters.len(), bounds)?
+                .map(|at| letters[at])
+                .collect();
             meter.text(&kept)
         }
         Value::List(list) => {
@@ -179,10 +181,20 @@ fn places(
     // Backward, the place before the first is -1.
     let (lowest, highest) = if forward { (0, count) } else { (-1, count - 1) };
     let place = |bound: Option<i128>, default: i128| {
-        let bound = bound.map(|bound| if bound < 0 { bound.saturating_add(count) } else { bound });
+        let bound = bound.map(|bound| {
+            if bound < 0 {
+                bound.saturating_add(count)
+            } else {
+                bound
+            }
+        });
         bound.map_or(default, |bound| bound.clamp(lowest, highest))
     };
-    let (first, last) = if forward { (lowest, highest) } else { (highest, lowest) };
+    let (first, last) = if forward {
+        (lowest, highest)
+    } else {
+        (highest, lowest)
+    };
     let (start, stop) = (place(start, first), place(stop, last));
     let goes_on = move |&at: &i128| if forward { at < stop } else { at > stop };
     Ok(

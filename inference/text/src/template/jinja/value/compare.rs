@@ -97,9 +97,9 @@ pub(in super::super) fn contains(
     match container {
         Value::Undefined => Ok(false),
         Value::Text(text) => {
-            let item = item.as_text().ok_or_else(|| {
-                Fault::new(format!("cannot look for {} in text", item.kind()))
-            })?;
+            let item = item
+                .as_text()
+                .ok_or_else(|| Fault::new(format!("cannot look for {} in text", item.kind())))?;
             meter.bytes(text.len())?;
             Ok(text.contains(item))
         }
