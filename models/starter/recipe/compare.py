@@ -2,7 +2,7 @@
 
     python3 compare.py data.jsonl --out work
 
-Reads what `train.py` left in the folder, adds the baselines on the very same
+Reads what `train.py` left of these data in the folder, adds the baselines on the very same
 held-out incidents, prints Markdown and writes `comparison.json`.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import baseline
 import evaluate
-from data import split
+from data import load
 
 
 def main():
@@ -21,11 +21,11 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("work"))
     parser.add_argument("--evaluated", type=int, default=800, help="as given to train.py")
     args = parser.parse_args()
-    lines = [json.loads(line) for line in args.data.read_bytes().splitlines()]
-    training, unseen, reseeded = split(lines)
-    sets = {"unseen recipes": evaluate.sample(unseen, args.evaluated), "known recipes, unseen seeds": evaluate.sample(reseeded, args.evaluated)}
-    contestants = {"rules in plain templates": evaluate.templates(sets), "linear classifier": baseline.linear(training, sets)}
+    data = load(args.data)
+    sets = evaluate.held_out(data, args.evaluated)
+    contestants = {"rules in plain templates": evaluate.templates(sets), "linear classifier": baseline.linear(data.training, sets)}
     trained = {path.stem: json.loads(path.read_text()) for path in sorted(args.out.glob("*M*.json")) if not path.stem.endswith("samples")}
+    trained = {name: summary for name, summary in trained.items() if summary["data_sha256"] == data.sha256}
     contestants |= {f"model {name}": summary["evaluation"] for name, summary in trained.items()}
     for part in sets:
         print(f"\n{part}\n")
@@ -36,10 +36,10 @@ def main():
     for name, report in contestants.items():
         parts = report["unseen recipes"]["variants"]
         print(f"| {name} | " + " | ".join(f"{parts[variant]['choice']:.2f}" for variant in variants) + " |")
-    print("\n| model | parameters | tokens | minutes | loss | unseen recipes | unseen wordings |\n|---|---|---|---|---|---|---|")
+    print("\n| model | parameters | tokens | steps | minutes | loss | unseen recipes | unseen wordings |\n|---|---|---|---|---|---|---|---|")
     for name, summary in trained.items():
         figures = summary["figures"]
-        print(f"| {name} | {summary['parameters'] / 1e6:.2f} M | {figures['tokens'] / 1e6:.0f} M | {figures['minutes']} | {figures['loss']} | {figures['loss_unseen_recipes']} | {figures['loss_unseen_wordings']} |")
+        print(f"| {name} | {summary['parameters'] / 1e6:.2f} M | {figures['tokens'] / 1e6:.0f} M | {figures['steps']} | {figures['minutes']} | {figures['loss']} | {figures['loss_unseen_recipes']} | {figures['loss_unseen_wordings']} |")
         for part, report in summary["evaluation"].items():
             if "mechanism" in report:
                 print(f"{name}, {part}: statements of the cause {report['mechanism']}")

@@ -1,8 +1,12 @@
 """Tokens of training lines: each as the product wrote it and varied, with an answer worded anew."""
 
+import hashlib
+import json
 import random
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +18,11 @@ from vary import pool_of, varied
 SPECIAL = ["<|end|>", "<|user|>", "<|answer|>"]
 END, USER, ANSWER = range(3)
 CONTEXT = 1536
+# Seeds of known recipes that are kept from training.
+SEEDS_KEPT = 2
+# Lines that one process words at a time: the draws depend on it, so it may not
+# depend on the number of processes.
+CHUNK = 64
 # What the product's system message says to a small model.
 INSTRUCTIONS = "explain"
 
@@ -29,13 +38,35 @@ def train_tokenizer(texts: list[str], size: int) -> Tokenizer:
     return tokenizer
 
 
-def split(lines: list[dict]) -> tuple[list[dict], list[dict], list[dict]]:
-    """Lines to train on, lines of recipes never trained on, and known recipes under seeds never trained on."""
-    kept = max(line["seed"] for line in lines) - 1
-    training = [line for line in lines if not line["held_out"] and line["seed"] < kept]
+@dataclass(frozen=True)
+class Data:
+    """Lines that `starter_data` wrote, on the sides of the split."""
+
+    sha256: str
+    lines: list[dict]
+    # Of known recipes, under all seeds but the last `SEEDS_KEPT`.
+    training: list[dict]
+    # Of recipes never trained on.
+    unseen: list[dict]
+    # Of known recipes under seeds never trained on.
+    reseeded: list[dict]
+
+
+def load(path: Path) -> Data:
+    """The lines of `path`; ends with a message if nothing is left to train on."""
+    raw = path.read_bytes()
+    lines = [json.loads(line) for line in raw.splitlines()]
+    seeds = 1 + max((line["seed"] for line in lines), default=-1)
+    known = [line for line in lines if not line["held_out"]]
+    training = [line for line in known if line["seed"] < seeds - SEEDS_KEPT]
+    if not training:
+        raise SystemExit(
+            f"{path} has {len(lines)} lines of {seeds} seeds: nothing is left to train on, since the last {SEEDS_KEPT} seeds "
+            f"are kept from training; write at least {SEEDS_KEPT + 1} (`starter_data {path} {SEEDS_KEPT + 1}`)"
+        )
     unseen = [line for line in lines if line["held_out"]]
-    reseeded = [line for line in lines if not line["held_out"] and line["seed"] >= kept]
-    return training, unseen, reseeded
+    reseeded = [line for line in known if line["seed"] >= seeds - SEEDS_KEPT]
+    return Data(hashlib.sha256(raw).hexdigest(), lines, training, unseen, reseeded)
 
 
 def prompt_ids(tokenizer: Tokenizer, line: dict) -> list[int]:
@@ -54,12 +85,11 @@ def worded(lines: list[dict], seed: int, ways: int, pool: list[str], held_out: b
 
 def answered(lines: list[dict], ways: int, seed: int, workers: int, held_out: bool = False, statement: bool = False) -> list[tuple[str, str]]:
     """`ways` prompts with answers from each line, the first as the product wrote it."""
-    size = -(-len(lines) // (workers * 4)) or 1
-    chunks = [lines[start : start + size] for start in range(0, len(lines), size)]
+    chunks = [lines[start : start + CHUNK] for start in range(0, len(lines), CHUNK)]
     pool = pool_of(lines) if ways > 1 else []
     word = partial(worded, ways=ways, pool=pool, held_out=held_out, statement=statement)
     with ProcessPoolExecutor(workers) as executor:
-        return sum(executor.map(word, chunks, range(seed * 1000, seed * 1000 + len(chunks))), [])
+        return sum(executor.map(word, chunks, range(seed * 10**6, seed * 10**6 + len(chunks))), [])
 
 
 class Examples:

@@ -1,17 +1,14 @@
 """Scores answers on held-out incidents beside templates, rules and a linear classifier."""
 
-import argparse
 import json
 import random
 from collections import Counter, defaultdict
-from pathlib import Path
 
-import torch
 from tokenizers import Tokenizer
 
 from answers import template
 from checks import sentences, verdict
-from data import END, prompt_ids
+from data import END, Data, prompt_ids
 from facts import read
 from model import Decoder
 
@@ -26,6 +23,11 @@ def sample(lines: list[dict], count: int, seed: int = 7) -> list[dict]:
     rng = random.Random(seed)
     each = -(-count // max(1, len(by_variant)))
     return [line for part in by_variant.values() for line in rng.sample(part, min(each, len(part)))]
+
+
+def held_out(data: Data, count: int) -> dict[str, list[dict]]:
+    """The sets that every contestant answers, about `count` incidents each."""
+    return {"unseen recipes": sample(data.unseen, count), "known recipes, unseen seeds": sample(data.reseeded, count)}
 
 
 def write(model: Decoder, tokenizer: Tokenizer, lines: list[dict], batch: int) -> list[str]:

@@ -14,19 +14,22 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Size:
-    """Shape of a model; `head_dim` is `width // heads`."""
+    """Shape of a model and how long it learns; `head_dim` is `width // heads`."""
 
     layers: int
     width: int
     heads: int
     inner: int
+    # Tokens of training, in millions, where no other number is asked for: what
+    # each size reads in the same few minutes of one large GPU.
+    tokens: int
 
 
 SIZES = {
-    "1M": Size(4, 128, 4, 352),
-    "3M": Size(6, 192, 3, 512),
-    "8M": Size(8, 288, 9, 768),
-    "15M": Size(8, 384, 6, 1024),
+    "1M": Size(4, 128, 4, 352, 210),
+    "3M": Size(6, 192, 3, 512, 165),
+    "8M": Size(8, 288, 9, 768, 120),
+    "15M": Size(8, 384, 6, 1024, 110),
 }
 ROPE_BASE = 10000.0
 NORM_EPSILON = 1e-5

@@ -1,7 +1,8 @@
 //! Writes training data of the starter model: one JSON line per incident, with
 //! the prompt exactly as the product writes it and the answer that is right.
 //!
-//! Usage: `cargo run --release -p appliance-collect --example starter_data -- OUT.jsonl [SEEDS]`
+//! Usage: `cargo run --release -p appliance-collect --example starter_data -- OUT.jsonl [SEEDS] [ONE_IN]`
+//! (`ONE_IN` takes every so many recipes only, to try the training out).
 //!
 //! Incidents are the simulator's, through the product's own rules; `variants`
 //! makes harder ones of them, `line` writes them down. The same seeds give the
@@ -15,6 +16,7 @@ mod variants;
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -31,12 +33,16 @@ type Problem = Box<dyn Error + Send + Sync>;
 
 fn main() -> Result<(), Problem> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: starter_data OUT.jsonl [SEEDS]";
+    let usage = "usage: starter_data OUT.jsonl [SEEDS] [ONE_IN]";
     let out = arguments.next().ok_or(usage)?;
     let seeds = arguments.next().map_or(Ok(SEEDS), |text| text.parse())?;
+    let one_in: NonZeroUsize = arguments
+        .next()
+        .map_or(Ok(NonZeroUsize::MIN), |text| text.parse())?;
 
+    let recipes = || scenarios::all().iter().step_by(one_in.get());
     let jobs: Vec<(&Recipe, u64)> = (0..seeds)
-        .flat_map(|seed| scenarios::all().iter().map(move |recipe| (recipe, seed)))
+        .flat_map(|seed| recipes().map(move |recipe| (recipe, seed)))
         .collect();
     let told = in_parallel(jobs.len(), |job| {
         let (recipe, seed) = jobs[job];
