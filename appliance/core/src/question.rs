@@ -16,6 +16,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 mod topic;
+mod words;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

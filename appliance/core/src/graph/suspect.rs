@@ -60,7 +60,10 @@ pub(super) fn find(case: &Case<'_>, edges: &Edges, causes: &[RankedCause]) -> Op
             )
         })?;
     let (change, path) = nearest;
-    let before = span(onset.duration_since(change.at));
+    let before = match onset.duration_since(change.at).as_secs() {
+        ..=0 => "just as".to_owned(),
+        _ => format!("{} before", span(onset.duration_since(change.at))),
+    };
     let reaches = match path.steps {
         0 => String::new(),
         _ => format!("reaches {target}{}", through(path, &ways)),
@@ -71,7 +74,7 @@ pub(super) fn find(case: &Case<'_>, edges: &Edges, causes: &[RankedCause]) -> Op
     };
     Some(Suspect {
         change: change.clone(),
-        why: format!("{what}, {before} before the trouble began"),
+        why: format!("{what}, {before} the trouble began"),
         reaches,
     })
 }

@@ -92,7 +92,7 @@ impl<'a> Shown<'a> {
             .and_then(|line| line.object.as_deref());
         let because = self.slots(&stated.because);
         let mut said = filled("shows_one", &because);
-        said.extend(filled("shows", &because));
+        said.extend(self.shown_by_two(&stated.because));
         said.extend(filled("since", &because));
         said.extend(filled("against", &self.slots(&stated.against)));
         let ruled: Vec<EvidenceId> = card
@@ -163,6 +163,25 @@ impl<'a> Shown<'a> {
         said
     }
 
+    /// What two lines show: nothing bears itself out, so the second is another
+    /// line that says another thing.
+    fn shown_by_two(&self, ids: &[EvidenceId]) -> Vec<Sentence> {
+        let wordings = PHRASES.wordings("shows");
+        let pairs = ids.iter().map(|first| {
+            let others: Vec<EvidenceId> = ids.iter().copied().filter(|id| id != first).collect();
+            let first = self.slots(&[*first]);
+            let second = unlike(self.slots(&others), &first);
+            (first, second)
+        });
+        pairs
+            .flat_map(|(first, second)| {
+                let said = wordings.iter();
+                said.filter_map(|wording| fill(wording, &first, &second))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
     /// How the evidence of `ids` may be cited.
     fn slots(&self, ids: &[EvidenceId]) -> Slots {
         let mut slots = Slots::new();
@@ -230,89 +249,41 @@ fn pair(first: &str, one_way: &str, second: &str, other_way: &str) -> Slots {
 fn filled(kind: &str, slots: &Slots) -> Vec<Sentence> {
     let wordings = PHRASES.wordings(kind).iter();
     wordings
-        .flat_map(|wording| fill(&Wording::of(wording), slots))
+        .filter_map(|wording| fill(wording, slots, slots))
         .collect()
 }
 
-/// A wording of the tables, cut at its slots.
-struct Wording<'a> {
-    /// What stands before each slot, and the slot: `full1`, `Sign1`, `only1`.
-    pieces: Vec<(&'a str, &'a str)>,
-    /// What stands behind the last.
-    end: &'a str,
-}
-
-impl<'a> Wording<'a> {
-    fn of(wording: &'a str) -> Self {
-        let mut pieces = Vec::new();
-        let mut end = wording;
-        while let Some((text, after)) = end.split_once('{')
-            && let Some((slot, after)) = after.split_once('}')
-        {
-            pieces.push((text, slot));
-            end = after;
-        }
-        Self { pieces, end }
-    }
-
-    /// The kind of slot of which there are two, if there is one.
-    fn twice(&self) -> Option<String> {
-        let names: Vec<String> = self.pieces.iter().map(|(_, slot)| name_of(slot)).collect();
-        let mut rest = names.iter().enumerate();
-        rest.find(|(at, name)| names[..*at].contains(name))
-            .map(|(_, name)| name.clone())
-    }
-}
-
-/// Ways to fill a wording. Where two slots are of one kind, what stands in the
-/// first does not stand in the second: nothing bears itself out.
-fn fill(wording: &Wording<'_>, slots: &Slots) -> Vec<Sentence> {
-    let Some(twice) = wording.twice() else {
-        return fill_with(wording, |_, name| slots.get(name).cloned())
-            .into_iter()
-            .collect();
-    };
-    let ways = slots.get(&twice).into_iter().flatten();
-    let texts: BTreeSet<&str> = ways.map(|way| uncited(way)).collect();
-    let of = |text: &str| {
-        let first = wording
-            .pieces
-            .iter()
-            .position(|(_, slot)| name_of(slot) == twice);
-        fill_with(wording, |at, name| {
-            let ways = slots.get(name)?.iter();
-            let fits =
-                |way: &&String| name != twice || (uncited(way) == text) == (Some(at) == first);
-            Some(ways.filter(fits).cloned().collect())
-        })
-    };
-    texts.into_iter().filter_map(of).collect()
-}
-
-/// The wording with the ways to fill each slot by its place and kind; `None`
-/// if there is no way to fill one.
-fn fill_with(
-    wording: &Wording<'_>,
-    ways: impl Fn(usize, &str) -> Option<BTreeSet<String>>,
-) -> Option<Sentence> {
-    let mut parts = Sentence::new();
-    for (at, (text, slot)) in wording.pieces.iter().enumerate() {
-        let ways = ways(at, &name_of(slot)).filter(|ways| !ways.is_empty())?;
-        parts.push(BTreeSet::from([(*text).to_owned()]));
+/// `wording` with its slots filled; those whose name ends in 2 from `second`.
+fn fill(wording: &str, first: &Slots, second: &Slots) -> Option<Sentence> {
+    let mut parts: Sentence = Vec::new();
+    let mut rest = wording;
+    while let Some((text, after)) = rest.split_once('{') {
+        let (slot, after) = after.split_once('}')?;
+        let name = slot
+            .trim_end_matches(|c: char| c.is_ascii_digit())
+            .to_lowercase();
+        let slots = if slot.ends_with('2') { second } else { first };
+        let ways = slots.get(&name)?;
+        parts.push(BTreeSet::from([text.to_owned()]));
         parts.push(if slot.starts_with(char::is_uppercase) {
             ways.iter().map(|way| capitalized(way)).collect()
         } else {
-            ways
+            ways.clone()
         });
+        rest = after;
     }
-    parts.push(BTreeSet::from([wording.end.to_owned()]));
+    parts.push(BTreeSet::from([rest.to_owned()]));
     Some(parts)
 }
 
-/// `full` of `Full1`.
-fn name_of(slot: &str) -> String {
-    let name = slot.trim_end_matches(|c: char| c.is_ascii_digit());
-    name.to_lowercase()
+/// The ways of `slots` that say something else than those of `said` do.
+fn unlike(mut slots: Slots, said: &Slots) -> Slots {
+    let known: BTreeSet<&str> = said.values().flatten().map(|way| uncited(way)).collect();
+    for ways in slots.values_mut() {
+        ways.retain(|way| !known.contains(uncited(way)));
+    }
+    slots.retain(|_, ways| !ways.is_empty());
+    slots
 }
 
 /// A way to fill a slot without its citation.

@@ -167,3 +167,48 @@ fn a_sentence_about_two_things_has_two_things_to_speak_of() {
     assert!(pairs.clone().count() >= 2);
     assert!(pairs.all(|line| line.matches("log of Pod @P1 [E2]").count() == 1));
 }
+
+#[test]
+fn a_sign_is_not_borne_out_by_the_line_that_bears_it() {
+    let mut card = card(2);
+    for item in &mut card.evidence[1..] {
+        item.title = "container cart ended: OOMKilled".to_owned();
+    }
+    card.evidence[2].kind = crate::evidence::EvidenceKind::Event;
+    card.causes[0].because = card.evidence[1..].iter().map(|line| line.id).collect();
+    let prompt = Prompt::write(&card, &profile(4096, true), &ByLength);
+    let grammar = prompt.request().grammar;
+    let agreeing = grammar.lines().filter(|line| line.contains("agrees."));
+    let halves: Vec<(&str, &str)> = agreeing
+        .filter_map(|line| line.split_once(", and the "))
+        .collect();
+    assert_eq!(halves.len(), 2, "{grammar}");
+    for (sign, kind) in halves {
+        let other = if sign.contains("[E2]") { "[E3]" } else { "[E2]" };
+        assert!(!sign.contains(other) && kind.contains(other), "{sign} {kind}");
+        assert_eq!(kind.matches("[E").count(), 1, "{kind}");
+    }
+}
+
+#[test]
+fn a_small_model_writes_no_figure() {
+    let mut card = card(3);
+    for item in &mut card.evidence {
+        item.title = "limit 512Mi, exit code 137, 503 after 4000 ms, 0 of 3 ready".to_owned();
+    }
+    card.causes[0].because = [2, 3].map(crate::evidence::EvidenceId).to_vec();
+    let prompt = Prompt::write(&card, &profile(4096, true), &ByLength);
+    let grammar = prompt.request().grammar;
+    let sentences = grammar
+        .lines()
+        .filter(|line| line.starts_with("SENTENCE_") || line.trim_start().starts_with("| ("));
+    assert!(sentences.clone().count() > 20, "{grammar}");
+    for line in sentences {
+        let line = line.split_once(": ").map_or(line, |(_, said)| said);
+        let figure = line
+            .split(|c: char| c.is_whitespace() || "()\"|".contains(c))
+            .filter(|word| word.contains(|c: char| c.is_ascii_digit()))
+            .find(|word| !word.starts_with('@') && !word.starts_with("[E"));
+        assert_eq!(figure, None, "{line}");
+    }
+}

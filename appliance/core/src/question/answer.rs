@@ -2,13 +2,11 @@
 
 use jiff::Timestamp;
 
+use super::words::{ITEMS_MAX, age, line, listed, relative, sentence, shown, sureness, word};
 use super::{Answer, Question, Topic};
-use crate::analysis::{Analysis, Confidence, Evidence, Risk, StatedCause};
+use crate::analysis::{Analysis, ChangeEntry, Evidence, StatedCause};
 use crate::causes::Cause;
 use crate::evidence::EvidenceId;
-
-/// Items of a list in an answer; the rest is on the screen.
-const ITEMS_MAX: usize = 4;
 
 /// The answer to `question`; `None` if only a model could give one.
 pub(super) fn answer(question: &Question, analysis: &Analysis, now: Timestamp) -> Option<Answer> {
@@ -66,17 +64,19 @@ impl Said {
 fn changes(analysis: &Analysis, said: &mut Said) {
     if analysis.changes.is_empty() {
         return said
-            .say("No change was seen in the time before the onset, in what could be captured.");
+            .say("No change was seen in the time before the alert, in what could be captured.");
     }
-    for change in analysis.changes.iter().take(ITEMS_MAX) {
+    let mut changes: Vec<&ChangeEntry> = analysis.changes.iter().collect();
+    changes.sort_by_key(|change| change.suspected.is_empty());
+    for change in changes.into_iter().take(ITEMS_MAX) {
         let when = relative(change.at, analysis.incident.started_at);
         let cited = said.cite(&[change.evidence]);
         let why = match change.suspected.as_str() {
             "" => String::new(),
-            why => format!("; suspected, for it is the {}", line(why)),
+            why => format!(" This one is suspected: it is the {}.", line(why)),
         };
         said.say(format!(
-            "{}, {when}: {}{cited}{why}.",
+            "{}, {when}: {}{cited}.{why}",
             change.object,
             line(&change.what)
         ));
@@ -115,6 +115,9 @@ fn repair(analysis: &Analysis, said: &mut Said) {
                 word(action.risk),
                 sentence(&action.why)
             ));
+            if !action.undo.is_empty() {
+                said.say(format!("To undo it: `{}`.", line(&action.undo)));
+            }
         }
         None => match fix {
             Some(fix) => said.say(format!(
@@ -134,10 +137,13 @@ fn still_happening(analysis: &Analysis, now: Timestamp, said: &mut Said) {
     if analysis.incident.status == "resolved" {
         said.say("Alertmanager reports it as resolved.");
     } else {
-        said.say(format!(
-            "By the last notification {firing} of {} alerts are firing.",
-            alerts.len()
-        ));
+        said.say(match (firing, alerts.len()) {
+            (1, 1) => "By the last notification its alert is firing.".to_owned(),
+            (0, 1) => "By the last notification its alert is no longer firing.".to_owned(),
+            (firing, all) => {
+                format!("By the last notification {firing} of {all} alerts are firing.")
+            }
+        });
     }
     let newest = analysis
         .evidence
@@ -147,9 +153,9 @@ fn still_happening(analysis: &Analysis, now: Timestamp, said: &mut Said) {
     if let Some((item, at)) = newest.and_then(|item| Some((item, item.at?))) {
         let cited = said.cite(&[item.id]);
         said.say(format!(
-            "The newest evidence is {} old{cited}: {}.",
+            "The newest evidence is {} old: {}{cited}.",
             age(at, now),
-            line(&item.title)
+            shown(item)
         ));
     }
     said.say("This is what the last look showed; analyze again to look at the cluster now.");
@@ -191,8 +197,7 @@ fn grounds(analysis: &Analysis, said: &mut Said) {
     if stated.against.is_empty() {
         said.say("Nothing captured speaks against it.");
     } else {
-        let cited = said.cite(&stated.against);
-        said.say(format!("Against it speaks{cited}."));
+        against(&stated.against, analysis, said);
     }
 }
 
@@ -201,11 +206,10 @@ fn affected(analysis: &Analysis, said: &mut Said) {
     let mut names: Vec<&str> = alerts.iter().map(|alert| alert.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    said.say(format!(
-        "{} alerts belong to it: {}.",
-        alerts.len(),
-        listed(&names)
-    ));
+    said.say(match alerts.len() {
+        1 => format!("One alert belongs to it: {}.", listed(&names)),
+        all => format!("{all} alerts belong to it: {}.", listed(&names)),
+    });
     let mut objects: Vec<String> = Vec::new();
     let all = analysis
         .subject
@@ -218,13 +222,12 @@ fn affected(analysis: &Analysis, said: &mut Said) {
     }
     if !objects.is_empty() {
         let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
-        said.say(format!("They lead to {}.", listed(&objects)));
+        said.say(format!("What it is about: {}.", listed(&objects)));
     }
-    if analysis.enrichment.restarts > 0 {
-        said.say(format!(
-            "Its containers restarted {} times.",
-            analysis.enrichment.restarts
-        ));
+    match analysis.enrichment.restarts {
+        0 => {}
+        1 => said.say("Its containers restarted once."),
+        times => said.say(format!("Its containers restarted {times} times.")),
     }
 }
 
@@ -243,7 +246,7 @@ fn why_not(topic: &Topic, analysis: &Analysis, said: &mut Said) {
     for (place, stated) in analysis.causes.iter().enumerate() {
         if topic.means(&stated.cause, &stated.object) {
             known = true;
-            candidate(place, stated, said);
+            candidate(place, stated, analysis, said);
             evidence_of(&stated.because, analysis, said);
         }
     }
@@ -268,17 +271,14 @@ fn why_not(topic: &Topic, analysis: &Analysis, said: &mut Said) {
         .collect();
     for item in &seen {
         let cited = said.cite(&[item.id]);
-        said.say(format!(
-            "{} was looked at{cited}: {}.",
-            item.object,
-            line(&item.title)
-        ));
+        said.say(format!("What was seen of it: {}{cited}.", shown(item)));
     }
     if seen.is_empty() {
         said.say("Nothing that was captured points at it.");
     } else {
         said.say("No rule finds a cause in it.");
     }
+    instead(analysis, said);
     if !analysis.missing.is_empty() {
         let sources: Vec<&str> = analysis
             .missing
@@ -292,7 +292,20 @@ fn why_not(topic: &Topic, analysis: &Analysis, said: &mut Said) {
     }
 }
 
-fn candidate(place: usize, stated: &StatedCause, said: &mut Said) {
+/// What is stated in place of what was asked for.
+fn instead(analysis: &Analysis, said: &mut Said) {
+    if let Some((stated, _)) = leading(analysis) {
+        let cited = said.cite(&stated.because);
+        said.say(format!(
+            "What was captured leads to {} of {}, {}{cited}.",
+            stated.cause,
+            stated.object,
+            sureness(stated.confidence)
+        ));
+    }
+}
+
+fn candidate(place: usize, stated: &StatedCause, analysis: &Analysis, said: &mut Said) {
     let rank = if place == 0 {
         "is the cause that is stated"
     } else {
@@ -304,21 +317,26 @@ fn candidate(place: usize, stated: &StatedCause, said: &mut Said) {
         stated.object,
         sureness(stated.confidence)
     ));
-    if !stated.against.is_empty() {
-        let cited = said.cite(&stated.against);
-        said.say(format!("Against it speaks{cited}."));
-    }
+    against(&stated.against, analysis, said);
+}
+
+fn against(ids: &[EvidenceId], analysis: &Analysis, said: &mut Said) {
+    list("Against it speaks", ids, analysis, said);
 }
 
 /// One sentence that lists the evidence.
 fn evidence_of(ids: &[EvidenceId], analysis: &Analysis, said: &mut Said) {
+    list("Seen", ids, analysis, said);
+}
+
+fn list(head: &str, ids: &[EvidenceId], analysis: &Analysis, said: &mut Said) {
     let cited = ids.iter().take(ITEMS_MAX);
     let items: Vec<String> = cited
         .filter_map(|id| analysis.evidence.iter().find(|item| item.id == *id))
-        .map(|item| format!("{}{}", line(&item.title), said.cite(&[item.id])))
+        .map(|item| format!("{}{}", shown(item), said.cite(&[item.id])))
         .collect();
     if !items.is_empty() {
-        said.say(format!("Seen: {}.", items.join("; ")));
+        said.say(format!("{head}: {}.", items.join("; ")));
     }
 }
 
@@ -327,75 +345,8 @@ fn leading(analysis: &Analysis) -> Option<(&StatedCause, Option<Cause>)> {
     Some((stated, stated.cause.parse().ok()))
 }
 
-fn sureness(confidence: Confidence) -> &'static str {
-    match confidence {
-        Confidence::High => "with high confidence",
-        Confidence::Medium => "with medium confidence",
-        Confidence::Low => "with low confidence",
-    }
-}
-
 fn rest(total: usize, what: &str, said: &mut Said) {
     if total > ITEMS_MAX {
         said.say(format!("{} more {what} are listed.", total - ITEMS_MAX));
-    }
-}
-
-fn listed(words: &[&str]) -> String {
-    let shown = words
-        .iter()
-        .take(ITEMS_MAX)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match words.len().saturating_sub(ITEMS_MAX) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
-/// Untrusted text on one line, without an end that would double ours.
-fn line(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    clean
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .trim_end_matches(['.', ';', ','])
-        .to_owned()
-}
-
-fn sentence(text: &str) -> String {
-    format!("{}.", line(text))
-}
-
-fn word(risk: Risk) -> &'static str {
-    match risk {
-        Risk::Low => "low",
-        Risk::Medium => "medium",
-        Risk::High => "high",
-    }
-}
-
-/// `3 min before the onset`.
-fn relative(at: Timestamp, onset: Option<Timestamp>) -> String {
-    match onset {
-        None => format!("at {at}"),
-        Some(onset) if at <= onset => format!("{} before the onset", age(at, onset)),
-        Some(onset) => format!("{} after the onset", age(onset, at)),
-    }
-}
-
-/// How long from `from` to `to`, in the largest whole unit.
-fn age(from: Timestamp, to: Timestamp) -> String {
-    let seconds = to.duration_since(from).as_secs().max(0);
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
     }
 }

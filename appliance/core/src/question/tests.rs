@@ -77,7 +77,7 @@ fn what_changed() {
     ] {
         check(
             question,
-            "Deployment shop/cart-api, 3 min before the onset: memory limit 512Mi to 64Mi [E2].",
+            "Deployment shop/cart-api, 3 min before the alert: memory limit 512Mi to 64Mi [E2].",
         );
     }
 }
@@ -101,7 +101,8 @@ fn why_not_a_lower_candidate_says_what_speaks_against_it() {
     check(
         "why not MemoryLeak",
         "MemoryLeak of Deployment shop/cart-api is a candidate that ranks lower, with low confidence. \
-         Against it speaks [E2]. Seen: container api was OOMKilled 4 times [E1].",
+         Against it speaks: Deployment cart-api: revision 8 lowered the memory limit [E2]. \
+         Seen: Deployment cart-api: container api was OOMKilled 4 times [E1].",
     );
 }
 
@@ -109,7 +110,8 @@ fn why_not_a_lower_candidate_says_what_speaks_against_it() {
 fn why_not_something_nobody_saw_says_what_could_not_be_seen() {
     check(
         "why not DNS?",
-        "Nothing that was captured points at it. What could not be seen: metrics.",
+        "Nothing that was captured points at it. What was captured leads to OomOwnLimit of Deployment shop/cart-api, \
+         with high confidence [E1]. What could not be seen: metrics.",
     );
 }
 
@@ -130,9 +132,44 @@ fn what_to_check_and_how_to_repair_are_commands_of_the_analysis() {
 fn whether_it_still_happens_is_said_with_the_age_of_the_look() {
     check(
         "Is it still happening?",
-        "By the last notification 1 of 2 alerts are firing. The newest evidence is 3 min old [E3]: \
-         postgres accepts writes. This is what the last look showed; analyze again to look at the cluster now.",
+        "By the last notification 1 of 2 alerts are firing. The newest evidence is 3 min old: \
+         postgres accepts writes [E3]. This is what the last look showed; analyze again to look at the cluster now.",
     );
+}
+
+#[test]
+fn the_suspected_change_is_told_first_and_why() {
+    let mut analysis = analysis();
+    let mut suspected = analysis.changes[0].clone();
+    suspected.what = "image 1.4 to 1.5".to_owned();
+    suspected.suspected = "nearest change of Deployment shop/cart-api itself".to_owned();
+    analysis.changes.push(suspected);
+    let answer =
+        Question::Changes.answer(&analysis, "2026-01-01T00:12:00Z".parse().expect("a time"));
+    assert_eq!(
+        answer.map(|answer| answer.text).as_deref(),
+        Some(
+            "Deployment shop/cart-api, 3 min before the alert: image 1.4 to 1.5 [E2]. \
+             This one is suspected: it is the nearest change of Deployment shop/cart-api itself. \
+             Deployment shop/cart-api, 3 min before the alert: memory limit 512Mi to 64Mi [E2]."
+        )
+    );
+}
+
+#[test]
+fn one_alert_is_told_as_one() {
+    let mut analysis = analysis();
+    analysis.incident.alerts.truncate(1);
+    let now = "2026-01-01T00:12:00Z".parse().expect("a time");
+    let text = |question: Question| {
+        question
+            .answer(&analysis, now)
+            .map_or_else(String::new, |answer| answer.text)
+    };
+    assert!(
+        text(Question::StillHappening).starts_with("By the last notification its alert is firing.")
+    );
+    assert!(text(Question::Affected).starts_with("One alert belongs to it: KubePodCrashLooping."));
 }
 
 #[test]
@@ -140,11 +177,12 @@ fn since_when_and_how_sure() {
     check(
         "since when?",
         "Since 2026-01-01T00:05:00Z, 7 min ago. The nearest change is Deployment shop/cart-api, \
-         3 min before the onset [E2].",
+         3 min before the alert [E2].",
     );
     check(
         "How do you know?",
-        "OomOwnLimit of Deployment shop/cart-api, with high confidence. Seen: container api was OOMKilled 4 times [E1]. \
+        "OomOwnLimit of Deployment shop/cart-api, with high confidence. \
+         Seen: Deployment cart-api: container api was OOMKilled 4 times [E1]. \
          Nothing captured speaks against it.",
     );
 }
