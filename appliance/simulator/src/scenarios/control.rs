@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::alert::Alert;
 use super::names::Role;
+use super::node::node_cause;
 use super::site::Site;
 use super::{Expected, Params, ScenarioRun, run};
 
@@ -169,7 +170,7 @@ fn component_down(
             "Target disappeared from Prometheus target discovery.",
             format!("{name} has disappeared from Prometheus target discovery."),
         );
-        (alert, Expected::Cause(cause, ("Node", String::new(), node)))
+        (alert, node_cause(cause, &node))
     })
 }
 
@@ -289,10 +290,7 @@ pub(super) fn version_skew(params: &Params, id: &str) -> ScenarioRun {
             "Different semantic versions of Kubernetes components running.",
             "There are 2 different semantic versions of Kubernetes components running on cluster .",
         );
-        (
-            alert,
-            Expected::Cause(&["VersionSkew"], ("Node", String::new(), node)),
-        )
+        (alert, node_cause(&["VersionSkew"], &node))
     })
 }
 

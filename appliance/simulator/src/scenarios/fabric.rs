@@ -9,6 +9,7 @@ use super::links::object;
 use super::names::Role;
 use super::network::calls_fail;
 use super::site::Site;
+use super::storage::Database;
 use super::{Expected, Params, ScenarioRun, run};
 
 /// Who edited an object at the time of the fault.
@@ -82,19 +83,14 @@ pub(super) fn issuer_broken(params: &Params, id: &str) -> ScenarioRun {
 /// and the events that said so are gone.
 pub(super) fn attachment_stuck(params: &Params, id: &str) -> ScenarioRun {
     run(params, id, 7500, |site| {
-        let database = site.app(Role::Database);
-        let namespace = site.namespace();
-        let pod = format!("{}-0", database.name);
-        let claim = format!("data-{}-0", database.name);
-        let volume = site.get("PersistentVolumeClaim", &namespace, &claim)["spec"]["volumeName"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let held = site.get("Pod", &namespace, &pod)["spec"]["nodeName"].clone();
+        let database = Database::of(site);
+        let volume = database.volume(site);
+        let Database { namespace, pod, .. } = &database;
+        let held = site.get("Pod", namespace, pod)["spec"]["nodeName"].clone();
         let other = site.names.nodes.iter().find(|node| held != **node).cloned();
         let other = other.unwrap_or_default();
         let at = site.fault_at.to_string();
-        site.edit_pod(&pod, |pod| {
+        site.edit_pod(pod, |pod| {
             pod["metadata"]["creationTimestamp"] = json!(at);
             pod["spec"]["nodeName"] = json!(other);
         });
@@ -107,19 +103,15 @@ pub(super) fn attachment_stuck(params: &Params, id: &str) -> ScenarioRun {
             volume["spec"]["csi"] =
                 json!({"driver": "rbd.csi.ceph.com", "volumeHandle": "0001-0009-rook-ceph"});
         });
-        site.stuck_creating(&pod, "FailedAttachVolume", "Multi-Attach error", 1);
-        site.forget_events(&pod, "FailedAttachVolume");
+        site.stuck_creating(pod, "FailedAttachVolume", "Multi-Attach error", 1);
+        site.forget_events(pod, "FailedAttachVolume");
         let meta = site.meta("", &format!("csi-{volume}"), site.ago(30 * 86_400));
         site.put("VolumeAttachment", json!({"metadata": meta,
             "spec": {"attacher": "rbd.csi.ceph.com", "nodeName": held, "source": {"persistentVolumeName": volume}},
             "status": {"attached": true, "detachError": {"time": at,
                 "message": "rpc error: code = Internal desc = rbd: image is still being used"}}}));
-        site.drop_logs(&pod);
-        let expected = object(&["MultiAttach"], "StatefulSet", &namespace, &database.name);
-        (
-            Alert::stateful_set_mismatch(&namespace, &database.name),
-            expected,
-        )
+        site.drop_logs(pod);
+        database.at_fault(&["MultiAttach"])
     })
 }
 

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::alert::Alert;
-use super::machine::node_cause;
-use super::node::{not_ready_event, reschedule, set_condition, unready_pods_of, victim_node};
+use super::node::{
+    node_cause, not_ready_event, reschedule, set_condition, unready_pods_of, victim_node,
+};
 use super::site::{Site, micro};
 use super::{Expected, Params, ScenarioRun, run};
 

@@ -20,6 +20,25 @@ pub(super) fn victim_node(site: &mut Site) -> String {
         .to_owned()
 }
 
+/// The node itself is to be found.
+pub(super) fn node_cause(causes: &'static [&'static str], node: &str) -> Expected {
+    Expected::Cause(causes, ("Node", String::new(), node.to_owned()))
+}
+
+/// Namespace and name of each pod on a node.
+pub(super) fn pods_on(site: &Site, node: &str) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let pods = site.all("Pod").into_iter();
+    pods.filter(|pod| pod["spec"]["nodeName"] == json!(node))
+        .map(|pod| {
+            (
+                text(&pod["metadata"]["namespace"]),
+                text(&pod["metadata"]["name"]),
+            )
+        })
+        .collect()
+}
+
 pub(super) fn set_condition(
     node: &mut Value,
     kind: &str,
@@ -45,18 +64,7 @@ pub(super) fn set_condition(
 /// Pods of a node that is not ready are not ready, without a reason of their own.
 pub(super) fn unready_pods_of(site: &mut Site, node: &str, at: Timestamp) -> Vec<String> {
     let mut names = Vec::new();
-    for pod in site.all("Pod") {
-        if pod["spec"]["nodeName"] != json!(node) {
-            continue;
-        }
-        let namespace = pod["metadata"]["namespace"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let name = pod["metadata"]["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+    for (namespace, name) in pods_on(site, node) {
         site.edit("Pod", &namespace, &name, |pod| {
             for condition in pod["status"]["conditions"]
                 .as_array_mut()
@@ -176,10 +184,7 @@ pub(super) fn stops_reporting(params: &Params, id: &str) -> ScenarioRun {
             site.end_series(name, &[("node", &node)]);
         }
         site.gauge("up", &[("node", &node)], |_, _| 0.0);
-        let expected = Expected::Cause(
-            &["NodeUnreachable", "KubeletDown"],
-            ("Node", String::new(), node.clone()),
-        );
+        let expected = node_cause(&["NodeUnreachable", "KubeletDown"], &node);
         (
             Alert::node("KubeNodeUnreachable", &node, "Node is unreachable."),
             expected,
@@ -224,10 +229,7 @@ pub(super) fn runtime_down(params: &Params, id: &str) -> ScenarioRun {
         let pods = unready_pods_of(site, &node, at);
         let evicted = site.after(335);
         reschedule(site, &node, &pods, evicted);
-        let expected = Expected::Cause(
-            &["ContainerRuntimeDown", "KubeletOrRuntimeFault"],
-            ("Node", String::new(), node.clone()),
-        );
+        let expected = node_cause(&["ContainerRuntimeDown", "KubeletOrRuntimeFault"], &node);
         (
             Alert::node("KubeNodeNotReady", &node, "Node is not ready."),
             expected,
@@ -298,7 +300,7 @@ pub(super) fn disk_pressure(params: &Params, id: &str) -> ScenarioRun {
             &[("node", &node)],
             |since, before| (before * 0.05 - since * 1e5).max(5e9),
         );
-        let expected = Expected::Cause(&["DiskPressure"], ("Node", String::new(), node.clone()));
+        let expected = node_cause(&["DiskPressure"], &node);
         (
             Alert::node("KubeNodePressure", &node, "Node has as active Condition."),
             expected,

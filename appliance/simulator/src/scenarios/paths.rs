@@ -7,6 +7,7 @@ use super::alert::Alert;
 use super::image::add_quota;
 use super::names::Role;
 use super::network::calls_fail;
+use super::node::node_cause;
 use super::site::Site;
 use super::workload::App;
 use super::{Expected, Params, ScenarioRun, run};
@@ -87,7 +88,7 @@ pub(super) fn slow_machine(params: &Params, id: &str) -> ScenarioRun {
         for app in &slow {
             answers_late(site, app);
         }
-        let expected = Expected::Cause(&["NodeNetworkDelay"], ("Node", String::new(), node));
+        let expected = node_cause(&["NodeNetworkDelay"], &node);
         (Alert::slow(&site.namespace(), &slow[1].name), expected)
     })
 }

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::alert::Alert;
 use super::image::{at_deployment, victim};
 use super::names::{ROLES, Role};
+use super::node::node_cause;
 use super::scheduling::no_node;
 use super::site::{EventText, Seen, Site, micro};
 use super::workload::App;
-use super::{Expected, Params, ScenarioRun, run};
+use super::{Params, ScenarioRun, run};
 
 /// A rollout that no node takes for `reason`, said of every node.
 fn nowhere(
@@ -250,7 +251,7 @@ pub(super) fn scheduler_down(params: &Params, id: &str) -> ScenarioRun {
             silent(site, &rollout.pods[0], &json!([]));
             last.clone_from(&rollout.pods[0]);
         }
-        let expected = Expected::Cause(&["SchedulerDown"], ("Node", String::new(), node));
+        let expected = node_cause(&["SchedulerDown"], &node);
         (Alert::pod_not_ready(&site.namespace(), &last), expected)
     })
 }

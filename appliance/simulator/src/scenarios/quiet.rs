@@ -6,6 +6,7 @@ use serde_json::json;
 use super::alert::Alert;
 use super::image::{add_quota, at_deployment, victim};
 use super::names::Role;
+use super::node::node_cause;
 use super::site::{EventText, Seen};
 use super::{Expected, Params, ScenarioRun, run};
 
@@ -60,10 +61,7 @@ pub(super) fn maintenance(params: &Params, id: &str) -> ScenarioRun {
             from: "kubelet",
         };
         site.event(("Node", "", &node), &text, Seen::once(at));
-        let expected = Expected::Cause(
-            &["PlannedMaintenance"],
-            ("Node", String::new(), node.clone()),
-        );
+        let expected = node_cause(&["PlannedMaintenance"], &node);
         (
             Alert::node("NodeUnschedulable", &node, "Node takes no pods."),
             expected,

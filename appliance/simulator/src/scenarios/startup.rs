@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::alert::Alert;
 use super::image::{add_quota, at_deployment, refused, victim};
 use super::names::Role;
+use super::node::node_cause;
 use super::site::{EventText, Site};
 use super::workload::App;
 use super::{Expected, Params, ScenarioRun, run};
@@ -97,7 +98,7 @@ pub(super) fn no_pod_addresses(params: &Params, id: &str) -> ScenarioRun {
             site.stuck_creating(&pod, "FailedCreatePodSandBox", &message, 21);
             last = pod;
         }
-        let expected = Expected::Cause(&["PodSandboxNetwork"], ("Node", String::new(), node));
+        let expected = node_cause(&["PodSandboxNetwork"], &node);
         (Alert::pod_not_ready(&site.namespace(), &last), expected)
     })
 }

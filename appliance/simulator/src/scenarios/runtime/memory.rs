@@ -5,8 +5,9 @@ use serde_json::json;
 use super::super::alert::Alert;
 use super::super::breakage::Exit;
 use super::super::image::{at_deployment, victim};
+use super::super::node::node_cause;
 use super::super::site::{EventText, Seen};
-use super::super::{Expected, Params, ScenarioRun, run};
+use super::super::{Params, ScenarioRun, run};
 use super::start_up;
 
 /// A proxy beside the app has a limit that is too low for its traffic.
@@ -92,10 +93,7 @@ pub(crate) fn node_victim(params: &Params, id: &str) -> ScenarioRun {
             &[("node", &node)],
             |_, before| before * 0.02,
         );
-        let expected = Expected::Cause(
-            &["NodeOomVictim", "MemoryPressure"],
-            ("Node", String::new(), node),
-        );
+        let expected = node_cause(&["NodeOomVictim", "MemoryPressure"], &node);
         (
             Alert::crash_looping(&site.namespace(), &pod, &app.name),
             expected,
