@@ -17,6 +17,14 @@ const SERVICE: &[Look] = &[
     OWN,
 ];
 
+const BACKENDS: &[Look] = &[
+    OWN,
+    look(
+        Sight::List("services"),
+        "shows which backends exist, with their ports",
+    ),
+];
+
 const POLICY: &[Look] = &[
     OWN,
     look(
@@ -24,6 +32,8 @@ const POLICY: &[Look] = &[
         "shows every policy that selects pods of this namespace",
     ),
 ];
+
+const SOCKETS: Look = look(Sight::OnNode("ss -s"), "counts the node's sockets by state");
 
 const LINK: &[Look] = &[
     look(
@@ -145,15 +155,7 @@ pub(super) fn of(cause: C) -> Remedy {
             },
         ),
         C::IngressMisroute => remedy(
-            const {
-                &[
-                    OWN,
-                    look(
-                        Sight::List("services"),
-                        "shows which backends exist, with their ports",
-                    ),
-                ]
-            },
+            BACKENDS,
             const {
                 &[
                     repair(
@@ -165,15 +167,7 @@ pub(super) fn of(cause: C) -> Remedy {
             },
         ),
         C::GatewayMisroute => remedy(
-            const {
-                &[
-                    OWN,
-                    look(
-                        Sight::List("services"),
-                        "shows which backends exist, with their ports",
-                    ),
-                ]
-            },
+            BACKENDS,
             const {
                 &[
                     repair(
@@ -209,15 +203,7 @@ pub(super) fn of(cause: C) -> Remedy {
             },
         ),
         C::GatewayHttproute => remedy(
-            const {
-                &[
-                    OWN,
-                    look(
-                        Sight::List("services"),
-                        "shows which backends exist, with their ports",
-                    ),
-                ]
-            },
+            BACKENDS,
             const {
                 &[repair(
                     Means::Edit(Own),
@@ -251,7 +237,7 @@ pub(super) fn of(cause: C) -> Remedy {
         C::ConntrackFull => remedy(
             const {
                 &[
-                    look(Sight::OnNode("ss -s"), "counts the node's sockets by state"),
+                    SOCKETS,
                     look(Sight::NodePods, "shows who may open so many connections"),
                 ]
             },
@@ -347,12 +333,7 @@ pub(super) fn of(cause: C) -> Remedy {
             },
         ),
         C::EphemeralPorts => remedy(
-            const {
-                &[
-                    look(Sight::OnNode("ss -s"), "counts the node's sockets by state"),
-                    POD_LOGS,
-                ]
-            },
+            const { &[SOCKETS, POD_LOGS] },
             const {
                 &[
                     repair(Means::Restart(Workload), "frees its ports for a while"),

@@ -3,14 +3,28 @@
 use Place::{Own, Workload};
 
 use super::{
-    DESCRIBE_POD, HISTORY, Look, Means, OWN, PODS, Place, ROLL_BACK, Remedy, Sight, look, remedy,
-    repair,
+    DESCRIBE_POD, HISTORY, Look, Means, OWN, PODS, Place, ROLL_BACK, Remedy, Repair, Sight, look,
+    remedy, repair,
 };
 use crate::causes::Cause as C;
 
 const FIRST: &[Look] = &[OWN, PODS];
 
 const MANAGER: &[&str] = &["kube-controller-manager"];
+
+const TAKE_BACK: &str = "takes the edit back; what is to stay is written in the repository";
+
+/// Flux reconciles an object of that kind when this annotation changes.
+const fn flux(kind: &'static str) -> Repair {
+    repair(
+        Means::Patch(
+            Place::Cited(kind),
+            r#"{"metadata":{"annotations":{"reconcile.fluxcd.io/requestedAt":"now"}}}"#,
+            r#"{"metadata":{"annotations":{"reconcile.fluxcd.io/requestedAt":null}}}"#,
+        ),
+        "has Flux apply again, once the commit is reverted in the repository",
+    )
+}
 
 pub(super) fn of(cause: C) -> Remedy {
     match cause {
@@ -101,30 +115,10 @@ pub(super) fn of(cause: C) -> Remedy {
                         ),
                         "has Argo CD compare again, once the commit is reverted in the repository",
                     ),
-                    repair(
-                        Means::Patch(
-                            Place::Cited("Kustomization"),
-                            r#"{"metadata":{"annotations":{"reconcile.fluxcd.io/requestedAt":"now"}}}"#,
-                            r#"{"metadata":{"annotations":{"reconcile.fluxcd.io/requestedAt":null}}}"#,
-                        ),
-                        "has Flux apply again, once the commit is reverted in the repository",
-                    ),
-                    repair(
-                        Means::Patch(
-                            Place::Cited("HelmRelease"),
-                            r#"{"metadata":{"annotations":{"reconcile.fluxcd.io/requestedAt":"now"}}}"#,
-                            r#"{"metadata":{"annotations":{"reconcile.fluxcd.io/requestedAt":null}}}"#,
-                        ),
-                        "has Flux apply again, once the commit is reverted in the repository",
-                    ),
-                    repair(
-                        Means::Undo,
-                        "takes the edit back; what is to stay is written in the repository",
-                    ),
-                    repair(
-                        Means::Edit(Own),
-                        "takes the edit back; what is to stay is written in the repository",
-                    ),
+                    flux("Kustomization"),
+                    flux("HelmRelease"),
+                    repair(Means::Undo, TAKE_BACK),
+                    repair(Means::Edit(Own), TAKE_BACK),
                 ]
             },
         ),
