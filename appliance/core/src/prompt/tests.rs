@@ -184,8 +184,15 @@ fn a_sign_is_not_borne_out_by_the_line_that_bears_it() {
         .collect();
     assert_eq!(halves.len(), 2, "{grammar}");
     for (sign, kind) in halves {
-        let other = if sign.contains("[E2]") { "[E3]" } else { "[E2]" };
-        assert!(!sign.contains(other) && kind.contains(other), "{sign} {kind}");
+        let other = if sign.contains("[E2]") {
+            "[E3]"
+        } else {
+            "[E2]"
+        };
+        assert!(
+            !sign.contains(other) && kind.contains(other),
+            "{sign} {kind}"
+        );
         assert_eq!(kind.matches("[E").count(), 1, "{kind}");
     }
 }
