@@ -31,6 +31,8 @@ pub(super) enum Place {
     Account,
     /// The claim at the heart of it, or of the workload.
     Claim,
+    /// The quota that refuses.
+    Quota,
     /// The role that the workload's `ServiceAccount` is bound to.
     Role,
     /// The webhook configuration that calls the finding's Service.
@@ -68,6 +70,7 @@ pub(super) fn find(case: &Case<'_>, finding: &Finding, place: Place) -> Option<O
         }
         Place::Account => account(case, finding),
         Place::Claim => claim(case, finding),
+        Place::Quota => quota(case, finding),
         Place::Role => role(case, finding),
         Place::Webhook => webhook(objects, &finding.object),
         Place::StorageClass => {
@@ -206,6 +209,30 @@ fn claim(case: &Case<'_>, finding: &Finding) -> Option<ObjectRef> {
                 .map(move |name| ObjectRef::namespaced(kind, namespace, name))
         });
         claims.find(|claim| objects.contains(claim))
+    })
+}
+
+/// The quota that the finding names, its words name, or the only one there is.
+fn quota(case: &Case<'_>, finding: &Finding) -> Option<ObjectRef> {
+    let objects = &case.snapshot.objects;
+    let kind = "ResourceQuota";
+    let named = cited(finding).find(|object| object.kind == kind && objects.contains(object));
+    named.cloned().or_else(|| {
+        let own = &finding.object;
+        let namespace = own.namespace.as_deref().unwrap_or(&own.name);
+        let quotas = objects.resource_quotas.in_namespace(namespace);
+        let names: Vec<&str> = quotas.map(view::name_of).collect();
+        let said = names.iter().find(|name| {
+            let refusal = format!("exceeded quota: {name},");
+            let mut drafts = finding.because.iter();
+            drafts.any(|draft| {
+                let mut texts = draft.lines.iter().chain([&draft.title]);
+                texts.any(|text| text.contains(&refusal))
+            })
+        });
+        let only = names.first().filter(|_| names.len() == 1);
+        let name = said.or(only)?;
+        Some(ObjectRef::namespaced(kind, namespace, *name))
     })
 }
 

@@ -76,6 +76,31 @@ fn what_was_not_captured_is_not_changed() {
 }
 
 #[test]
+fn a_full_quota_is_raised_and_not_what_it_refuses() {
+    let quota = |name: &str| json!({"kind": "ResourceQuota", "metadata": {"name": name}, "spec": {"hard": {"pods": "4"}}});
+    let edit = ["kubectl edit resourcequota/compute -n shop"];
+    let one = web().with(quota("compute"));
+    check(&one, Cause::PodQuotaExceeded, deployment("web"), &edit);
+    let two = one.with(quota("objects"));
+    check(&two, Cause::PodQuotaExceeded, deployment("web"), &[]);
+    let mut refused = stated(Cause::PodQuotaExceeded, deployment("web"));
+    refused.because = vec![crate::evidence::Draft {
+        kind: crate::evidence::EvidenceKind::Event,
+        object: deployment("web"),
+        at: None,
+        title:
+            "FailedCreate: pods \"web-1\" is forbidden: exceeded quota: compute, requested: pods=1"
+                .to_owned(),
+        lines: Vec::new(),
+        query: String::new(),
+        truncated: String::new(),
+    }];
+    let commands = completed(&two, refused).actions;
+    assert_eq!(commands.len(), 1);
+    assert_eq!(commands[0].command, edit[0]);
+}
+
+#[test]
 fn a_limit_is_raised_for_the_container_that_has_it_and_can_be_taken_back() {
     let set = "kubectl set resources deployment/web -n shop -c web --limits=";
     let finding = completed(&web(), stated(Cause::OomOwnLimit, deployment("web")));

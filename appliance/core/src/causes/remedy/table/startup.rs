@@ -1,6 +1,6 @@
 //! Image and start-up.
 
-use Place::{Account, Workload};
+use Place::{Account, Quota, Workload};
 
 use super::{
     DESCRIBE_POD, HISTORY, Look, Means, NETWORK, Place, ROLL_BACK, Remedy, Repair, Sight, look,
@@ -20,7 +20,7 @@ const QUOTA_LOOKS: &[Look] = &[
 ];
 
 const QUOTA: &[Repair] = &[repair(
-    Means::Edit(Place::Cited("ResourceQuota")),
+    Means::Edit(Quota),
     "raises the quota, once it is agreed that the namespace may use more",
 )];
 
