@@ -20,12 +20,20 @@ pub(crate) fn limit() -> Option<u64> {
     group.chain(machine.as_deref().and_then(total)).min()
 }
 
+/// Bytes of memory this process takes at this moment; `None` where the system does not say.
+pub(crate) fn resident() -> Option<u64> {
+    line(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+}
+
 /// The machine's memory in `/proc/meminfo`.
 fn total(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    line(meminfo, "MemTotal:")
+}
+
+/// The bytes that the line called `name` tells in kibibytes.
+fn line(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }
 

@@ -150,8 +150,22 @@ impl BlockPool {
     /// At least one token stays outside, since its logits are wanted.
     pub fn reuse(&mut self, tokens: &[TokenId]) -> BlockTable {
         let mut table = BlockTable::default();
+        self.reuse_behind(&mut table, tokens);
+        table
+    }
+
+    /// Adds to `table`, all of whose blocks are sealed, the run of sealed blocks that follow in `tokens`; gives how
+    /// many were found. What others computed since the table was begun is not computed again.
+    ///
+    /// A table with a block that is not sealed stays as it is, and so does the last token outside.
+    pub fn reuse_behind(&mut self, table: &mut BlockTable, tokens: &[TokenId]) -> usize {
+        let before = table.len();
+        if table.sealed.len() < before {
+            return 0;
+        }
         let most = tokens.len().saturating_sub(1) / self.block_tokens;
-        for content in tokens.chunks_exact(self.block_tokens).take(most) {
+        let blocks = tokens.chunks_exact(self.block_tokens);
+        for content in blocks.take(most).skip(before) {
             let hash = self.chain.next(table.sealed.last(), content);
             let Some(block) = self.sealed(hash, content) else {
                 break;
@@ -160,7 +174,7 @@ impl BlockPool {
             table.blocks.push(block);
             table.sealed.push(hash);
         }
-        table
+        table.len() - before
     }
 
     /// Makes `table` long enough for `tokens` tokens; false, with nothing changed, where

@@ -64,6 +64,8 @@ pub(crate) struct Answer {
     usage: Usage,
     arrived: Instant,
     admitted: Option<Instant>,
+    /// Whether it gave way to another meanwhile.
+    resumed: bool,
     first_token: Option<Instant>,
     last_step: Instant,
 }
@@ -97,6 +99,7 @@ impl Answer {
             },
             arrived: job.arrived,
             admitted: None,
+            resumed: false,
             first_token: None,
             last_step: job.arrived,
         };
@@ -114,6 +117,16 @@ impl Answer {
             self.admitted = Some(Instant::now());
             self.usage.cached_tokens = cached;
             metrics.admitted(self.usage.prompt_tokens, cached, self.arrived.elapsed());
+        } else {
+            self.resumed = true;
+        }
+    }
+
+    /// Notes that `cached` more tokens of the prompt were found while it was read. Resumptions are not told.
+    pub(crate) fn found(&mut self, cached: usize, metrics: &ModelMetrics) {
+        if !self.resumed {
+            self.usage.cached_tokens += cached;
+            metrics.found(cached);
         }
     }
 

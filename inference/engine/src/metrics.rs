@@ -354,6 +354,11 @@ impl ModelMetrics {
         self.observe(&self.all.queued, queued.as_secs_f64());
     }
 
+    /// Of a request that runs, `cached` more tokens were found.
+    pub(crate) fn found(&self, cached: usize) {
+        self.add(&self.all.cache_hits, cached);
+    }
+
     pub(crate) fn preempted(&self, requests: usize) {
         self.add(&self.all.preemptions, requests);
     }

@@ -113,6 +113,11 @@ impl Worker {
                 answer.admit(admitted.cached_tokens, &self.shared.metrics);
             }
         }
+        for found in &plan.found {
+            if let Some(answer) = self.answers.get_mut(&found.id) {
+                answer.found(found.cached_tokens, &self.shared.metrics);
+            }
+        }
         if plan.segments.is_empty() {
             // Would spin for ever; the scheduler promises that it does not happen.
             tracing::error!("a step was planned without work; all requests are ended");

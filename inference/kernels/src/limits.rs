@@ -1,7 +1,8 @@
 //! What this machine can do at most: the measure of everything else here.
 //!
-//! Work runs on the current thread pool, as products do. The best of several short runs is
-//! taken, since others can only take time away.
+//! Work runs on the current thread pool, as products do. Runs last a fraction of a millisecond, so that on a busy
+//! machine some pass undisturbed, and the best counts, since others can only take time away. More are made until some
+//! agree with the best or the time for it is spent.
 
 #![allow(
     unsafe_code,
@@ -9,7 +10,7 @@
 )]
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use memmap2::{Advice, MmapMut};
 use pulp::{Arch, Simd, WithSimd};
@@ -21,12 +22,19 @@ use crate::pool;
 pub const BYTES: usize = 512 << 20;
 /// Bytes a thread reads at a time.
 const SHARE: usize = 1 << 20;
-/// Runs of which the best counts.
-const RUNS: usize = 5;
+/// Parts of the memory, of which a run reads one.
+const PARTS: usize = 4;
+/// Runs that are made in any case, once round the memory among them, and how many must agree with the best.
+const RUNS_MIN: usize = 2 * PARTS;
+const AGREEING: usize = 3;
+/// How far from the best is agreement.
+const NEAR: f64 = 0.97;
+/// What each figure may take where runs do not agree.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// Sums that are independent of each other: latency times units of current cores.
 const SUMS: usize = 12;
-/// Steps of a run, some milliseconds.
-const STEPS: usize = 1 << 19;
+/// Steps of a run, half a millisecond.
+const STEPS: usize = 1 << 18;
 
 /// What the threads of a machine can do at most in a second, all together.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,7 +49,7 @@ pub struct Limits {
 
 impl Limits {
     /// Measures on the current thread pool, reading `bytes` bytes of memory for the first figure:
-    /// with fewer than the caches hold, theirs is measured. Takes about 0.3 s for [`BYTES`].
+    /// with fewer than the caches hold, theirs is measured. Takes about 0.3 s for [`BYTES`], under a second on a busy machine.
     ///
     /// # Errors
     /// What the system says if there is no memory to read.
@@ -63,13 +71,18 @@ fn memory_bytes(length: usize) -> std::io::Result<f64> {
     pool::share_chunks(&mut bytes, SHARE, |_, part| part.fill(1));
     // SAFETY: any four bytes are a real.
     let (_, reals, _) = unsafe { bytes.align_to::<f32>() };
-    Ok(best(|| {
-        let shares: Vec<_> = reals.chunks(SHARE / 4).collect();
-        let sum = |share: usize| Arch::new().dispatch(Sum(shares[share]));
-        let sum: f32 = pool::collect(shares.len(), sum).into_iter().sum();
+    let shares: Vec<_> = reals.chunks(SHARE / 4).collect();
+    let parts: Vec<_> = shares.chunks(shares.len().div_ceil(PARTS).max(1)).collect();
+    let read = |run: usize| {
+        let part = parts[run % parts.len()];
+        let started = Instant::now();
+        let sum = |share: usize| Arch::new().dispatch(Sum(part[share]));
+        let sum: f32 = pool::collect(part.len(), sum).into_iter().sum();
         black_box(sum);
-        size_of_val(reals) as f64
-    }))
+        let bytes: usize = part.iter().map(|share| size_of_val(*share)).sum();
+        vec![rate(bytes, started)]
+    };
+    Ok(best(read))
 }
 
 /// Adds reals up in as many sums as it takes to wait for memory alone.
@@ -91,27 +104,49 @@ impl WithSimd for Sum<'_> {
 }
 
 fn whole_operations(steps: usize) -> f64 {
-    best(|| {
-        let lanes = pool::collect(pool::threads(), |_| Path::best().run(Whole(steps)));
-        (lanes.iter().sum::<usize>() * 4 * 2 * SUMS * steps) as f64
+    by_each_thread(|| {
+        let started = Instant::now();
+        let lanes = Path::best().run(Whole(steps));
+        rate(lanes * 4 * 2 * SUMS * steps, started)
     })
 }
 
 fn real_operations(steps: usize) -> f64 {
-    best(|| {
-        let lanes = pool::collect(pool::threads(), |_| Path::best().run(Real(steps)));
-        (lanes.iter().sum::<usize>() * 2 * SUMS * steps) as f64
+    by_each_thread(|| {
+        let started = Instant::now();
+        let lanes = Path::best().run(Real(steps));
+        rate(lanes * 2 * SUMS * steps, started)
     })
 }
 
-/// The best rate of several runs of `run`, which says how much it did.
-fn best(run: impl Fn() -> f64) -> f64 {
-    let rates = (0..RUNS).map(|_| {
-        let started = Instant::now();
-        let done = run();
-        done / started.elapsed().as_secs_f64().max(1e-9)
-    });
-    rates.fold(0.0, f64::max)
+/// What all threads do together, each of which computes without needing the others.
+fn by_each_thread(run: impl Fn() -> f64 + Sync) -> f64 {
+    best(|_| pool::collect(pool::threads(), |_| run()))
+}
+
+fn rate(done: usize, since: Instant) -> f64 {
+    done as f64 / since.elapsed().as_secs_f64().max(1e-9)
+}
+
+/// The sum of the best rates of several runs of `run`, which is told its number and gives some rates each time.
+fn best(mut run: impl FnMut(usize) -> Vec<f64>) -> f64 {
+    let started = Instant::now();
+    let mut bests: Vec<f64> = Vec::new();
+    let mut sums = Vec::new();
+    loop {
+        let rates = run(sums.len());
+        bests.resize(rates.len(), 0.0);
+        sums.push(rates.iter().sum());
+        for (best, rate) in bests.iter_mut().zip(rates) {
+            *best = best.max(rate);
+        }
+        let best: f64 = bests.iter().sum();
+        let agreeing = sums.iter().filter(|&&sum: &&f64| sum >= NEAR * best);
+        let enough = sums.len() >= RUNS_MIN && agreeing.count() >= AGREEING;
+        if enough || started.elapsed() > PATIENCE {
+            return best;
+        }
+    }
 }
 
 /// So many products of bytes in registers; gives its lanes.
@@ -181,6 +216,27 @@ mod tests {
             let found = (path.run(Whole(8)), path.run(Real(8)));
             assert_eq!(found, (expected, expected), "{path:?}");
         }
+    }
+
+    #[test]
+    fn one_undisturbed_run_of_each_thread_is_enough() {
+        let disturbed = |run: usize| match run {
+            5 => vec![10.0, 1.0],
+            7 => vec![1.0, 10.0],
+            _ => vec![1.0, 1.0],
+        };
+        assert!((best(disturbed) - 20.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn runs_end_when_some_agree() {
+        let mut runs = 0;
+        let found = best(|run| {
+            runs = run + 1;
+            vec![if run == 2 { 5.1 } else { 5.0 }]
+        });
+        assert!((found - 5.1).abs() < 1e-9);
+        assert_eq!(runs, RUNS_MIN);
     }
 
     #[test]

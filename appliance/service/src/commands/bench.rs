@@ -4,6 +4,7 @@
 //! Decides nothing: what the figures mean for a site is left to the reader.
 
 mod measure;
+mod passes;
 mod report;
 mod same;
 mod work;

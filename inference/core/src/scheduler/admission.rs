@@ -90,6 +90,7 @@ impl Scheduler {
             self.pool.release(table);
             plan.segments.retain(|planned| planned.id != id);
             plan.admitted.retain(|admitted| admitted.id != id);
+            plan.found.retain(|found| found.id != id);
             plan.preempted.push(id);
         }
     }

@@ -83,6 +83,12 @@ impl Sequence {
         self.table.blocks()
     }
 
+    /// Tokens at the beginning that both have.
+    pub(super) fn shared(&self, other: &Self) -> usize {
+        let pairs = self.tokens().iter().zip(other.tokens());
+        pairs.take_while(|(own, others)| own == others).count()
+    }
+
     /// Tokens known and not computed.
     pub(super) fn pending(&self) -> usize {
         self.known - self.computed

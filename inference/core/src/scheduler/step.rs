@@ -1,7 +1,8 @@
 //! What passes the model in one step.
 //!
 //! Answers first, since people watch them; a quarter of the step is kept for prompts, so
-//! that these get on; guesses take what is left.
+//! that these get on; guesses take what is left. Of prompts that begin alike the first in order
+//! reads the beginning and the others wait for it, also those that came in the same moment.
 
 use super::sequence::State;
 use super::{Scheduler, SequenceId};
@@ -41,6 +42,8 @@ pub struct StepPlan {
     pub segments: Vec<Planned>,
     /// Sequences that run from now on.
     pub admitted: Vec<Admitted>,
+    /// Sequences that ran already and take over tokens that another has computed since.
+    pub found: Vec<Admitted>,
     /// Sequences that stopped running and wait again.
     pub preempted: Vec<SequenceId>,
 }
@@ -59,6 +62,9 @@ impl Scheduler {
         let mut plan = StepPlan::default();
         self.admit(&mut plan);
         let running = self.ranked(State::Running);
+        for &id in &running {
+            self.take_over(id, &mut plan);
+        }
         let (short, long): (Vec<_>, Vec<_>) = running
             .into_iter()
             .partition(|&id| self.pending(id) <= SHORT);
@@ -69,9 +75,14 @@ impl Scheduler {
             left = left.saturating_sub(self.place(id, tokens, &mut plan));
         }
         left += share;
-        for &id in &long {
-            let tokens = self.pending(id).min(left);
-            left = left.saturating_sub(self.place(id, tokens, &mut plan));
+        for (number, &id) in long.iter().enumerate() {
+            if left == 0 {
+                break;
+            }
+            if !self.waits(id, &long[..number]) {
+                let tokens = self.pending(id).min(left);
+                left = left.saturating_sub(self.place(id, tokens, &mut plan));
+            }
         }
         self.add_drafts(left, &mut plan);
         self.work += plan.tokens() as u64;
@@ -80,6 +91,33 @@ impl Scheduler {
 
     fn pending(&self, id: SequenceId) -> usize {
         self.sequences.get(&id).map_or(0, super::Sequence::pending)
+    }
+
+    /// Lets `id` go on behind what others have computed of its prompt since its last step.
+    fn take_over(&mut self, id: SequenceId, plan: &mut StepPlan) {
+        let Some(sequence) = self.sequences.get_mut(&id).filter(|own| !own.whole) else {
+            return;
+        };
+        let known = &sequence.tokens[..sequence.known];
+        let found = self.pool.reuse_behind(&mut sequence.table, known);
+        let cached_tokens = found * self.pool.block_tokens();
+        sequence.computed += cached_tokens;
+        if found > 0 {
+            plan.found.push(Admitted { id, cached_tokens });
+        }
+    }
+
+    /// Whether one of those `before` it reads what `id` would read next.
+    fn waits(&self, id: SequenceId, before: &[SequenceId]) -> bool {
+        let Some(own) = self.sequences.get(&id).filter(|own| !own.whole) else {
+            return false;
+        };
+        let block = self.pool.block_tokens();
+        self.options.prefix_cache
+            && before
+                .iter()
+                .filter_map(|other| self.sequences.get(other))
+                .any(|other| other.shared(own) / block * block > other.computed.max(own.computed))
     }
 
     /// Plans the next `tokens` known tokens of `id`; gives how many were planned.

@@ -67,9 +67,8 @@ impl Simulation {
     fn step(&mut self, budget: usize) -> StepPlan {
         let plan = self.scheduler.plan(budget);
         self.preemptions += plan.preempted.len();
-        self.cached += plan
-            .admitted
-            .iter()
+        let found = plan.admitted.iter().chain(&plan.found);
+        self.cached += found
             .map(|admitted| admitted.cached_tokens)
             .sum::<usize>();
         let mut written = BTreeSet::new();
@@ -175,6 +174,27 @@ fn answers_in_company_are_those_alone() {
     }
     assert!(simulation.cached > 0);
     assert_eq!(simulation.scheduler.usage().used, 0);
+}
+
+#[test]
+fn what_prompts_that_come_at_once_have_in_common_is_read_once() {
+    let mut simulation = Simulation::new(400, 8);
+    let begun_alike = |number: u32| [prompt(0, 101), prompt(20 + number, 30)].concat();
+    let ids: Vec<_> = (0..8)
+        .map(|number| simulation.add(&begun_alike(number), 5, Priority::Incident))
+        .collect();
+    let mut read = 0;
+    while simulation.finished.len() < ids.len() {
+        // A step has room for the beginnings of several.
+        let plan = simulation.step(240);
+        let prompts = plan.segments.iter().filter(|own| own.position < 131);
+        read += prompts.map(|own| own.known).sum::<usize>();
+    }
+    assert_eq!(simulation.cached, 7 * 100);
+    assert_eq!(read, 131 + 7 * 31);
+    for (number, id) in (0..).zip(ids) {
+        assert_eq!(simulation.finished[&id], alone(&begun_alike(number), 5));
+    }
 }
 
 #[test]

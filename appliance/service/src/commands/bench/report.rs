@@ -105,6 +105,10 @@ pub(super) struct ModelReport {
     pub(super) parameters: u64,
     pub(super) weights_bytes: u64,
     pub(super) load_seconds: f64,
+    /// Time of the first token right after loading.
+    pub(super) first_token_seconds: f64,
+    /// Memory the process took for it when the first token was there; absent where the system does not say.
+    pub(super) resident_bytes: Option<u64>,
     pub(super) prefill: Vec<Phase>,
     pub(super) decode: Vec<Phase>,
     pub(super) batches: Vec<Batch>,
@@ -120,6 +124,8 @@ impl ModelReport {
             parameters: info.parameters,
             weights_bytes: info.weights_bytes,
             load_seconds,
+            first_token_seconds: 0.0,
+            resident_bytes: None,
             prefill: Vec::new(),
             decode: Vec::new(),
             batches: Vec::new(),

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use inference_nn::{Decoder, Logits, Segment};
 
-use super::measure::{blocks, table, tokens};
+use super::passes::{blocks, table, tokens};
 
 /// Tokens of the prompt that is read in several ways.
 const TOKENS: usize = 48;

@@ -56,6 +56,7 @@ fn both_forms_have_every_figure() {
             "/machine/memory_bytes_per_second",
             "/machine/int8_operations_per_second",
             "/machine/classes/0/analysis_seconds",
+            "/model/first_token_seconds",
             "/model/prefill/0/tokens_per_second",
             "/model/decode/0/tokens_per_second",
             "/model/decode/0/share_of_limit",

@@ -77,6 +77,14 @@ impl Display for ModelReport {
             giga(self.weights_bytes as f64),
             self.load_seconds
         )?;
+        if let Some(resident) = self.resident_bytes {
+            writeln!(
+                f,
+                "memory    {:.2} GB resident, first token {:.0} ms after loading",
+                giga(resident as f64),
+                self.first_token_seconds * 1e3
+            )?;
+        }
         for phase in &self.prefill {
             line(f, "prefill  ", "of", phase, "int8")?;
         }
