@@ -26,6 +26,8 @@ LONG = ["--prefill", "512,4096", "--context", "512,8192", "--decode", "16", "--s
 LONG_PROMPT = ["--prefill", "512,4096", "--context", "4096", "--decode", "16", "--streams", "4", "--runs", "1"]
 LARGE = ["--prefill", "512", "--context", "512", "--decode", "16", "--streams", "4", "--runs", "1"]
 BOTH = ["default", "no repack"]
+# An answer of about 300 tokens in a vocabulary of more than 100,000, whose tokens are longer.
+ANSWER = 2.5
 # Seconds of a run of one program until one was taken, on two cores; a guess on the long side.
 GUESSES = {"short": 25, "long": 90, "large": 60, "work": 120}
 
@@ -81,6 +83,7 @@ class HalfHour:
         if self.options.llama_server:
             fixed += ["--llama-server", self.options.llama_server]
         options = server.parser().parse_args([str(path), *fixed])
+        options.answer = ANSWER
         for key, value in changes.items():
             setattr(options, key, value)
         for name in servers:

@@ -3,9 +3,8 @@
 
     python server.py MODEL.gguf --anchorite target/release/anchorite --llama-server VENV/bin/llama-server --results results.jsonl
 
-A prompt is a shared preamble and evidence of one incident's own, as many tokens as bytes with the vocabulary of
-make_models.py; the answer is about 300 tokens of JSON under a schema that leaves its length no choice, taken
-greedily. One incident on a server that has seen none, the next behind it, then many at once. Theirs is llama-server
+A prompt is a shared preamble and evidence of one incident's own, of byte tokens in the vocabulary of make_models.py; the
+answer is about 300 tokens of JSON under a schema that leaves its length no choice, taken greedily. One incident on a server that has seen none, the next behind it, then many at once. Theirs is llama-server
 in several configurations, or (`llama_cpp.server`) the server of llama.cpp's Python package, which answers one
 after another. Each server is started for the measurement and stopped after it.
 
@@ -28,7 +27,7 @@ import urllib.request
 
 from measuring import OURS, append, running
 
-ITEMS, SUMMARY_BYTES, ITEM_BYTES = 6, 200, 100
+ITEMS, SUMMARY_BYTES, ITEM_BYTES = 4, 160, 90
 
 
 def text(length):
@@ -56,34 +55,49 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def fitting(text, tokens):
+    """The beginning of `text` of so many tokens: a byte is one, but a space, which such vocabularies write with three bytes, is three."""
+    taken = 0
+    for at, letter in enumerate(text):
+        taken += 3 if letter == " " else 1
+        if taken > tokens:
+            return text[:at]
+    return text
+
+
 def prompt(number, options):
     """The same preamble for all, then lines of events and logs that only this incident has."""
     words = random.Random(number)
-    preamble = "You word findings for people on call. Name only what the evidence names, cite lines, invent nothing. "
-    preamble = (preamble * (options.preamble // len(preamble) + 1))[: options.preamble]
-    lines, size = [], 0
-    while size < options.prompt - options.preamble:
-        pod = f"shop-{words.randrange(16**6):06x}-{words.randrange(16**4):04x}"
-        line = f"[E{len(lines) + 1}] 12:{words.randrange(60):02d} Warning BackOff pod/{pod} restarted {words.randrange(40)} times, exit {words.choice([1, 137, 143])}\n"
-        lines.append(line)
-        size += len(line)
-    return preamble + "".join(lines)[: options.prompt - options.preamble]
+    preamble = "You word findings for people on call. Name only what the evidence names, cite lines, invent nothing. " * options.preamble
+    evidence = "".join(
+        f"[E{line}] 12:{words.randrange(60):02d} Warning BackOff pod/shop-{words.randrange(16**6):06x}-{words.randrange(16**4):04x} "
+        f"restarted {words.randrange(40)} times, exit {words.choice([1, 137, 143])}\n"
+        for line in range(1, 2 + options.prompt // 60)
+    )
+    return fitting(preamble, options.preamble) + fitting(evidence, options.prompt - options.preamble)
+
+
+def shape(model, wanted):
+    """How each server is told the schema of a raw completion."""
+    if model == "llama-server":
+        return {"json_schema": wanted}
+    if model == "llama_cpp.server":
+        from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+        return {"grammar": json_schema_to_gbnf(json.dumps(wanted))}
+    return {"structured_outputs": {"json": wanted}}
 
 
 def ask(base, model, number, options):
-    wanted = schema(options.answer)
-    body = {
-        "model": model, "messages": [{"role": "user", "content": prompt(number, options)}], "temperature": 0, "max_tokens": options.max_tokens,
-        "response_format": {"type": "json_schema", "json_schema": {"name": "finding", "schema": wanted, "strict": True}},
-    }
-    if model == "llama_cpp.server":
-        body["response_format"] = {"type": "json_object", "schema": wanted}
-    request = urllib.request.Request(f"{base}/v1/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"})
+    """One raw completion, so that all read the same tokens: chat templates differ."""
+    body = {"model": model, "prompt": prompt(number, options), "temperature": 0, "max_tokens": options.max_tokens, **shape(model, schema(options.answer))}
+    request = urllib.request.Request(f"{base}/v1/completions", json.dumps(body).encode(), {"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=7200) as reply:
         answer = json.load(reply)
     usage = answer["usage"]
     try:
-        json.loads(answer["choices"][0]["message"]["content"])
+        # Theirs lets signs that JSON forbids pass; what counts is that the answer came to its end.
+        json.loads(answer["choices"][0]["text"], strict=False)
         whole = True
     except ValueError:
         whole = False
@@ -138,7 +152,7 @@ def llama_cpp_server(options, _folder, port):
     return [sys.executable, "-m", "llama_cpp.server", "--model", options.model, "--host", "127.0.0.1", "--port", str(port),
             "--n_threads", str(options.threads), "--n_threads_batch", str(options.threads),
             "--n_ctx", str(options.prompt + options.max_tokens + 64), "--cache", "true",
-            "--chat_format", "chatml", "--model_alias", "llama_cpp.server", "--verbose", "false", "--flash_attn", "true"]
+            "--model_alias", "llama_cpp.server", "--verbose", "false", "--flash_attn", "true"]
 
 
 SERVERS = {
@@ -202,7 +216,7 @@ def parser():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompt", type=int, default=4096, help="tokens of a prompt")
     parser.add_argument("--preamble", type=int, default=1024, help="of those, what all prompts begin with")
-    parser.add_argument("--answer", type=float, default=1.0, help="1 for about 300 tokens")
+    parser.add_argument("--answer", type=float, default=1.0, help="1 for about 300 tokens of a small vocabulary, 2.5 of one of more than 100,000")
     parser.add_argument("--max-tokens", type=int, default=1200, help="above what the schema leaves")
     parser.add_argument("--storm", type=int, default=32, help="incidents at once; 0 for none")
     parser.add_argument("--slots", type=int, default=16, help="requests llama-server answers side by side")
