@@ -68,9 +68,7 @@ impl Simulation {
         let plan = self.scheduler.plan(budget);
         self.preemptions += plan.preempted.len();
         let found = plan.admitted.iter().chain(&plan.found);
-        self.cached += found
-            .map(|admitted| admitted.cached_tokens)
-            .sum::<usize>();
+        self.cached += found.map(|admitted| admitted.cached_tokens).sum::<usize>();
         let mut written = BTreeSet::new();
         for planned in &plan.segments {
             self.compute(planned, &mut written);
