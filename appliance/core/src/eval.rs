@@ -17,6 +17,7 @@ mod expected;
 mod names;
 mod ownership;
 mod report;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 mod withheld;
@@ -30,10 +31,12 @@ pub use self::evaluation::{Evaluation, Scored};
 pub use self::expected::{Expected, ExpectedError, ExpectedObject, LabelMap};
 pub use self::names::KnownNames;
 pub use self::report::{Report, Share, Tally, Wrong};
+pub use self::suspicion::{Suspicion, Suspicions, WrongSuspicion};
 pub use self::withheld::Withheld;
 
 use crate::analysis::{Analysis, Confidence, StatedCause};
 use crate::causes::{Cause, Family};
+use crate::object::ObjectRef;
 use crate::snapshot::Snapshot;
 
 /// How one analysis compares with the right answer.
@@ -69,6 +72,12 @@ pub struct CaseScore {
     pub phantoms: Vec<String>,
     /// Claims whose citations do not hold, in words.
     pub broken_citations: Vec<String>,
+    /// How the suspected change compares with what was changed.
+    pub suspicion: Suspicion,
+    /// The object whose change is suspected.
+    pub suspected: Option<ObjectRef>,
+    /// What was changed, in words.
+    pub changed: Vec<String>,
 }
 
 /// Scores `analysis` of `snapshot`.
@@ -111,6 +120,14 @@ pub fn score(analysis: &Analysis, snapshot: &Snapshot, expected: &Expected) -> C
         abstained: first.is_none(),
         phantoms: KnownNames::of(snapshot, analysis).phantoms(analysis),
         broken_citations: broken_citations(analysis),
+        suspicion: Suspicion::of(analysis, snapshot, expected),
+        suspected: suspicion::suspected(analysis).cloned(),
+        changed: expected
+            .changed
+            .iter()
+            .flatten()
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 

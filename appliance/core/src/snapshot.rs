@@ -10,14 +10,15 @@
 //!
 //! Invariant: what came in through those is redacted.
 
+mod collection;
 pub mod custom;
 mod kinds;
 pub mod openmetrics;
+mod owned;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::Metadata;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -32,110 +33,11 @@ use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use k8s_openapi::api::storage::v1::StorageClass;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+pub use self::collection::Collection;
 pub use self::custom::{Custom, Customs};
 pub use self::kinds::{KINDS, Kind, UnknownKind};
-
-/// Objects of one kind, found by namespace and name in constant time.
-#[derive(Clone, Debug)]
-pub struct Collection<T> {
-    items: Vec<T>,
-    index: HashMap<(String, String), usize>,
-    namespaces: BTreeSet<String>,
-    everywhere: bool,
-}
-
-impl<T> Default for Collection<T> {
-    fn default() -> Self {
-        Self {
-            items: Vec::new(),
-            index: HashMap::new(),
-            namespaces: BTreeSet::new(),
-            everywhere: false,
-        }
-    }
-}
-
-impl<T: Metadata<Ty = ObjectMeta>> Collection<T> {
-    /// Adds an object; a second one of the same name replaces the first.
-    pub fn insert(&mut self, item: T) {
-        let meta = item.metadata();
-        let key = (
-            meta.namespace.clone().unwrap_or_default(),
-            meta.name.clone().unwrap_or_default(),
-        );
-        if let Some(&position) = self.index.get(&key) {
-            self.items[position] = item;
-        } else {
-            self.index.insert(key, self.items.len());
-            self.items.push(item);
-        }
-    }
-
-    /// Records that this kind was listed in `namespace`, even if empty.
-    pub fn mark_captured_in(&mut self, namespace: &str) {
-        self.namespaces.insert(namespace.to_owned());
-    }
-
-    /// Records that this kind was listed in the whole cluster.
-    pub fn mark_captured_everywhere(&mut self) {
-        self.everywhere = true;
-    }
-
-    /// Whether this kind was listed in `namespace` (for cluster-scoped kinds: `""`).
-    pub fn captured_in(&self, namespace: &str) -> bool {
-        self.everywhere || self.namespaces.contains(namespace)
-    }
-
-    /// The namespaces this kind was listed in one by one.
-    pub fn captured_namespaces(&self) -> impl Iterator<Item = &str> {
-        self.namespaces.iter().map(String::as_str)
-    }
-
-    /// Whether this kind was listed anywhere at all.
-    pub fn captured_anywhere(&self) -> bool {
-        self.everywhere || !self.namespaces.is_empty()
-    }
-
-    /// The object of that name; cluster-scoped kinds use `""` as namespace.
-    pub fn get(&self, namespace: &str, name: &str) -> Option<&T> {
-        self.index
-            .get(&(namespace.to_owned(), name.to_owned()))
-            .map(|&position| &self.items[position])
-    }
-
-    /// All objects, in the order they were captured.
-    pub fn iter(&self) -> std::slice::Iter<'_, T> {
-        self.items.iter()
-    }
-
-    /// The objects of one namespace.
-    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a T> + 'a {
-        self.items.iter().filter(move |item| {
-            item.metadata().namespace.as_deref().unwrap_or_default() == namespace
-        })
-    }
-
-    /// How many were captured.
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Whether none was captured.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Collection<T> {
-    type Item = &'a T;
-    type IntoIter = std::slice::Iter<'a, T>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.items.iter()
-    }
-}
+pub(crate) use self::owned::{Owned, OwnedPods};
 
 /// Kubernetes objects by kind. Secrets carry names and keys, never values.
 #[derive(Clone, Debug, Default)]
@@ -171,6 +73,8 @@ pub struct Objects {
     pub namespaces: Collection<Namespace>,
     /// Kinds without a type of their own, by name: `HTTPRoute`, `APIService`.
     pub customs: Customs,
+    /// Which pods each workload owns, as far as asked.
+    pub(crate) owned: OwnedPods,
 }
 
 /// The log of one container instance.

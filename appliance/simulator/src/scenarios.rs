@@ -29,6 +29,7 @@ mod autoscaling;
 mod base;
 mod breakage;
 mod calm;
+mod changed;
 mod claims;
 mod control;
 mod controllers;
@@ -108,7 +109,8 @@ pub struct ScenarioRun {
     /// The webhook body Alertmanager sends (version 4).
     pub alert: Value,
     /// `{"cause": […], "object": {…}, "or_objects": […]}`, the first the best,
-    /// others acceptable; or `{"healthy": true}`.
+    /// others acceptable; or `{"healthy": true}`. With `"changed": […]`, the
+    /// objects that people and tools changed.
     pub expected: Value,
     /// Cluster name.
     pub cluster: String,
@@ -172,9 +174,10 @@ fn run(
     let jitter = site.rng.range(0, 300);
     site.fault(seconds + jitter);
     let (alert, expected) = fault(&mut site);
+    let changed = changed::objects(&before, &site.world);
     site.settle();
     site.world.sort_logs();
-    let expected = match expected {
+    let mut expected = match expected {
         Expected::Healthy => json!({"healthy": true}),
         Expected::Cause(causes, object) => json!({"cause": causes, "object": reference(object)}),
         Expected::Either(causes, object, others) => {
@@ -182,6 +185,7 @@ fn run(
             json!({"cause": causes, "object": reference(object), "or_objects": others})
         }
     };
+    expected["changed"] = changed.into_iter().map(reference).collect();
     ScenarioRun {
         before,
         alert: alert.webhook(&site),

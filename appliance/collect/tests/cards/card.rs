@@ -63,13 +63,9 @@ pub(crate) const UNMISTAKABLE: &[Cause] = &[
     C::WrongNamespaceOrContext,
 ];
 
-/// Causes that no recipe of this seed states: two depend on what the seed lets
-/// run out, one has facts of its own beside its analyzer.
-pub(crate) const NO_RECIPE: &[Cause] = &[
-    C::CpuQuotaExceeded,
-    C::PodQuotaExceeded,
-    C::NodeNetworkDelay,
-];
+/// Causes that no recipe of this seed states: which resource of a quota runs
+/// out depends on the seed.
+pub(crate) const NO_RECIPE: &[Cause] = &[C::CpuQuotaExceeded, C::PodQuotaExceeded];
 
 /// A recipe's card and what it was made from.
 pub(crate) struct Card {

@@ -32,9 +32,18 @@ pub(crate) fn named<'a>(
     snapshot: &'a Snapshot,
     parts: &'a [&'a str],
 ) -> impl Iterator<Item = &'a Series> + 'a {
-    snapshot.series.iter().filter(move |series| {
-        let name = series.name.to_ascii_lowercase();
-        parts.iter().any(|part| name.contains(part))
+    snapshot
+        .series
+        .iter()
+        .filter(move |series| holds(&series.name, parts))
+}
+
+/// Whether `name` holds one of `parts` (given in lower case), whatever its case.
+fn holds(name: &str, parts: &[&str]) -> bool {
+    let name = name.as_bytes();
+    parts.iter().any(|part| {
+        let mut places = name.windows(part.len().max(1));
+        places.any(|place| place.eq_ignore_ascii_case(part.as_bytes()))
     })
 }
 
@@ -46,9 +55,7 @@ pub(crate) fn last(series: &Series) -> Option<f64> {
 
 /// Whether a series of that name measures how long requests take.
 pub(crate) fn is_duration(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let parts = ["duration", "latency", "response_time"];
-    parts.iter().any(|part| name.contains(part))
+    holds(name, &["duration", "latency", "response_time"])
 }
 
 /// How many of the unit of a duration's name make a second.

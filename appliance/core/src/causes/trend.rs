@@ -1,7 +1,8 @@
 //! How a series stands now against how it was, and whether it grows.
 //!
 //! Baseline and present are medians over several points, so that one slow
-//! scrape or one busy minute says nothing. Counters become rates first.
+//! scrape or one busy minute says nothing; whether the difference is more than
+//! noise is [`regime`]'s to say. Counters become rates first.
 //!
 //! Invariant: a series with too few points gives no answer, never a guess.
 
@@ -11,14 +12,12 @@ use jiff::Timestamp;
 
 use super::Case;
 use crate::facts::metrics::median;
-use crate::facts::regime::Baseline;
 pub(crate) use crate::facts::regime::levels;
+use crate::facts::regime::{self, PRESENT_SECONDS, Regime};
 use crate::snapshot::{Sample, Series};
 
 /// Fewest points that make a median worth telling.
 const POINTS_MIN: usize = 4;
-/// The present: this many seconds before the capture.
-const PRESENT_SECONDS: f64 = 600.0;
 /// The baseline ends this many seconds before the alert began, since most
 /// rules wait that long before they fire.
 const LEAD_SECONDS: f64 = 900.0;
@@ -28,20 +27,39 @@ const LEAD_SECONDS: f64 = 900.0;
 pub(crate) struct Shift {
     /// Median of the baseline.
     pub(crate) usual: f64,
-    /// How far the baseline strays from its median.
-    pub(crate) spread: f64,
     /// Median of the present.
     pub(crate) now: f64,
     /// Unix time, seconds, when it first came halfway to the present level
     /// and stayed on that side.
     pub(crate) since: f64,
+    /// The rise or the fall that still holds.
+    regime: Option<Regime>,
+    /// Whether it grows all the time.
+    growth: Option<Growth>,
 }
 
 impl Shift {
-    /// Whether it rose at least `times` over, by `floor` at least, and beyond its noise.
+    /// Whether it left its usual level, and stands at least `times` over and
+    /// by `floor` above it.
     pub(crate) fn rose(&self, times: f64, floor: f64) -> bool {
-        let step = self.now - self.usual;
-        step >= floor && self.now >= self.usual * times && step > 4.0 * self.spread
+        let large = |one: Regime| one.is_large(times, floor);
+        self.is_above(times, floor) && self.regime.is_some_and(large)
+    }
+
+    /// The same, or it grows steadily: what waits has no level.
+    pub(crate) fn rose_or_grows(&self, times: f64, floor: f64) -> bool {
+        self.rose(times, floor) || self.is_above(times, floor) && self.growth.is_some()
+    }
+
+    /// Whether it left its usual level, at least `least`, and only the part
+    /// `left` of it remains.
+    pub(crate) fn fell_to(&self, left: f64, least: f64) -> bool {
+        let deep = |one: Regime| one.step() < 0.0 && one.level <= one.usual * left;
+        self.usual >= least && self.now <= self.usual * left && self.regime.is_some_and(deep)
+    }
+
+    fn is_above(&self, times: f64, floor: f64) -> bool {
+        self.now - self.usual >= floor && self.now >= self.usual * times
     }
 
     /// When it began, as a time.
@@ -58,28 +76,40 @@ pub(crate) fn shift(case: &Case<'_>, series: &Series) -> Option<Shift> {
 
 /// The same for points that were added up by the caller, in order of time.
 pub(crate) fn shift_of(case: &Case<'_>, points: &[Sample]) -> Option<Shift> {
-    let end = case.snapshot.captured_at.as_duration().as_secs_f64();
+    let end = end_of(case);
     let onset = case.started_at.as_duration().as_secs_f64();
-    let mut recent = values(points, end - PRESENT_SECONDS, f64::INFINITY);
     let border = (onset - LEAD_SECONDS).min(end - 2.0 * PRESENT_SECONDS);
-    let before = values(points, f64::NEG_INFINITY, border);
-    if recent.len() < POINTS_MIN || before.len() < POINTS_MIN {
+    let mut before = values(points, f64::NEG_INFINITY, border);
+    if before.len() < POINTS_MIN {
         return None;
     }
-    let Baseline {
-        level: usual,
-        spread,
-    } = Baseline::of(before)?;
-    let now = median(&mut recent)?;
+    let usual = median(&mut before)?;
+    let now = regime::present(points, end)?;
     let half = f64::midpoint(usual, now);
     let still = |point: &&Sample| (point.value >= half) == (now >= usual);
     let since = points.iter().rev().take_while(still).last();
+    let left = if now >= usual {
+        regime::rise(points)
+    } else {
+        regime::fall(points)
+    };
     Some(Shift {
         usual,
-        spread,
         now,
         since: since.map_or(end, |point| point.at),
+        regime: left.filter(|one| one.holds_at(end)),
+        growth: growth(points),
     })
+}
+
+/// The level of a series at the capture.
+pub(crate) fn present(case: &Case<'_>, series: &Series) -> Option<f64> {
+    regime::present(&levels(series), end_of(case))
+}
+
+/// The capture's Unix time, seconds.
+fn end_of(case: &Case<'_>) -> f64 {
+    case.snapshot.captured_at.as_duration().as_secs_f64()
 }
 
 fn values(points: &[Sample], from: f64, until: f64) -> Vec<f64> {

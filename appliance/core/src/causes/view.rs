@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use super::Case;
 use crate::facts::EventFold;
 use crate::object::ObjectRef;
-use crate::snapshot::Objects;
+use crate::snapshot::{Objects, Owned};
 
 /// How far before the alert an event may lie and still belong to the incident:
 /// the usual `for` of 15 minutes and half an hour before it.
@@ -128,11 +128,20 @@ fn deployment_by_name(objects: &Objects, set: &ObjectRef) -> ObjectRef {
 
 /// The pods of a workload.
 pub(crate) fn pods_of<'a>(objects: &'a Objects, workload: &ObjectRef) -> Vec<&'a Pod> {
-    objects
-        .pods
-        .iter()
-        .filter(|pod| pod.metadata.namespace == workload.namespace)
-        .filter(|pod| workload_of(objects, pod) == *workload)
+    let owned = objects.owned.of(objects, || {
+        let mut owned = Owned::new();
+        for (place, pod) in objects.pods.iter().enumerate() {
+            let workload = workload_of(objects, pod);
+            // A workload lives in the namespace of its pods.
+            if workload.namespace == pod.metadata.namespace {
+                owned.entry(workload).or_default().push(place);
+            }
+        }
+        owned
+    });
+    let places = owned.get(workload).into_iter().flatten();
+    places
+        .filter_map(|place| objects.pods.at(*place))
         .collect()
 }
 

@@ -93,6 +93,7 @@ impl Evaluation {
             self.worded_by_model,
             self.cases.len()
         ));
+        lines.extend(report.suspicions.lines());
         lines.extend(self.costs());
         lines.join("\n")
     }

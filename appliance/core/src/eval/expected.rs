@@ -77,6 +77,8 @@ pub struct Expected {
     pub objects: Vec<ExpectedObject>,
     /// Whether "no incident" is the right answer.
     pub healthy: bool,
+    /// What people and tools changed before, where that is known.
+    pub changed: Option<Vec<ObjectRef>>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +92,7 @@ struct Raw {
     or_objects: Vec<RawObject>,
     #[serde(default)]
     healthy: bool,
+    changed: Option<Vec<ObjectRef>>,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +140,7 @@ impl Expected {
             causes,
             objects,
             healthy: raw.healthy,
+            changed: raw.changed,
         })
     }
 

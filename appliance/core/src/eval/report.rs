@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::CaseScore;
 use super::calibration::{Calibration, word};
+use super::{CaseScore, Suspicions};
 
 /// So many of so many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -91,6 +91,8 @@ pub struct Report {
     pub phantoms: usize,
     /// Claims whose citations do not hold, in all cases.
     pub broken_citations: usize,
+    /// How often the suspected change is the right one.
+    pub suspicions: Suspicions,
     /// The cases whose first answer is not right.
     pub wrong: Vec<Wrong>,
 }
@@ -114,6 +116,7 @@ impl Report {
             self.wrong.push(wrong(case, score));
         }
         self.calibration.add(score);
+        self.suspicions.add(case, score);
         self.phantoms += score.phantoms.len();
         self.broken_citations += score.broken_citations.len();
     }

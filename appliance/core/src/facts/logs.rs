@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use self::entry::{Entry, entries};
+use self::line::Line;
 use super::{Change, LogTemplate};
 use crate::object::ObjectRef;
 use crate::snapshot::{ContainerLog, Gap, Snapshot};
@@ -77,15 +78,17 @@ fn templates_of(log: &ContainerLog, captured_at: Timestamp) -> (Vec<LogTemplate>
     let (mut troubled, mut calm, mut left_out) = (0, 0, 0);
     let mut shape = String::new();
     for mut entry in entries(&log.text, captured_at) {
-        entry.at = line::time_of(&entry);
+        let line = Line::of(&entry);
+        let at = line.time();
         shape.clear();
-        line::write_shape(&entry, &mut shape);
+        line.write_shape(&mut shape);
+        // Words and failing statuses are part of the shape, so one look serves all its lines.
+        let trouble = !shapes.contains_key(shape.as_str()) && line.is_trouble(&shape);
+        entry.at = at;
         if let Some(known) = shapes.get_mut(shape.as_str()) {
             known.see(entry);
             continue;
         }
-        // Words and failing statuses are part of the shape, so one look serves all its lines.
-        let trouble = line::is_trouble(&entry, &shape);
         let (kept, most) = if trouble {
             (&mut troubled, TROUBLED_MAX)
         } else {

@@ -5,7 +5,8 @@
 //! rise is a regime only when it holds for several points in a row, is seen to
 //! begin, stands far outside the spread, and is the only one of its height:
 //! one slow scrape, noise that crosses a line now and then, a ramp over the
-//! whole window and a level that was always high are none.
+//! whole window and a level that was always high are none. A fall is a rise
+//! upside down; the present is a median as well.
 //!
 //! Invariant: too few points give no answer, never a guess. Multiplying all
 //! values by a positive number multiplies the answer.
@@ -29,6 +30,10 @@ const STRAYS: usize = 20;
 const APART: f64 = 5.0;
 /// Makes the MAD of normal noise its standard deviation.
 const MAD_TO_SIGMA: f64 = 1.4826;
+/// The present: this many seconds before the capture.
+pub(crate) const PRESENT_SECONDS: f64 = 600.0;
+/// Fewest points of the present that show a state and no moment.
+const PRESENT_MIN: usize = 3;
 
 /// A level and how far single values stray from it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,6 +78,11 @@ impl Regime {
     /// How many times the usual level it reached.
     pub(crate) fn times(&self) -> f64 {
         self.level / self.usual.max(1e-9)
+    }
+
+    /// Whether it still holds at `end`, the capture's Unix time in seconds.
+    pub(crate) fn holds_at(&self, end: f64) -> bool {
+        self.until >= end - PRESENT_SECONDS
     }
 
     /// Whether it rose at least `times` over and by `floor`.
@@ -124,6 +134,32 @@ pub(crate) fn rise(points: &[Sample]) -> Option<Regime> {
         since: within.first()?.at,
         until: within.last()?.at,
     })
+}
+
+/// The fall of `points`, which are in order of time: a rise upside down.
+pub(crate) fn fall(points: &[Sample]) -> Option<Regime> {
+    let turned: Vec<Sample> = points
+        .iter()
+        .map(|point| Sample {
+            value: -point.value,
+            ..*point
+        })
+        .collect();
+    rise(&turned).map(|found| Regime {
+        usual: -found.usual,
+        level: -found.level,
+        ..found
+    })
+}
+
+/// The level of the present, where `end` is the capture's Unix time in
+/// seconds: a median, so that one busy minute says nothing.
+pub(crate) fn present(points: &[Sample], end: f64) -> Option<f64> {
+    let recent = points.iter().filter(|one| one.at >= end - PRESENT_SECONDS);
+    let mut values: Vec<f64> = recent.map(|point| point.value).collect();
+    (values.len() >= PRESENT_MIN)
+        .then(|| median(&mut values))
+        .flatten()
 }
 
 fn values(points: &[Sample]) -> impl Iterator<Item = f64> + '_ {

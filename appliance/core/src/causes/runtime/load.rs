@@ -55,7 +55,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     for load in &loads {
         if load.shift.rose(SURGE, SURGE_MIN) {
             surge(case, load, &loads, findings);
-        } else if load.shift.usual >= USUAL_MIN && load.shift.now <= load.shift.usual * LEFT {
+        } else if load.shift.fell_to(LEFT, USUAL_MIN) {
             drop(case, load, &loads, findings);
         }
     }
@@ -205,7 +205,7 @@ fn drop(case: &Case<'_>, load: &Load<'_>, loads: &[Load<'_>], findings: &mut Fin
     }
     let elsewhere = loads
         .iter()
-        .filter(|other| other.shift.now <= other.shift.usual * LEFT)
+        .filter(|other| other.shift.fell_to(LEFT, USUAL_MIN))
         .count();
     let also = if elsewhere > 1 {
         format!(" ({elsewhere} workloads in all)")

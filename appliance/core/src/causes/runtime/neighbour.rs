@@ -128,7 +128,7 @@ fn by_node<'a>(case: &Case<'a>) -> BTreeMap<&'a str, Vec<Usage<'a>>> {
             continue;
         };
         let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
-        let Some((node, cores)) = node.zip(present(case, series)) else {
+        let Some((node, cores)) = node.zip(trend::present(case, series)) else {
             continue;
         };
         let list = pods.entry(node).or_default();
@@ -140,20 +140,6 @@ fn by_node<'a>(case: &Case<'a>) -> BTreeMap<&'a str, Vec<Usage<'a>>> {
     pods
 }
 
-/// The level of the last quarter of an hour; one busy minute is none.
-fn present(case: &Case<'_>, series: &Series) -> Option<f64> {
-    let end = case.snapshot.captured_at.as_duration().as_secs_f64();
-    let mut recent: Vec<f64> = trend::levels(series)
-        .iter()
-        .filter(|point| point.at >= end - 600.0)
-        .map(|point| point.value)
-        .collect();
-    if recent.len() < 3 {
-        return None;
-    }
-    crate::facts::metrics::median(&mut recent)
-}
-
 fn allocatable(case: &Case<'_>, node: &str) -> Option<f64> {
     let node = case.snapshot.objects.nodes.get("", node)?;
     let amounts = node.status.as_ref()?.allocatable.as_ref()?;
@@ -163,16 +149,13 @@ fn allocatable(case: &Case<'_>, node: &str) -> Option<f64> {
 /// The node exporter's word that the node is busy.
 fn busy_node(case: &Case<'_>, node: &str) -> Option<Draft> {
     let mut named = case.snapshot.series.iter().filter(|series| {
-        series::node_label(series) == Some(node)
-            || series.labels.get("nodename").map(String::as_str) == Some(node)
+        series.name == "node_cpu_used_ratio"
+            && (series::node_label(series) == Some(node)
+                || series.labels.get("nodename").map(String::as_str) == Some(node))
     });
     let object = ObjectRef::cluster("Node", node);
     named.find_map(|series| {
-        let level = present(case, series)?;
-        let used = match series.name.as_str() {
-            "node_cpu_used_ratio" => level,
-            _ => return None,
-        };
+        let used = trend::present(case, series)?;
         let title = format!("{:.0} % of the CPU is used", used * 100.0);
         (used >= SATURATED).then(|| series::draft(object.clone(), series, title))
     })

@@ -1,11 +1,13 @@
 //! Containers that the kernel holds back at their CPU limit.
 //!
 //! The rule is absolute: a pod that began with a limit too low has no past to
-//! compare with. The share of throttled periods is a median over ten minutes,
-//! so one busy minute says nothing. What rose beyond its own past is
+//! compare with. The share of throttled periods is that of the present, as
+//! [`crate::facts::regime`] takes it. What rose beyond its own past is
 //! [`crate::causes::network`]'s.
 //!
 //! Invariant: no container without a CPU limit is named.
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Pod;
 
@@ -14,15 +16,10 @@ use crate::causes::subject::is_asked;
 use crate::causes::{Case, Cause, Finding, Findings, Strength, series, trend, view};
 use crate::evidence::Draft;
 use crate::evidence::query::operand;
-use crate::facts::metrics::median;
-use crate::snapshot::{Sample, Series};
+use crate::snapshot::Series;
 
 /// Share of throttled periods that users feel; the Kubernetes mixin's alert asks for as much.
 const SHARE_MIN: f64 = 0.25;
-/// The present: this many seconds before the capture.
-const PRESENT_SECONDS: f64 = 600.0;
-/// Fewest points of the present that show a state and no moment.
-const POINTS_MIN: usize = 3;
 
 /// What cAdvisor counts.
 const THROTTLED: &str = "container_cpu_cfs_throttled_periods_total";
@@ -30,8 +27,9 @@ const PERIODS: &str = "container_cpu_cfs_periods_total";
 
 /// Finds containers that are throttled in a large share of their periods.
 pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
+    let periods = periods(case);
     for series in &case.snapshot.series {
-        let Some(share) = share(case, series).filter(|share| *share >= SHARE_MIN) else {
+        let Some(share) = share(case, &periods, series).filter(|share| *share >= SHARE_MIN) else {
             continue;
         };
         if let Some(finding) = judge(case, series, share) {
@@ -84,28 +82,23 @@ fn limit(pod: &Pod, container: &str) -> Option<String> {
     (value(limit) > 0.0).then(|| limit.0.clone())
 }
 
-/// The share of throttled periods in the present: counted by cAdvisor, or recorded as a ratio.
-fn share(case: &Case<'_>, series: &Series) -> Option<f64> {
-    if series.name == THROTTLED {
-        let periods = case
-            .snapshot
-            .series
-            .iter()
-            .find(|other| other.name == PERIODS && other.labels == series.labels)?;
-        let all = present(case, &trend::levels(periods)).filter(|rate| *rate > 0.0)?;
-        return Some(present(case, &trend::levels(series))? / all);
-    }
-    let recorded = series.name.contains("throttled") && series.name.ends_with("_ratio");
-    recorded
-        .then(|| present(case, &trend::levels(series)))
-        .flatten()
+/// What cAdvisor counts of periods, by the labels of their container.
+type Periods<'a> = BTreeMap<&'a BTreeMap<String, String>, &'a Series>;
+
+fn periods<'a>(case: &Case<'a>) -> Periods<'a> {
+    let all = case.snapshot.series.iter();
+    all.filter(|series| series.name == PERIODS)
+        .map(|series| (&series.labels, series))
+        .collect()
 }
 
-fn present(case: &Case<'_>, points: &[Sample]) -> Option<f64> {
-    let from = case.snapshot.captured_at.as_duration().as_secs_f64() - PRESENT_SECONDS;
-    let recent = points.iter().filter(|point| point.at >= from);
-    let mut values: Vec<f64> = recent.map(|point| point.value).collect();
-    (values.len() >= POINTS_MIN)
-        .then(|| median(&mut values))
-        .flatten()
+/// The share of throttled periods in the present: counted by cAdvisor, or recorded as a ratio.
+fn share(case: &Case<'_>, periods: &Periods<'_>, series: &Series) -> Option<f64> {
+    if series.name == THROTTLED {
+        let whole = periods.get(&series.labels)?;
+        let all = trend::present(case, whole).filter(|rate| *rate > 0.0)?;
+        return Some(trend::present(case, series)? / all);
+    }
+    let recorded = series.name.contains("throttled") && series.name.ends_with("_ratio");
+    recorded.then(|| trend::present(case, series)).flatten()
 }

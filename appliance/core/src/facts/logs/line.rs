@@ -228,32 +228,77 @@ fn pattern(pattern: &str) -> Regex {
         .expect("the pattern is constant and tested")
 }
 
-/// Writes the shape of `entry`. JSON lines have the shape of what they say.
-pub(super) fn write_shape(entry: &Entry<'_>, out: &mut String) {
-    match Fields::read(entry.head) {
-        Some(fields) => write_fields_shape(&fields, entry, out),
-        None => write_text_shape(without_time(entry), out),
-    }
-    if let Some(detail) = entry.detail {
-        out.push_str(" | ");
-        write_text_shape(detail.trim_start(), out);
-    }
+/// One entry as its parts are read, once.
+pub(super) struct Line<'e, 'a> {
+    entry: &'e Entry<'a>,
+    /// What a JSON line says.
+    fields: Option<Fields>,
+    /// The plain line's own time and the length of its text.
+    leading: Option<(Timestamp, usize)>,
 }
 
-/// When the entry was written: by kubectl's prefix or the line's own time.
-pub(super) fn time_of(entry: &Entry<'_>) -> Option<Timestamp> {
-    entry.at.or_else(|| match Fields::read(entry.head) {
-        Some(fields) => fields.at(entry.captured_at),
-        None => time::leading(entry.head, entry.captured_at).map(|(at, _)| at),
-    })
-}
+impl<'e, 'a> Line<'e, 'a> {
+    /// Reads `entry`.
+    pub(super) fn of(entry: &'e Entry<'a>) -> Self {
+        let fields = Fields::read(entry.head);
+        let leading = match fields {
+            Some(_) => None,
+            None => time::leading(entry.head, entry.captured_at),
+        };
+        Self {
+            entry,
+            fields,
+            leading,
+        }
+    }
 
-fn without_time<'a>(entry: &Entry<'a>) -> &'a str {
-    let head = entry.head;
-    // klog's letter is its level and stays.
-    match time::leading(head, entry.captured_at) {
-        Some((_, length)) if !head.starts_with(['I', 'W', 'E', 'F']) => head[length..].trim_start(),
-        _ => head,
+    /// When it was written: by kubectl's prefix or the line's own time.
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        let own = || match &self.fields {
+            Some(fields) => fields.at(self.entry.captured_at),
+            None => self.leading.map(|(at, _)| at),
+        };
+        self.entry.at.or_else(own)
+    }
+
+    /// Writes its shape. JSON lines have the shape of what they say.
+    pub(super) fn write_shape(&self, out: &mut String) {
+        match &self.fields {
+            Some(fields) => write_fields_shape(fields, self.entry, out),
+            None => write_text_shape(self.without_time(), out),
+        }
+        if let Some(detail) = self.entry.detail {
+            out.push_str(" | ");
+            write_text_shape(detail.trim_start(), out);
+        }
+    }
+
+    fn without_time(&self) -> &'a str {
+        let head = self.entry.head;
+        // klog's letter is its level and stays.
+        match self.leading {
+            Some((_, length)) if !head.starts_with(['I', 'W', 'E', 'F']) => {
+                head[length..].trim_start()
+            }
+            _ => head,
+        }
+    }
+
+    /// Whether it tells of trouble; `shape` is its own.
+    pub(super) fn is_trouble(&self, shape: &str) -> bool {
+        let level = match &self.fields {
+            Some(fields) => fields.level(),
+            None => Level::of_line(self.entry.head),
+        };
+        let status = self.fields.as_ref().and_then(Fields::status);
+        if status.is_some_and(|status| status >= 500) || level == Some(Level::Error) {
+            return true;
+        }
+        let said = NEGATED.replace_all(shape, "");
+        match level {
+            Some(Level::Calm) => GRAVE.is_match(&said),
+            _ => GRAVE.is_match(&said) || TROUBLE.is_match(&said),
+        }
     }
 }
 
@@ -294,23 +339,5 @@ fn write_value(value: &Value, separator: &str, out: &mut String) {
             write_text_shape(&value.to_string(), out);
         }
         _ => {}
-    }
-}
-
-/// Whether `entry` of this shape tells of trouble.
-pub(super) fn is_trouble(entry: &Entry<'_>, shape: &str) -> bool {
-    let fields = Fields::read(entry.head);
-    let level = match &fields {
-        Some(fields) => fields.level(),
-        None => Level::of_line(entry.head),
-    };
-    let status = fields.as_ref().and_then(Fields::status);
-    if status.is_some_and(|status| status >= 500) || level == Some(Level::Error) {
-        return true;
-    }
-    let said = NEGATED.replace_all(shape, "");
-    match level {
-        Some(Level::Calm) => GRAVE.is_match(&said),
-        _ => GRAVE.is_match(&said) || TROUBLE.is_match(&said),
     }
 }
