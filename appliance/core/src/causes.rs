@@ -14,6 +14,7 @@ pub(crate) mod calls;
 mod catalogue;
 pub(crate) mod component;
 mod control_plane;
+pub(crate) mod exported;
 mod finding;
 pub(crate) mod fired;
 #[cfg(test)]

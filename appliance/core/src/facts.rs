@@ -4,6 +4,7 @@
 //! become a [`crate::evidence::Draft`]. What a fact means is for
 //! [`crate::causes`] to say.
 
+mod by_object;
 mod changes;
 mod events;
 mod logs;
@@ -22,6 +23,7 @@ use crate::causes::signs::Seen;
 use crate::object::ObjectRef;
 use crate::snapshot::{Gap, Snapshot};
 
+use self::by_object::ByObject;
 pub use self::shape::shape;
 pub(crate) use self::span::span;
 
@@ -147,6 +149,8 @@ pub struct Facts {
     pub gaps: Vec<Gap>,
     /// Known troubles in the logs; found when the first analyzer asks.
     pub(crate) signs: OnceLock<Vec<Seen>>,
+    /// The lists above by object; counted when the first analyzer asks.
+    by_object: OnceLock<ByObject>,
 }
 
 impl Facts {
@@ -162,17 +166,21 @@ impl Facts {
             changes,
             gaps,
             signs: OnceLock::new(),
+            by_object: OnceLock::new(),
         }
+    }
+
+    fn by_object(&self) -> &ByObject {
+        self.by_object.get_or_init(|| ByObject::of(self))
     }
 
     /// The events about one object, newest first.
     pub fn events_of<'a>(
         &'a self,
-        object: &'a ObjectRef,
-    ) -> impl Iterator<Item = &'a EventFold> + 'a {
-        self.events
-            .iter()
-            .filter(move |fold| fold.object == *object)
+        object: &ObjectRef,
+    ) -> impl Iterator<Item = &'a EventFold> + use<'a> {
+        let places = self.by_object().events(object).iter();
+        places.map(|place| &self.events[*place])
     }
 
     /// The events with this reason, newest first.
@@ -184,20 +192,21 @@ impl Facts {
     }
 
     /// The log shapes of one pod, troubled ones first.
-    pub fn logs_of<'a>(&'a self, pod: &'a ObjectRef) -> impl Iterator<Item = &'a LogTemplate> + 'a {
-        self.logs
-            .iter()
-            .filter(move |template| template.pod == *pod)
+    pub fn logs_of<'a>(
+        &'a self,
+        pod: &ObjectRef,
+    ) -> impl Iterator<Item = &'a LogTemplate> + use<'a> {
+        let places = self.by_object().logs(pod).iter();
+        places.map(|place| &self.logs[*place])
     }
 
     /// The changes of one object, newest first.
     pub fn changes_of<'a>(
         &'a self,
-        object: &'a ObjectRef,
-    ) -> impl Iterator<Item = &'a Change> + 'a {
-        self.changes
-            .iter()
-            .filter(move |change| change.object == *object)
+        object: &ObjectRef,
+    ) -> impl Iterator<Item = &'a Change> + use<'a> {
+        let places = self.by_object().changes(object).iter();
+        places.map(|place| &self.changes[*place])
     }
 
     /// The changes in the `window` up to and including `at`, newest first.

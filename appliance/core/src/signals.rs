@@ -169,6 +169,108 @@ pub const READ: &[Signal] = &[
         &["kubelet_volume_stats_inodes_free"],
     ),
     signal("volumes' inodes", &["kubelet_volume_stats_inodes"]),
+    signal(
+        "databases' connections",
+        &["pg_stat_database_numbackends", "pg_stat_activity_count"],
+    ),
+    signal(
+        "databases' room for connections",
+        &["pg_settings_max_connections"],
+    ),
+    signal("databases' deadlocks", &["pg_stat_database_deadlocks"]),
+    signal("databases' roles", &["pg_replication_is_replica"]),
+    signal(
+        "databases' transaction numbers",
+        &["pg_database_wraparound_age_datfrozenxid_seconds"],
+    ),
+    signal(
+        "MySQL's connections",
+        &["mysql_global_status_threads_connected"],
+    ),
+    signal(
+        "MySQL's room for connections",
+        &["mysql_global_variables_max_connections"],
+    ),
+    signal(
+        "MySQL's deadlocks",
+        &["mysql_global_status_innodb_deadlocks"],
+    ),
+    signal(
+        "MySQL's roles",
+        &[
+            "mysql_global_variables_read_only",
+            "mysql_global_variables_super_read_only",
+        ],
+    ),
+    signal("caches' memory", &["redis_memory_used_bytes"]),
+    signal("caches' room", &["redis_memory_max_bytes"]),
+    signal("caches' dropped keys", &["redis_evicted_keys_total"]),
+    signal("caches' refusals", &["redis_errors_total"]),
+    signal("caches' clients", &["redis_connected_clients"]),
+    signal("caches' room for clients", &["redis_config_maxclients"]),
+    signal("caches' roles", &["redis_instance_info"]),
+    signal(
+        "pools of connections",
+        &[
+            "hikaricp_connections_active",
+            "jdbc_connections_active",
+            "c3p0_num_busy_connections",
+        ],
+    ),
+    signal(
+        "pools' sizes",
+        &[
+            "hikaricp_connections_max",
+            "jdbc_connections_max",
+            "c3p0_max_pool_size",
+        ],
+    ),
+    signal(
+        "pools' waiting callers",
+        &[
+            "hikaricp_connections_pending",
+            "c3p0_threads_awaiting_checkout",
+        ],
+    ),
+    signal(
+        "heaps after a collection",
+        &[
+            "jvm_gc_live_data_size_bytes",
+            "jvm_memory_pool_collection_used_bytes",
+        ],
+    ),
+    signal(
+        "heaps' bounds",
+        &[
+            "jvm_gc_max_data_size_bytes",
+            "jvm_memory_pool_collection_max_bytes",
+        ],
+    ),
+    signal(
+        "time spent collecting",
+        &["jvm_gc_pause_seconds_sum", "jvm_gc_collection_seconds_sum"],
+    ),
+    signal("goroutines", &["go_goroutines"]),
+    signal(
+        "brokers' partitions",
+        &[
+            "kafka_topic_partition_under_replicated_partition",
+            "kafka_server_replicamanager_underreplicatedpartitions",
+            "kafka_controller_kafkacontroller_offlinepartitionscount",
+        ],
+    ),
+    signal(
+        "brokers' members",
+        &["rabbitmq_unreachable_cluster_peers_count"],
+    ),
+    signal(
+        "upstreams that refuse",
+        &[
+            "envoy_cluster_upstream_cx_connect_fail",
+            "envoy_cluster_upstream_cx_connect_fail_total",
+            "haproxy_backend_connection_errors_total",
+        ],
+    ),
 ];
 
 #[cfg(test)]
@@ -179,29 +281,37 @@ mod tests {
     use super::READ;
 
     /// First words of names that exporters give to series.
-    const FAMILIES: [&str; 29] = [
+    const FAMILIES: [&str; 37] = [
         "alertmanager_",
         "apiserver_",
         "argocd_",
         "bird_",
         "ceph_",
         "container_cpu",
+        "c3p0_",
         "container_memory",
         "coredns_",
         "DCGM_",
+        "envoy_",
         "etcd_",
         "frrk8s_",
+        "go_",
         "gotk_",
         "grpc_server_",
+        "haproxy_",
+        "hikaricp_",
         "http_request",
         "http_server",
         "ipmi_",
         "istio_",
+        "jdbc_",
+        "jvm_",
         "kafka_",
         "kube_",
         "kubelet_volume",
         "longhorn_",
         "metallb_",
+        "mysql_",
         "nginx_ingress_",
         "node_",
         "pg_",
@@ -256,7 +366,7 @@ mod tests {
     }
 
     /// Labels that are named like series.
-    const LABELS: [&str; 1] = ["http_response_status_code"];
+    const LABELS: [&str; 2] = ["http_response_status_code", "envoy_cluster_name"];
 
     #[test]
     fn every_series_a_rule_names_is_in_the_table() {

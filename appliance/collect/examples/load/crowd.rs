@@ -31,9 +31,7 @@ impl Crowd {
         let workloads: Vec<usize> = (0..self.pods.div_ceil(REPLICAS)).collect();
         for (place, members) in workloads.chunks(WORKLOADS).enumerate() {
             let namespace = format!("crowd-{place}");
-            let list = |one: &dyn Fn(usize) -> Value| {
-                json!({"items": members.iter().map(|number| one(*number)).collect::<Vec<_>>()})
-            };
+            let list = |one: &dyn Fn(usize) -> Value| json!({"items": members.iter().map(|number| one(*number)).collect::<Vec<_>>()});
             let pods: Vec<Value> = members.iter().flat_map(|one| self.pods_of(*one)).collect();
             let events: Vec<Value> = members.iter().flat_map(|one| self.events(*one)).collect();
             for (kind, list) in [
@@ -130,7 +128,13 @@ impl Crowd {
         let probe = "Readiness probe failed: HTTP probe failed with statuscode: 503";
         [
             event(1, "Unhealthy", "Warning", probe, 40),
-            event(2, "Pulled", "Normal", "Container image already present on machine", 30),
+            event(
+                2,
+                "Pulled",
+                "Normal",
+                "Container image already present on machine",
+                30,
+            ),
         ]
     }
 
@@ -155,9 +159,21 @@ impl Crowd {
             let level = if line % 50 == 0 { "warn" } else { "info" };
             // Half of the fleet writes JSON.
             let written = if number.is_multiple_of(2) {
-                writeln!(text, "{at} level={level} worker={line} handled item {} of queue q{} in {} ms", line * 7919 % 100_003, line % 13, line % 97)
+                writeln!(
+                    text,
+                    "{at} level={level} worker={line} handled item {} of queue q{} in {} ms",
+                    line * 7919 % 100_003,
+                    line % 13,
+                    line % 97
+                )
             } else {
-                writeln!(text, r#"{{"time":"{at}","level":"{level}","msg":"handled item {} of queue q{}","ms":{},"path":"/api/v1/items"}}"#, line * 7919 % 100_003, line % 13, line % 97)
+                writeln!(
+                    text,
+                    r#"{{"time":"{at}","level":"{level}","msg":"handled item {} of queue q{}","ms":{},"path":"/api/v1/items"}}"#,
+                    line * 7919 % 100_003,
+                    line % 13,
+                    line % 97
+                )
             };
             debug_assert!(written.is_ok(), "writing to a string cannot fail");
         }
@@ -195,7 +211,12 @@ impl Crowd {
         if number.is_multiple_of(REPLICAS) {
             let service = name(workload);
             series.push(one("requests_per_second", "service", &service, 40.0));
-            series.push(one("request_duration_p95_seconds", "service", &service, 0.05));
+            series.push(one(
+                "request_duration_p95_seconds",
+                "service",
+                &service,
+                0.05,
+            ));
         }
         series
     }
@@ -214,7 +235,12 @@ fn node_name(number: usize) -> String {
 }
 
 fn ip(place: usize) -> String {
-    format!("10.{}.{}.{}", place / 65_536, place / 256 % 256, place % 256)
+    format!(
+        "10.{}.{}.{}",
+        place / 65_536,
+        place / 256 % 256,
+        place % 256
+    )
 }
 
 fn spec(number: usize) -> Value {

@@ -4,6 +4,7 @@
 //! write, so they enter an expression only as escaped string literals.
 
 mod applications;
+mod exporters;
 mod platform;
 
 use appliance_core::object::ObjectRef;
@@ -76,10 +77,12 @@ pub(super) fn of(request: &CaptureRequest, window: &Window) -> Vec<Query> {
         ));
         queries.push(applications::calls(&values, &rate));
         queries.extend(applications::replicas(&selector));
+        queries.extend(exporters::programs(&selector));
     }
     queries.extend(everywhere());
     queries.extend(applications::queues());
     queries.extend(applications::deployers());
+    queries.extend(exporters::servers());
     queries.extend(platform::all(&rate));
     queries.extend(nodes(&request.subjects, &rate));
     queries
@@ -320,11 +323,19 @@ mod tests {
             until: Timestamp::from_second(3600).unwrap(),
         };
         let queries = of(&request, &Window::of(&request, 240));
-        // Two letters are a whole name, not a part of one.
+        // Two letters are a whole name, not a part of one; a family is asked
+        // for by the names in one expression.
+        let of_family = |query: &Query, name: &str| {
+            let listed = query.expression.strip_prefix("{__name__=~\"");
+            let names = listed.and_then(|rest| rest.split('"').next());
+            names.is_some_and(|names| names.split('|').any(|one| one == name))
+        };
         let is_asked = |name: &str| {
-            queries
-                .iter()
-                .any(|query| query.name == name || name.len() > 2 && query.name.contains(name))
+            queries.iter().any(|query| {
+                query.name == name
+                    || name.len() > 2 && query.name.contains(name)
+                    || of_family(query, name)
+            })
         };
         let missing: Vec<&str> = READ
             .iter()

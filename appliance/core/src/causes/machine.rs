@@ -52,7 +52,7 @@ pub(crate) fn of_labels(case: &Case<'_>, labels: &BTreeMap<String, String>) -> O
 }
 
 /// `host:port` or `[v6]:port` without the port.
-fn host(address: &str) -> &str {
+pub(crate) fn host(address: &str) -> &str {
     if let Some(rest) = address.strip_prefix('[') {
         return rest.split(']').next().unwrap_or(rest);
     }

@@ -40,8 +40,7 @@ impl<'a> Risen<'a> {
 
     /// When it began.
     pub(crate) fn since(&self) -> Option<Timestamp> {
-        #[allow(clippy::cast_possible_truncation, reason = "Unix seconds fit")]
-        Timestamp::from_second(self.regime.since as i64).ok()
+        trend::instant(self.regime.since)
     }
 
     /// Whether it holds at least that share of what was captured.

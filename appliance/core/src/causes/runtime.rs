@@ -10,6 +10,7 @@ mod crash;
 mod database;
 mod defect;
 mod dependency;
+mod exporters;
 mod files;
 mod jobs;
 mod leak;
@@ -52,6 +53,7 @@ pub(crate) const ANALYZERS: &[Analyzer] = &[
     queue::analyze,
     throttling::analyze,
     cpu::analyze,
+    exporters::analyze,
 ];
 
 /// Reads the logs once for all that live on them.

@@ -11,7 +11,8 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod}
 
 use super::Case;
 use super::view::{
-    container_statuses, live_events, mentions, pod_ref, reference, replicas, root_of, waiting,
+    container_statuses, live_events, live_events_of, mentions, pod_ref, reference, replicas,
+    root_of, waiting,
 };
 use crate::evidence::Draft;
 use crate::facts::EventFold;
@@ -143,9 +144,8 @@ pub(crate) fn refusals(case: &Case<'_>) -> Vec<Refusal> {
 }
 
 fn in_events<'a>(case: &Case<'a>, object: &ObjectRef) -> impl Iterator<Item = Said> + use<'a> {
-    let object = object.clone();
-    live_events(case)
-        .filter(move |event| event.object == object && event.event_type != "Normal")
+    live_events_of(case, object)
+        .filter(|event| event.event_type != "Normal")
         .map(from_event)
 }
 

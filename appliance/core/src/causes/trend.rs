@@ -64,9 +64,14 @@ impl Shift {
 
     /// When it began, as a time.
     pub(crate) fn since(&self) -> Option<Timestamp> {
-        #[allow(clippy::cast_possible_truncation, reason = "Unix seconds fit")]
-        Timestamp::from_second(self.since as i64).ok()
+        instant(self.since)
     }
+}
+
+/// Unix seconds as a time.
+pub(crate) fn instant(seconds: f64) -> Option<Timestamp> {
+    #[allow(clippy::cast_possible_truncation, reason = "Unix seconds fit")]
+    Timestamp::from_second(seconds as i64).ok()
 }
 
 /// How `series` stands at the capture against before the alert.
@@ -108,7 +113,7 @@ pub(crate) fn present(case: &Case<'_>, series: &Series) -> Option<f64> {
 }
 
 /// The capture's Unix time, seconds.
-fn end_of(case: &Case<'_>) -> f64 {
+pub(crate) fn end_of(case: &Case<'_>) -> f64 {
     case.snapshot.captured_at.as_duration().as_secs_f64()
 }
 
@@ -122,8 +127,13 @@ fn values(points: &[Sample], from: f64, until: f64) -> Vec<f64> {
 
 /// Adds up series point by point; times within the same second are one.
 pub(crate) fn sum<'a>(all: impl IntoIterator<Item = &'a Series>) -> Vec<Sample> {
+    add_up(all.into_iter().flat_map(levels))
+}
+
+/// Adds up points of several series; times within the same second are one.
+pub(crate) fn add_up(points: impl IntoIterator<Item = Sample>) -> Vec<Sample> {
     let mut total: BTreeMap<i64, Sample> = BTreeMap::new();
-    for point in all.into_iter().flat_map(levels) {
+    for point in points {
         #[allow(clippy::cast_possible_truncation, reason = "Unix seconds fit")]
         let second = point.at.round() as i64;
         total

@@ -140,9 +140,7 @@ pub(crate) fn pods_of<'a>(objects: &'a Objects, workload: &ObjectRef) -> Vec<&'a
         owned
     });
     let places = owned.get(workload).into_iter().flatten();
-    places
-        .filter_map(|place| objects.pods.at(*place))
-        .collect()
+    places.filter_map(|place| objects.pods.at(*place)).collect()
 }
 
 /// The pod spec a workload makes its pods from.
@@ -437,13 +435,20 @@ pub(crate) fn live_events<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Event
         .filter(move |event| still_matters(&case, event))
 }
 
+/// The events of one object that still matter, newest first.
+pub(crate) fn live_events_of<'a>(
+    case: &Case<'a>,
+    object: &ObjectRef,
+) -> impl Iterator<Item = &'a EventFold> + use<'a> {
+    let case = *case;
+    let events = case.facts.events_of(object);
+    events.filter(move |event| still_matters(&case, event))
+}
+
 /// The events of one object, stale ones too, newest first.
 pub(crate) fn events_of<'a>(
     case: &Case<'a>,
     object: &ObjectRef,
-) -> impl Iterator<Item = &'a EventFold> {
-    case.facts
-        .events
-        .iter()
-        .filter(move |event| event.object == *object)
+) -> impl Iterator<Item = &'a EventFold> + use<'a> {
+    case.facts.events_of(object)
 }

@@ -202,8 +202,9 @@ mod tests {
 
     #[test]
     fn a_suspected_change_is_held_against_what_was_changed() {
-        let changed =
-            |what: &str| format!(r#"{{"cause": "OomOwnLimit", "object": {WEB}, "changed": [{what}]}}"#);
+        let changed = |what: &str| {
+            format!(r#"{{"cause": "OomOwnLimit", "object": {WEB}, "changed": [{what}]}}"#)
+        };
         let known = changed(WEB);
         check(&known, Some("web"), Suspicion::Right, "right 1/1 where");
         check(
@@ -213,22 +214,47 @@ mod tests {
             "one: changed Deployment shop/web, suspected Deployment shop/other",
         );
         check(&known, None, Suspicion::Missed, "(1 without a suspect)");
-        check(&changed(""), None, Suspicion::Quiet, "suspected 0/1 where none");
-        check(&changed(""), Some("web"), Suspicion::Needless, "suspected 1/1 where none");
+        check(
+            &changed(""),
+            None,
+            Suspicion::Quiet,
+            "suspected 0/1 where none",
+        );
+        check(
+            &changed(""),
+            Some("web"),
+            Suspicion::Needless,
+            "suspected 1/1 where none",
+        );
     }
 
     #[test]
     fn a_change_in_a_healthy_cluster_led_to_nothing() {
         let healthy = format!(r#"{{"healthy": true, "changed": [{WEB}]}}"#);
-        check(&healthy, Some("web"), Suspicion::Needless, "suspected 1/1 where none");
+        check(
+            &healthy,
+            Some("web"),
+            Suspicion::Needless,
+            "suspected 1/1 where none",
+        );
         check(&healthy, None, Suspicion::Quiet, "suspected 0/1 where none");
     }
 
     #[test]
     fn where_nobody_knows_what_was_changed_the_right_object_is_counted() {
         let unknown = format!(r#"{{"cause": "OomOwnLimit", "object": {WEB}}}"#);
-        check(&unknown, Some("web"), Suspicion::OfRightObject, "of the right object in 1");
-        check(&unknown, Some("other"), Suspicion::OfOtherObject, "suspected in 1/1, of the right object in 0");
+        check(
+            &unknown,
+            Some("web"),
+            Suspicion::OfRightObject,
+            "of the right object in 1",
+        );
+        check(
+            &unknown,
+            Some("other"),
+            Suspicion::OfOtherObject,
+            "suspected in 1/1, of the right object in 0",
+        );
         check(&unknown, None, Suspicion::Unknown, "suspected in 0/1");
     }
 }

@@ -170,7 +170,10 @@ mod tests {
         assert_eq!(values(all.in_namespace("b")), ["new", "last"]);
         assert_eq!(values(all.get("", "one").into_iter()), ["of the cluster"]);
         assert_eq!(values(all.get("a", "two").into_iter()), [""; 0]);
-        assert_eq!(values(all.iter()), ["new", "other", "last", "of the cluster"]);
+        assert_eq!(
+            values(all.iter()),
+            ["new", "other", "last", "of the cluster"]
+        );
     }
 
     #[test]

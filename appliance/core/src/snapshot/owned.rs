@@ -38,7 +38,11 @@ impl OwnedPods {
             objects.jobs.revision(),
             objects.deployments.revision(),
         ];
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some((then, owned)) = known
             && then == now
         {

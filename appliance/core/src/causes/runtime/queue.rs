@@ -65,7 +65,9 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
         series.sort_by(|a, b| a.name.cmp(&b.name));
         let grown = series.iter().find_map(|one| {
             let shift = trend::shift(case, one)?;
-            shift.rose_or_grows(GROWN, GROWN_MIN).then_some((*one, shift))
+            shift
+                .rose_or_grows(GROWN, GROWN_MIN)
+                .then_some((*one, shift))
         });
         let Some((series, shift)) = grown else {
             continue;

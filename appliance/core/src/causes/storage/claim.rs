@@ -18,7 +18,9 @@ use k8s_openapi::api::storage::v1::StorageClass;
 
 use self::binding::{unmatched, volume_class};
 use super::owners;
-use crate::causes::view::{affected_by, live_events, mentions, name_of, namespace_of, reference};
+use crate::causes::view::{
+    affected_by, live_events_of, mentions, name_of, namespace_of, reference,
+};
 use crate::causes::{Case, Cause, Finding, Findings, Strength};
 use crate::evidence::Draft;
 use crate::evidence::query::{describe_query, shell_word};
@@ -114,8 +116,7 @@ fn events<'a>(
     case: &Case<'a>,
     claim: &PersistentVolumeClaim,
 ) -> impl Iterator<Item = &'a EventFold> + use<'a> {
-    let object = reference("PersistentVolumeClaim", claim);
-    live_events(case).filter(move |event| event.object == object)
+    live_events_of(case, &reference("PersistentVolumeClaim", claim))
 }
 
 fn class_missing(
@@ -249,11 +250,8 @@ fn state(
 }
 
 fn waits<'a>(case: &Case<'a>, pod: &ObjectRef) -> impl Iterator<Item = Draft> + use<'a> {
-    let pod = pod.clone();
-    live_events(case)
-        .filter(move |event| {
-            event.object == pod && mentions(&event.message, &["persistentvolumeclaim"])
-        })
+    live_events_of(case, pod)
+        .filter(|event| mentions(&event.message, &["persistentvolumeclaim"]))
         .map(Draft::event)
 }
 

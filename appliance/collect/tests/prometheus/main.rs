@@ -9,19 +9,19 @@
     reason = "this is a test"
 )]
 
+mod cost;
+mod server;
+
 use std::fmt::Write;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use appliance_collect::prometheus::{PrometheusLimits, PrometheusOptions, PrometheusSource};
+use appliance_collect::prometheus::{PrometheusLimits, PrometheusSource};
 use appliance_core::object::ObjectRef;
 use appliance_core::ports::{CaptureRequest, SnapshotSource};
 use appliance_core::snapshot::{Series, Snapshot};
-use appliance_egress::{AllowList, Egress, Roots};
 use jiff::Timestamp;
-use prometheus_client::registry::Registry;
+
+use self::server::{Server, is_installed};
 
 /// Start of the recorded samples, Unix seconds, and how many there are.
 const FROM: i64 = 1_767_225_600;
@@ -178,56 +178,6 @@ fn beside_applications<C: Fn(i64) -> f64 + 'static>(
     );
 }
 
-/// A Prometheus that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn is_installed() -> bool {
-    let found = |program: &str| {
-        let version = Command::new(program).arg("--version").output();
-        version.is_ok_and(|output| output.status.success())
-    };
-    let both = found("prometheus") && found("promtool");
-    if !both {
-        println!("skipped: prometheus or promtool is not installed");
-    }
-    both
-}
-
-fn start(dir: &Path, address: SocketAddr) -> Running {
-    let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
-    std::fs::write(path("metrics.om"), open_metrics()).unwrap();
-    std::fs::write(path("prometheus.yml"), "global: {}\n").unwrap();
-    let filled = Command::new("promtool")
-        .args([
-            "tsdb",
-            "create-blocks-from",
-            "openmetrics",
-            &path("metrics.om"),
-            &path("data"),
-        ])
-        .stdout(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(filled.success());
-    let child = Command::new("prometheus")
-        .arg(format!("--config.file={}", path("prometheus.yml")))
-        .arg(format!("--storage.tsdb.path={}", path("data")))
-        .arg(format!("--web.listen-address={address}"))
-        .arg("--storage.tsdb.retention.time=100y")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    Running(child)
-}
-
 async fn capture(source: &PrometheusSource) -> Snapshot {
     let request = CaptureRequest {
         subjects: vec![
@@ -273,30 +223,12 @@ async fn a_real_prometheus_accepts_the_queries_and_answers_what_was_recorded() {
     if !is_installed() {
         return;
     }
-    let dir = tempfile::tempdir().unwrap();
-    let address = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
-    let _running = start(dir.path(), address);
-    let options = PrometheusOptions {
-        url: format!("http://{address}"),
-        token_file: None,
-        roots: Roots::default(),
-        limits: PrometheusLimits {
-            capture: Duration::from_secs(30),
-            ..PrometheusLimits::default()
-        },
-    };
-    let allowed: AllowList = [options.destination().unwrap()].into_iter().collect();
-    let egress = Egress::new(allowed, &mut Registry::default());
-    let source = PrometheusSource::try_new(&options, &egress).unwrap();
-    let mut tries = 0;
-    while let Err(error) = source.ping().await {
-        tries += 1;
-        assert!(tries < 300, "prometheus does not answer: {error}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let server = Server::start(&open_metrics());
+    let source = server.source(PrometheusLimits {
+        capture: Duration::from_secs(30),
+        ..PrometheusLimits::default()
+    });
+    server.answers(&source).await;
     let snapshot = capture(&source).await;
     assert_eq!(snapshot.gaps, []);
     check(&snapshot, "kube_pod_container_status_restarts_total", 23.9);
