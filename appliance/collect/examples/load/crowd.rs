@@ -38,7 +38,7 @@ impl Crowd {
                 ("Deployment", list(&|one| self.deployment(one))),
                 ("ReplicaSet", list(&|one| self.replica_set(one))),
                 ("Service", list(&|one| service(one))),
-                ("EndpointSlice", list(&|one| self.slice(one))),
+                ("EndpointSlice", list(&slice)),
                 ("ConfigMap", list(&|one| settings(one))),
                 ("Pod", json!({"items": pods})),
                 ("Event", json!({"items": events})),
@@ -101,16 +101,6 @@ impl Crowd {
                     "containerStatuses": [{"name": "main", "ready": true, "restartCount": 0, "image": "registry.example/crowd:1",
                         "imageID": "", "state": {"running": {"startedAt": self.ago(90_000)}}}]},
             })
-        })
-    }
-
-    fn slice(&self, number: usize) -> Value {
-        let endpoint = |place: usize| json!({"addresses": [ip(place)], "conditions": {"ready": true}, "targetRef": {"kind": "Pod", "name": pod_name(place)}});
-        let places = number * REPLICAS..(number + 1) * REPLICAS;
-        json!({
-            "metadata": {"name": format!("{}-x7k2p", name(number)), "labels": {"kubernetes.io/service-name": name(number)}},
-            "addressType": "IPv4", "ports": [{"port": 8080}],
-            "endpoints": places.map(endpoint).collect::<Vec<_>>(),
         })
     }
 
@@ -258,6 +248,16 @@ fn service(number: usize) -> Value {
         "metadata": {"name": name(number)},
         "spec": {"selector": {"app": name(number)}, "clusterIP": format!("172.16.{}.{}", number / 200, number % 200),
             "ports": [{"port": 80, "targetPort": 8080}]},
+    })
+}
+
+fn slice(number: usize) -> Value {
+    let endpoint = |place: usize| json!({"addresses": [ip(place)], "conditions": {"ready": true}, "targetRef": {"kind": "Pod", "name": pod_name(place)}});
+    let places = number * REPLICAS..(number + 1) * REPLICAS;
+    json!({
+        "metadata": {"name": format!("{}-x7k2p", name(number)), "labels": {"kubernetes.io/service-name": name(number)}},
+        "addressType": "IPv4", "ports": [{"port": 8080}],
+        "endpoints": places.map(endpoint).collect::<Vec<_>>(),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::causes::subject::is_asked;
 use crate::causes::trend::instant;
 use crate::causes::{Case, Cause, Finding, Findings, Strength};
 
-/// In use, permitted, and who waits, by the pool's library: HikariCP, and what
+/// In use, permitted, and who waits, by the pool's library: `HikariCP`, and what
 /// Micrometer and JMX say of the others.
 const POOLS: [[&str; 3]; 3] = [
     [

@@ -1,4 +1,4 @@
-//! Upstreams that refuse the proxies in front of them, as Envoy and HAProxy count it.
+//! Upstreams that refuse the proxies in front of them, as Envoy and `HAProxy` count it.
 //!
 //! A refused connection is a symptom: what the upstream lacks is for others to
 //! say. It tells which upstream suffers where no log does.

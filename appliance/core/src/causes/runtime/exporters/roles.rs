@@ -19,7 +19,7 @@ const READ_ONLY: [(&str, &[i32]); 3] = [
     ("mysql_global_variables_super_read_only", MYSQL),
 ];
 
-/// PostgreSQL refuses to begin transactions this many before the numbers wrap
+/// `PostgreSQL` refuses to begin transactions this many before the numbers wrap
 /// around at two to the 31.
 /// Source: <https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND>.
 const NUMBERS_LEFT: f64 = 3_000_000.0;
