@@ -47,7 +47,7 @@ pub enum ShelfError {
     )]
     Taken(String),
     /// The source has no model.
-    #[error("{} holds no model: give a .gguf file, or a folder with config.json, tokenizer.json and .safetensors files", .0.display())]
+    #[error("{} holds no model: give a .gguf file, or a folder with config.json, tokenizer.json (or tekken.json) and .safetensors files", .0.display())]
     NoModel(PathBuf),
     /// There is not enough room.
     #[error("{} has {free} bytes free and the model needs {needed}; make room or use another --data-dir", folder.display())]

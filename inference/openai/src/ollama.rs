@@ -24,7 +24,7 @@ use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::submit::Submitted;
 
-pub(crate) use self::catalog::{embed, ps, show, tags, version};
+pub(crate) use self::catalog::{embed, embed_one, ps, show, tags, version};
 
 /// An error in Ollama's form.
 #[derive(Debug)]

@@ -270,6 +270,15 @@ pub(crate) const ADDRESSES: &[Address] = &[
         fields: &[EMBEDDING],
     },
     Address {
+        method: "post",
+        path: "/api/embeddings",
+        summary: "Ollama's first form of them: one text, one vector",
+        fields: &[&[
+            ("model", "string", "the embedding model"),
+            ("prompt", "string", "the text"),
+        ]],
+    },
+    Address {
         method: "get",
         path: "/api/tags",
         summary: "Every model, as Ollama has them",

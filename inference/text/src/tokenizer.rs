@@ -11,6 +11,7 @@ mod ends;
 pub(crate) mod pre;
 mod published;
 mod spm;
+mod tekken;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use inference_core::TokenId;
 use crate::error::TextError;
 
 /// Longest token, bytes; real vocabularies stay below a few hundred.
-const TOKEN_BYTES_MAX: usize = 4096;
+pub(crate) const TOKEN_BYTES_MAX: usize = 4096;
 
 /// What a token is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,10 +12,11 @@ use models::Manifest;
 use super::{Kind, MANIFEST, Piece, Shelf, ShelfError, Shelved, check_name, digest, io};
 
 /// Files of a folder that belong to a model beside its weights.
-const BESIDE: [&str; 10] = [
+const BESIDE: [&str; 11] = [
     "config.json",
     "generation_config.json",
     "tokenizer.json",
+    "tekken.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "chat_template.jinja",
@@ -142,9 +143,10 @@ fn files(source: &Path) -> Result<Vec<PathBuf>, ShelfError> {
     }
     let mut files: Vec<PathBuf> = of("safetensors").collect();
     let complete = !files.is_empty()
-        && ["config.json", "tokenizer.json"]
+        && source.join("config.json").is_file()
+        && ["tokenizer.json", "tekken.json"]
             .iter()
-            .all(|name| source.join(name).is_file());
+            .any(|name| source.join(name).is_file());
     if !complete {
         return Err(no_model());
     }

@@ -35,18 +35,26 @@ pub(super) fn from_gguf(gguf: &Gguf, architecture: &str) -> Result<Words, LoadPr
 /// From the files of a folder, as models are published.
 pub(super) fn from_folder(folder: &Path) -> Result<Words, LoadProblem> {
     let read = |name: &str| read(&folder.join(name));
-    let tokenizer = read("tokenizer.json")?.ok_or_else(|| {
-        ModelError::Unsupported(
-            "the folder has no tokenizer.json; bring it beside the weights".to_owned(),
-        )
-    })?;
+    let template =
+        read("chat_template.jinja")?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let Some(tokenizer) = read("tokenizer.json")? else {
+        let tekken = read("tekken.json")?.ok_or_else(|| {
+            ModelError::Unsupported(
+                "the folder has no tokenizer.json, nor Mistral's tekken.json; bring one beside the weights"
+                    .to_owned(),
+            )
+        })?;
+        return Ok(Words {
+            tokenizer: Tokenizer::try_new(&Vocabulary::from_tekken(&tekken)?)?,
+            template,
+            name: None,
+        });
+    };
     let [tokenizer_config, generation_config, config] = [
         read("tokenizer_config.json")?,
         read("generation_config.json")?,
         read("config.json")?,
     ];
-    let template =
-        read("chat_template.jinja")?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let files = TokenizerFiles {
         tokenizer: &tokenizer,
         tokenizer_config: tokenizer_config.as_deref(),

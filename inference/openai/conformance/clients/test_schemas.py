@@ -42,7 +42,7 @@ def test_every_schema_is_held_to_or_refused(server, capsys):
         noisy = list(pool.map(lambda pair: outcome(server, *pair, 2), held))
     assert all(found != "refused" for found, _ in noisy)
     counts = {kind: sum(found == kind for found, _ in outcomes) for kind in ("valid", "refused", "cut off")}
-    slowest = max(took for found, took in outcomes if found == "refused")
+    slowest, name = max((took, name) for (found, took), (name, _) in zip(outcomes, named, strict=True) if found == "refused")
     with capsys.disabled():
-        print(f"\n{len(named)} schemas: {counts}; slowest refusal {slowest:.2f} s")
+        print(f"\n{len(named)} schemas: {counts}; slowest refusal {slowest:.2f} s ({name})")
     assert counts["valid"] > len(named) / 5

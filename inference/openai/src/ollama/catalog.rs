@@ -1,9 +1,11 @@
 //! Which models there are, in Ollama's words.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
+use inference_core::embedding::Embedder;
 use inference_core::{ModelEntry, ModelInfo, ModelState};
 use serde_json::{Value, json};
 
@@ -68,10 +70,8 @@ pub(crate) async fn embed(
 ) -> Result<Json<Value>, OllamaError> {
     let start = Instant::now();
     let mut fields = Fields::parse(&body)?;
-    let model: Option<String> = fields.take("model")?;
-    let model = model.map(|model| known(&endpoint, model));
     let input: OneOrMany = fields.require("input")?;
-    let embedder = embeddings::embedder(&endpoint, model.as_deref())?;
+    let embedder = embedder(&endpoint, &mut fields)?;
     let name = embedder.model().to_owned();
     let wanted: Option<usize> = fields.take("dimensions")?;
     embeddings::check_dimensions(wanted, embedder.dimensions())?;
@@ -81,6 +81,24 @@ pub(crate) async fn embed(
         json!({ "model": name, "embeddings": embeddings.vectors,
         "total_duration": took, "prompt_eval_count": embeddings.tokens }),
     ))
+}
+
+/// `POST /api/embeddings`: one text as a vector, as Ollama had it first.
+pub(crate) async fn embed_one(
+    State(endpoint): State<Endpoint>,
+    Body(body): Body,
+) -> Result<Json<Value>, OllamaError> {
+    let mut fields = Fields::parse(&body)?;
+    let prompt: String = fields.require("prompt")?;
+    let embedder = embedder(&endpoint, &mut fields)?;
+    let embeddings = embeddings::vectors(embedder, vec![prompt]).await?;
+    Ok(Json(json!({ "embedding": embeddings.vectors.first() })))
+}
+
+fn embedder(endpoint: &Endpoint, fields: &mut Fields) -> Result<Arc<dyn Embedder>, ApiError> {
+    let model: Option<String> = fields.take("model")?;
+    let model = model.map(|model| known(endpoint, model));
+    embeddings::embedder(endpoint, model.as_deref())
 }
 
 fn object(endpoint: &Endpoint, entry: &ModelEntry) -> Value {

@@ -23,6 +23,11 @@ const MISTRAL: &str = "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{%
     {% if message['role'] == 'user' %}{{ '[INST]' + (system if loop.first else '') + message['content'] + '[/INST]' }}\
     {% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}";
 
+const MISTRAL_SYSTEM: &str = "{{ bos_token }}{% for message in messages %}\
+    {% if message['role'] == 'system' %}{{ '[SYSTEM_PROMPT]' + message['content'] + '[/SYSTEM_PROMPT]' }}\
+    {% elif message['role'] == 'user' %}{{ '[INST]' + message['content'] + '[/INST]' }}\
+    {% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}";
+
 const LLAMA3: &str = "{{ bos_token }}{% for message in messages %}{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'].strip() + '<|eot_id|>' }}\
     {% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}";
 
@@ -45,12 +50,16 @@ const HARMONY: &str = "{% for message in messages %}{% if message['role'] == 'as
     {% endfor %}{% if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}";
 
 /// Marks of a family that are tokens of its own, and its template; the first whose marks are all there is taken.
-const FAMILIES: [(&[&str], &str); 8] = [
+const FAMILIES: [(&[&str], &str); 9] = [
     (&["<|im_start|>", "<|im_end|>"], CHATML),
     (&["<|start_header_id|>", "<|eot_id|>"], LLAMA3),
     (&["<start_of_turn>", "<end_of_turn>"], GEMMA),
     (&["<|start_of_role|>", "<|end_of_role|>"], GRANITE),
     (&["<|start|>", "<|channel|>", "<|message|>"], HARMONY),
+    (
+        &["[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"],
+        MISTRAL_SYSTEM,
+    ),
     (&["[INST]", "[/INST]"], MISTRAL),
     (&["<|user|>", "<|assistant|>", "<|end|>"], PHI3),
     (&["<|user|>", "<|assistant|>"], ZEPHYR),

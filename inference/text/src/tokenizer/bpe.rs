@@ -211,7 +211,7 @@ pub(super) fn byte_characters() -> HashMap<char, u8> {
 }
 
 /// GPT-2's printable stand-in for a byte: itself where printable, else counted up from U+0100.
-fn byte_character(byte: u8) -> char {
+pub(super) fn byte_character(byte: u8) -> char {
     let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     if printable(byte) {
         return char::from(byte);

@@ -52,4 +52,7 @@ async fn texts_become_vectors_in_either_encoding() {
     )
     .await;
     assert_eq!(ollama.json()["embeddings"], json!([[1.0, 2.0]]));
+    let first = json!({"model": "letters", "prompt": "abb"}).to_string();
+    let first = call(slot(), "POST", "/api/embeddings", first).await;
+    assert_eq!(first.json(), json!({"embedding": [1.0, 2.0]}));
 }

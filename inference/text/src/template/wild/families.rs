@@ -122,6 +122,10 @@ fn a_family_without_a_template_gets_its_own() {
             &["<|start_of_role|>", "<|end_of_role|>"],
             "<|start_of_role|>user<|end_of_role|>why?<|end_of_text|>",
         ),
+        (
+            &["[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"],
+            "[SYSTEM_PROMPT]be brief[/SYSTEM_PROMPT][INST]why?[/INST]so",
+        ),
         (&["[INST]", "[/INST]"], "[INST]be brief\n\nwhy?[/INST]so"),
         (
             &["<|user|>", "<|assistant|>", "<|end|>"],
