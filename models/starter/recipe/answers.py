@@ -8,7 +8,7 @@ every visit; the last fifth of each list of wordings is kept from training.
 import json
 import random
 
-from facts import TABLES, Evidence, Facts, is_named, read
+from facts import TABLES, Evidence, Facts, is_named, read, uncited
 
 SENTENCES = TABLES["sentences"]
 # Evidence ids in an answer, as the grammar bounds them.
@@ -54,7 +54,9 @@ class Writer:
         if len(shown) == 1:
             return self.say("shows_one", **self.about(shown[0], 1))
         first, second = shown[:2] if self.plain else self.rng.sample(shown[:4], 2)
-        return self.say("shows", **self.about(first, 1), **self.about(second, 2))
+        # Nothing bears itself out: the second says what the first does not.
+        other = {name: text for name, text in self.about(second, 2).items() if uncited(text) not in first.said}
+        return self.say("shows", **self.about(first, 1), **other) or self.say("shows_one", **self.about(first, 1))
 
     def since(self, ids: list[str]) -> str:
         changes = [one for one in self.facts.known(ids) if one.when]

@@ -7,7 +7,7 @@ the grammar, so that what a model would say if nothing held it back is known.
 import re
 
 from answers import SENTENCES
-from facts import Facts, is_named
+from facts import Facts, is_named, uncited
 
 
 def sentences(summary: str) -> list[str]:
@@ -69,6 +69,16 @@ def same(text: str, ways: set[str]) -> bool:
     return text in ways or any(text == way[:1].upper() + way[1:] for way in ways)
 
 
+def apart(said: dict[str, str], facts: Facts) -> bool:
+    """Whether the second of two slots names another line than the first, and says something that the first line does not."""
+    second = [text for name, text in said.items() if name.endswith("2")]
+    first = [text for name, text in said.items() if name.endswith("1")]
+    if not second or not (cited := re.search(r"\[(E\d+)\]", first[0])):
+        return True
+    line = facts.evidence.get(cited[1])
+    return line is not None and cited[0] not in second[0] and not same(uncited(second[0]), line.said)
+
+
 def verdict(sentence: str, facts: Facts, chosen, confidence: str) -> str:
     """`holds`; `contradicts` where a sentence of the tables says what the lines deny; `unknown` where it is no such sentence."""
     known = False
@@ -78,6 +88,7 @@ def verdict(sentence: str, facts: Facts, chosen, confidence: str) -> str:
                 continue
             known = True
             for slots in allowed(kind, facts, chosen, confidence):
-                if all(same(text, slots.get(name.rstrip("0123456789"), set())) for name, text in match.groupdict().items()):
+                said = match.groupdict()
+                if all(same(text, slots.get(name.rstrip("0123456789"), set())) for name, text in said.items()) and apart(said, facts):
                     return "holds"
     return "contradicts" if known else "unknown"

@@ -18,6 +18,11 @@ def is_named(thing: str) -> bool:
     return thing.split(" ")[1].startswith("@")
 
 
+def uncited(way: str) -> str:
+    """A way to fill a slot without its citation."""
+    return way.split(" [")[0]
+
+
 @dataclass(frozen=True)
 class Evidence:
     """A line of evidence."""
@@ -63,6 +68,11 @@ class Evidence:
         """Every way to fill each slot."""
         ways = [self.slots(), *(self.slots(say) for sign in self.signs for say in sign)]
         return {name: {way[name] for way in ways if name in way} for name in set().union(*ways)}
+
+    @cached_property
+    def said(self) -> set[str]:
+        """All that can be said of the line, without its citation."""
+        return {uncited(way) for ways in self.all_slots().values() for way in ways}
 
 
 @dataclass(frozen=True)
