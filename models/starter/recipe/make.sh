@@ -34,6 +34,8 @@ if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; th
   device=cuda sizes=${SIZES:-1M 3M 8M 15M}
 else
   device=cpu sizes=${SIZES:-1M 3M} mtokens=${mtokens:-15}
+  # Threads that wait give their core away: on a machine that is not idle, spinning costs minutes a step.
+  export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE} GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-0}
 fi
 for size in $sizes; do
   (cd "$recipe" && "$python" -c 'import sys; from model import SIZES; sys.exit(sys.argv[1] not in SIZES)' "$size") ||
