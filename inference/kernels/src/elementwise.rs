@@ -112,7 +112,7 @@ pub fn softmax(scores: &mut [f32], sink: Option<f32>) {
 }
 
 #[inline(always)]
-pub(crate) fn softmax_inline(scores: &mut [f32], sink: Option<f32>) {
+fn softmax_inline(scores: &mut [f32], sink: Option<f32>) {
     let most = fold(scores, f32::NEG_INFINITY, |most, score| {
         if score > most { score } else { most }
     });
@@ -132,7 +132,7 @@ pub(crate) fn softmax_inline(scores: &mut [f32], sink: Option<f32>) {
 
 /// Folds 16 lanes next to each other, then the lanes, then the rest.
 #[inline(always)]
-fn fold(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
+pub(crate) fn fold(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
     let (chunks, rest) = values.as_chunks::<16>();
     let mut lanes = [start; 16];
     for chunk in chunks {

@@ -48,6 +48,8 @@ pub(crate) trait Isa: Copy {
     const LANES: usize;
     /// Most tokens that share a pass over a tile: their sums fill the registers.
     const TOKENS_MAX: usize;
+    /// Most queries that share a pass over keys or values: twice as many sums fill the registers.
+    const QUERIES_MAX: usize;
     /// [`dot_wide`](Self::dot_wide) takes 128 off every code itself.
     const WIDE_IS_SIGNED: bool;
     /// Whole numbers or bytes.

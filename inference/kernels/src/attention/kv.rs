@@ -4,6 +4,7 @@
 //! scored side by side, and values `[BLOCK_TOKENS, head_dim]`.
 
 use super::Span;
+use super::numbers::Numbers;
 use super::store::Store;
 
 /// Tokens whose keys and values lie together.
@@ -101,21 +102,28 @@ impl KvLayer {
         }
     }
 
-    /// The keys of a block's head, `[head_dim, BLOCK_TOKENS]`; `room` is for those that are stored narrow.
-    #[inline(always)]
-    pub(super) fn keys<'a>(&'a self, block: u32, head: usize, room: &'a mut Vec<f32>) -> &'a [f32] {
-        self.numbers(&self.keys, block, head, true, room)
+    /// How keys and values are stored.
+    pub(super) fn dtype(&self) -> KvDtype {
+        match self.keys {
+            Store::F32(_) => KvDtype::F32,
+            Store::F16(_) => KvDtype::F16,
+            Store::Q8 { .. } => KvDtype::Q8_0,
+        }
     }
 
-    /// The values of a block's head, `[BLOCK_TOKENS, head_dim]`; `room` is for those that are stored narrow.
+    /// The keys, `[head_dim, BLOCK_TOKENS]`, or values, `[BLOCK_TOKENS, head_dim]`, of a block's head; `room` is
+    /// for what does not go straight into registers.
     #[inline(always)]
-    pub(super) fn values<'a>(
-        &'a self,
+    pub(super) fn numbers<N: Numbers>(
+        &self,
         block: u32,
         head: usize,
-        room: &'a mut Vec<f32>,
-    ) -> &'a [f32] {
-        self.numbers(&self.values, block, head, false, room)
+        keys: bool,
+        room: &mut [f32],
+    ) -> N {
+        let store = if keys { &self.keys } else { &self.values };
+        let head = block as usize * self.kv_heads + head;
+        N::of(store, head, keys, self.head_dim, room)
     }
 
     /// Asks for a block's keys or values, which are read soon: blocks of one head lie far apart.
@@ -124,26 +132,5 @@ impl KvLayer {
         let store = if keys { &self.keys } else { &self.values };
         let head = block as usize * self.kv_heads + head;
         store.ask_for(head, BLOCK_TOKENS * self.head_dim);
-    }
-
-    #[inline(always)]
-    fn numbers<'a>(
-        &'a self,
-        store: &'a Store,
-        block: u32,
-        head: usize,
-        keys: bool,
-        room: &'a mut Vec<f32>,
-    ) -> &'a [f32] {
-        let (head, count) = (
-            block as usize * self.kv_heads + head,
-            BLOCK_TOKENS * self.head_dim,
-        );
-        if let Some(numbers) = store.reals(head, count) {
-            return numbers;
-        }
-        room.resize(count, 0.0);
-        store.widen(head, keys, room);
-        room
     }
 }

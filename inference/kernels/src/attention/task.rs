@@ -18,6 +18,11 @@ pub(super) struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// Behind the last position that the last token sees.
+    pub(super) fn end(&self) -> usize {
+        self.span.position + self.first + self.tokens
+    }
+
     /// The positions that token `token` of the tile sees.
     pub(super) fn visible(&self, token: usize, window: Option<usize>) -> Range<usize> {
         let end = self.span.position + self.first + token + 1;

@@ -18,7 +18,25 @@ const SPANS: [Span<'static>; 2] = [
     },
 ];
 
+/// A sequence of several stretches, its blocks in no order.
+const LONG: [Span<'static>; 1] = [Span {
+    blocks: &scattered(),
+    position: 500,
+    tokens: 100,
+}];
+
+const fn scattered() -> [u32; 38] {
+    let mut blocks = [0; 38];
+    let mut at = 0;
+    while at < 38 {
+        blocks[at as usize] = at * 7 % 38;
+        at += 1;
+    }
+    blocks
+}
+
 struct Case {
+    spans: &'static [Span<'static>],
     kv_heads: usize,
     head_dim: usize,
     attend: Attend<'static>,
@@ -34,6 +52,7 @@ impl Case {
             sinks: None,
         };
         Self {
+            spans: &SPANS,
             kv_heads,
             head_dim,
             attend,
@@ -47,8 +66,14 @@ impl Case {
     }
 
     fn layer(&self, dtype: KvDtype) -> KvLayer {
-        let mut layer = KvLayer::new(7, self.kv_heads, self.head_dim, dtype);
-        for (sequence, span) in SPANS.iter().enumerate() {
+        let blocks = self
+            .spans
+            .iter()
+            .map(|span| span.blocks.len())
+            .sum::<usize>()
+            + 1;
+        let mut layer = KvLayer::new(blocks, self.kv_heads, self.head_dim, dtype);
+        for (sequence, span) in self.spans.iter().enumerate() {
             for position in 0..span.position + span.tokens {
                 let span = Span {
                     blocks: span.blocks,
@@ -66,7 +91,24 @@ impl Case {
     }
 
     fn queries(&self) -> Vec<f32> {
-        numbers(37 * self.attend.heads * self.head_dim, 3)
+        let tokens: usize = self.spans.iter().map(|span| span.tokens).sum();
+        numbers(tokens * self.attend.heads * self.head_dim, 3)
+    }
+
+    /// Sequence and position of every token.
+    fn tokens(&self) -> impl Iterator<Item = (usize, usize)> {
+        let spans = self.spans.iter().enumerate();
+        spans.flat_map(|(sequence, span)| {
+            let positions = span.position..span.position + span.tokens;
+            positions.map(move |position| (sequence, position))
+        })
+    }
+
+    fn run(&self, path: Path, layer: &KvLayer) -> Vec<f32> {
+        let queries = self.queries();
+        let mut out = vec![f32::NAN; queries.len()];
+        layer.attend_on(path, self.spans, self.attend, &queries, &mut out);
+        out
     }
 
     /// One head of one token, in 64 bits.
@@ -108,25 +150,24 @@ impl Case {
 
     #[track_caller]
     fn check(&self, dtype: KvDtype, tolerance: f64) {
-        let layer = self.layer(dtype);
-        let queries = self.queries();
-        let mut out = vec![f32::NAN; queries.len()];
-        layer.attend(&SPANS, self.attend, &queries, &mut out);
-        let heads = out
-            .chunks_exact(self.head_dim)
-            .zip(queries.chunks_exact(self.head_dim));
-        for (at, (out, query)) in heads.enumerate() {
-            let (token, head) = (at / self.attend.heads, at % self.attend.heads);
-            let (sequence, position) = if token < 20 {
-                (0, 30 + token)
-            } else {
-                (1, token - 20)
-            };
-            let expected = self.expected(sequence, position, head, query);
-            for (found, expected) in out.iter().zip(expected) {
+        let (layer, queries) = (self.layer(dtype), self.queries());
+        let queries = queries.chunks_exact(self.attend.heads * self.head_dim);
+        let expected: Vec<_> = self
+            .tokens()
+            .zip(queries)
+            .flat_map(|((sequence, position), query)| {
+                let heads = query.chunks_exact(self.head_dim).enumerate();
+                heads
+                    .flat_map(|(head, query)| self.expected(sequence, position, head, query))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        for path in Path::all() {
+            let found = self.run(path, &layer);
+            for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 assert!(
                     (f64::from(*found) - expected).abs() < tolerance,
-                    "{dtype:?} sequence {sequence} position {position} head {head}: {found} for {expected}"
+                    "{dtype:?} {path:?} number {at}: {found} for {expected}"
                 );
             }
         }
@@ -146,6 +187,17 @@ fn tokens_attend_over_their_own_sequence() {
 }
 
 #[test]
+fn stretches_put_together_give_what_one_softmax_gives() {
+    let mut case = Case::new(5, 1, 16);
+    case.spans = &LONG;
+    case.check(KvDtype::F32, 1e-6);
+    case.check(KvDtype::F16, 2e-3);
+    case.attend.window = Some(270);
+    case.attend.sinks = Some(&[0.5, -1.0, 3.0, 0.0, 9.0]);
+    case.check(KvDtype::F32, 1e-6);
+}
+
+#[test]
 fn windows_caps_and_sinks_change_what_is_seen() {
     let mut case = Case::new(4, 2, 32);
     case.attend.window = Some(9);
@@ -158,28 +210,31 @@ fn windows_caps_and_sinks_change_what_is_seen() {
 
 #[test]
 fn a_token_gets_the_same_bits_alone_and_in_company() {
-    for dtype in [KvDtype::F32, KvDtype::F16, KvDtype::Q8_0] {
-        let case = Case::new(4, 2, 32);
-        let (layer, queries) = (case.layer(dtype), case.queries());
-        let mut together = vec![0.0; queries.len()];
-        layer.attend(&SPANS, case.attend, &queries, &mut together);
-        let tokens = SPANS.iter().flat_map(|span| {
-            (0..span.tokens).map(|token| Span {
-                position: span.position + token,
-                tokens: 1,
-                ..*span
-            })
-        });
-        for (token, span) in tokens.enumerate() {
-            let part = token * 128..(token + 1) * 128;
-            let mut alone = vec![0.0; 128];
-            layer.attend(&[span], case.attend, &queries[part.clone()], &mut alone);
+    for (dtype, path) in [KvDtype::F32, KvDtype::F16, KvDtype::Q8_0]
+        .into_iter()
+        .flat_map(|dtype| Path::all().into_iter().map(move |path| (dtype, path)))
+    {
+        for spans in [&SPANS[..], &LONG] {
+            let case = Case {
+                spans,
+                ..Case::new(4, 2, 32)
+            };
+            let layer = case.layer(dtype);
+            let (together, queries) = (case.run(path, &layer), case.queries());
             let bits = |out: &[f32]| out.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-            assert_eq!(
-                bits(&alone),
-                bits(&together[part]),
-                "{dtype:?} token {token}"
-            );
+            for (token, (sequence, position)) in case.tokens().enumerate() {
+                let part = token * 128..(token + 1) * 128;
+                let mut alone = vec![0.0; 128];
+                let span = Span {
+                    position,
+                    tokens: 1,
+                    ..spans[sequence]
+                };
+                let queries = &queries[part.clone()];
+                layer.attend_on(path, &[span], case.attend, queries, &mut alone);
+                let together = &together[part];
+                assert_eq!(bits(&alone), bits(together), "{dtype:?} {path:?} {token}");
+            }
         }
     }
 }

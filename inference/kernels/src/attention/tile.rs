@@ -1,89 +1,135 @@
-//! A block's keys or values and a few queries, in registers.
+//! A few blocks' keys or one block's values and a few queries, in registers.
 //!
-//! Invariant: what a query gets is added up in the order of a head's values (scores) and of positions (what is
-//! mixed), however many queries share a pass.
+//! Invariant: what a query gets is added up in the order of a head's numbers (scores) and of positions (what is
+//! mixed), however many queries and blocks share a pass.
+
+#![allow(
+    unsafe_code,
+    unsafe_op_in_unsafe_fn,
+    reason = "reads queries and blocks by pointer; the contracts are those of the functions"
+)]
 
 use std::ops::Range;
 
-use pulp::Simd;
-
 use super::BLOCK_TOKENS;
-use crate::elementwise::{exp, softmax_inline};
+use super::kv::GROUP;
+use super::numbers::Numbers;
+use crate::isa::Isa;
 
-/// The scores of `Q` queries with a block's `keys`, `[head_dim, BLOCK_TOKENS]`; those of a query are `stride` after
-/// those of the one before it.
+/// The scores of `Q` queries with the keys of `B` blocks. Those of a query are `stride` after those of the one
+/// before it, blocks' follow each other.
+///
+/// # Safety
+/// Queries and keys have `width` numbers, `scores` room for `Q * stride`; the machine has `S`, and the caller is
+/// compiled for it.
 #[inline(always)]
-pub(super) fn score<S: Simd, const Q: usize>(
-    simd: S,
-    queries: [&[f32]; Q],
-    keys: &[f32],
+pub(super) unsafe fn score<S: Isa, N: Numbers, const Q: usize, const B: usize>(
+    queries: [*const f32; Q],
+    keys: [N; B],
+    width: usize,
     scale: f32,
-    scores: &mut [f32],
+    scores: *mut f32,
     stride: usize,
 ) {
-    let keys = S::as_simd_f32s(keys).0;
-    let vectors = BLOCK_TOKENS / S::F32_LANES;
-    let scale = simd.splat_f32s(scale);
-    for vector in 0..vectors {
-        let mut sums = [simd.splat_f32s(0.0); Q];
-        for (number, keys) in keys.chunks_exact(vectors).enumerate() {
-            for (sum, query) in sums.iter_mut().zip(queries) {
-                let query = simd.splat_f32s(query[number]);
-                *sum = simd.mul_add_e_f32s(query, keys[vector], *sum);
+    let zero = S::splat_real(0.0);
+    for position in (0..BLOCK_TOKENS).step_by(S::LANES) {
+        let mut sums = [[zero; B]; Q];
+        for group in 0..width.div_ceil(GROUP) {
+            let mut scales = [zero; B];
+            for (scales, keys) in scales.iter_mut().zip(keys) {
+                *scales = keys.key_scales::<S>(group, position);
+            }
+            for number in group * GROUP..width.min((group + 1) * GROUP) {
+                let mut vectors = [zero; B];
+                for b in 0..B {
+                    vectors[b] = keys[b].vector::<S>(number * BLOCK_TOKENS + position, scales[b]);
+                }
+                for (sums, query) in sums.iter_mut().zip(queries) {
+                    let query = S::splat_real(*query.add(number));
+                    for (sum, vector) in sums.iter_mut().zip(vectors) {
+                        *sum = S::fused(query, vector, *sum);
+                    }
+                }
             }
         }
-        for (query, sum) in sums.into_iter().enumerate() {
-            let scores = &mut scores[query * stride..][..BLOCK_TOKENS];
-            S::as_mut_simd_f32s(scores).0[vector] = simd.mul_f32s(sum, scale);
+        let scale = S::splat_real(scale);
+        for (query, sums) in sums.into_iter().enumerate() {
+            for (block, sum) in sums.into_iter().enumerate() {
+                let to = scores.add(query * stride + block * BLOCK_TOKENS + position);
+                S::store(to, S::multiply(sum, scale));
+            }
         }
     }
 }
 
-/// Turns the scores that a query sees into weights that sum to one (less where a sink takes its share).
+/// Adds a block's `values` at `positions` to what each of `Q` queries gets, by its `weights` of the block.
+///
+/// # Safety
+/// `positions` lie inside the block, values and `outs` have `width` numbers; the machine has `S`, and the caller
+/// is compiled for it.
 #[inline(always)]
-pub(super) fn weigh(scores: &mut [f32], softcap: Option<f32>, sink: Option<f32>) {
-    if let Some(cap) = softcap {
-        for score in &mut *scores {
-            *score = cap - 2.0 * cap / (1.0 + exp(2.0 * *score / cap));
-        }
-    }
-    softmax_inline(scores, sink);
-}
-
-/// Adds a block's `values`, `[BLOCK_TOKENS, head_dim]`, at `positions` to what each of `Q` queries gets, by its weights.
-#[inline(always)]
-pub(super) fn mix<S: Simd, const Q: usize>(
-    simd: S,
-    weights: [&[f32]; Q],
+pub(super) unsafe fn mix<S: Isa, N: Numbers, const Q: usize>(
+    weights: [*const f32; Q],
+    values: N,
     positions: Range<usize>,
-    values: &[f32],
-    mut outs: [&mut [f32]; Q],
+    width: usize,
+    outs: [*mut f32; Q],
 ) {
-    let width = values.len() / BLOCK_TOKENS;
-    let vectors = width / S::F32_LANES;
-    let values = &values[positions.start * width..positions.end * width];
-    let weights = weights.map(|weights| &weights[positions.clone()]);
-    for vector in 0..vectors {
-        let at = vector * S::F32_LANES;
-        let mut sums = std::array::from_fn::<_, Q, _>(|q| {
-            S::as_simd_f32s(&outs[q][at..][..S::F32_LANES]).0[0]
-        });
-        for (position, values) in values.chunks_exact(width).enumerate() {
-            let value = S::as_simd_f32s(&values[at..][..S::F32_LANES]).0[0];
-            for (sum, weights) in sums.iter_mut().zip(weights) {
-                *sum = simd.mul_add_e_f32s(simd.splat_f32s(weights[position]), value, *sum);
-            }
-        }
-        for (sum, out) in sums.into_iter().zip(&mut outs) {
-            S::as_mut_simd_f32s(&mut out[at..][..S::F32_LANES]).0[0] = sum;
-        }
+    let mut number = 0;
+    while number + 2 * S::LANES <= width {
+        columns::<S, N, Q, 2>(weights, values, positions.clone(), (number, width), outs);
+        number += 2 * S::LANES;
+    }
+    if number + S::LANES <= width {
+        columns::<S, N, Q, 1>(weights, values, positions.clone(), (number, width), outs);
+        number += S::LANES;
     }
     for (weights, out) in weights.into_iter().zip(outs) {
-        for (weight, values) in weights.iter().zip(values.chunks_exact(width)) {
-            let rest = vectors * S::F32_LANES;
-            for (out, value) in out[rest..].iter_mut().zip(&values[rest..]) {
-                *out += weight * value;
+        for position in positions.clone() {
+            let weight = *weights.add(position);
+            for number in number..width {
+                *out.add(number) += weight * values.value(position, number, width);
             }
+        }
+    }
+}
+
+/// As [`mix`], for `V` vectors of numbers from `number` on.
+///
+/// # Safety
+/// As [`mix`]; there are so many numbers.
+#[inline(always)]
+unsafe fn columns<S: Isa, N: Numbers, const Q: usize, const V: usize>(
+    weights: [*const f32; Q],
+    values: N,
+    positions: Range<usize>,
+    (number, width): (usize, usize),
+    outs: [*mut f32; Q],
+) {
+    let zero = S::splat_real(0.0);
+    let mut sums = [[zero; V]; Q];
+    for (sums, out) in sums.iter_mut().zip(outs) {
+        for (v, sum) in sums.iter_mut().enumerate() {
+            *sum = S::load_real(out.add(number + v * S::LANES));
+        }
+    }
+    for position in positions {
+        let mut vectors = [zero; V];
+        for (v, vector) in vectors.iter_mut().enumerate() {
+            let number = number + v * S::LANES;
+            let scale = values.value_scale::<S>(position, number);
+            *vector = values.vector::<S>(position * width + number, scale);
+        }
+        for (sums, weights) in sums.iter_mut().zip(weights) {
+            let weight = S::splat_real(*weights.add(position));
+            for (sum, vector) in sums.iter_mut().zip(vectors) {
+                *sum = S::fused(weight, vector, *sum);
+            }
+        }
+    }
+    for (sums, out) in sums.into_iter().zip(outs) {
+        for (v, sum) in sums.into_iter().enumerate() {
+            S::store(out.add(number + v * S::LANES), sum);
         }
     }
 }

@@ -53,6 +53,7 @@ unsafe fn shift_right(bytes: __m256i, by: usize) -> __m256i {
 impl<const VNNI: bool> Isa for Avx2<VNNI> {
     const LANES: usize = 8;
     const TOKENS_MAX: usize = 4;
+    const QUERIES_MAX: usize = 4;
     const WIDE_IS_SIGNED: bool = !VNNI;
     type Int = __m256i;
     type Real = __m256;

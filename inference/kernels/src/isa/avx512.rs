@@ -53,6 +53,7 @@ unsafe fn shift_right(bytes: __m512i, by: usize) -> __m512i {
 impl Isa for Avx512 {
     const LANES: usize = 16;
     const TOKENS_MAX: usize = 6;
+    const QUERIES_MAX: usize = 8;
     const WIDE_IS_SIGNED: bool = false;
     type Int = __m512i;
     type Real = __m512;

@@ -96,6 +96,7 @@ unsafe fn mixed(mut sum: int32x4_t, codes: int32x4_t, x: int32x4_t) -> int32x4_t
 impl<const LEVEL: u8> Isa for Neon<LEVEL> {
     const LANES: usize = 4;
     const TOKENS_MAX: usize = 6;
+    const QUERIES_MAX: usize = 8;
     const WIDE_IS_SIGNED: bool = LEVEL < MIXED;
     type Int = int32x4_t;
     type Real = float32x4_t;

@@ -40,6 +40,7 @@ fn pair(lane: i32) -> [i32; 2] {
 impl Isa for Portable {
     const LANES: usize = LANES;
     const TOKENS_MAX: usize = 1;
+    const QUERIES_MAX: usize = 1;
     const WIDE_IS_SIGNED: bool = false;
     type Int = [i32; LANES];
     type Real = [f32; LANES];

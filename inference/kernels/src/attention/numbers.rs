@@ -1,0 +1,155 @@
+//! Numbers of a block on their way into registers, by how they are stored.
+//!
+//! Few queries read them as they are stored; for many a block is widened once.
+//!
+//! Invariant: either way gives the same bits.
+
+#![allow(
+    unsafe_code,
+    unsafe_op_in_unsafe_fn,
+    reason = "reads blocks by pointer, inside lengths that were looked at when the pointer was made"
+)]
+
+use super::kv::{BLOCK_TOKENS, GROUP};
+use super::store::Store;
+use crate::half;
+use crate::isa::Isa;
+
+/// The keys, `[head_dim, BLOCK_TOKENS]`, or values, `[BLOCK_TOKENS, head_dim]`, of a block's head.
+///
+/// # Safety
+/// Methods may only be called where the machine has `S` and the caller is compiled for it, for numbers that
+/// lie inside the block, while the store and the room it was made of are borrowed.
+pub(super) trait Numbers: Copy {
+    /// Those of head `head` of `store`, of which there are `BLOCK_TOKENS * width`. `room` has as many places, for
+    /// what does not go straight into registers.
+    fn of(store: &Store, head: usize, keys: bool, width: usize, room: &mut [f32]) -> Self;
+
+    /// `LANES` numbers from `at` on; `scale` is their scale, one for each or the same for all.
+    unsafe fn vector<S: Isa>(self, at: usize, scale: S::Real) -> S::Real;
+
+    /// The scales of `LANES` keys from position `position` on, in the `group`th [`GROUP`] of a head's numbers.
+    unsafe fn key_scales<S: Isa>(self, group: usize, position: usize) -> S::Real;
+
+    /// The scale of a value's number `number` at `position`.
+    unsafe fn value_scale<S: Isa>(self, position: usize, number: usize) -> S::Real;
+
+    /// Number `number` of the value at `position`, of `width`.
+    unsafe fn value(self, position: usize, number: usize, width: usize) -> f32;
+}
+
+/// Reals as they are stored, or any numbers widened.
+#[derive(Clone, Copy)]
+pub(super) struct Reals(*const f32);
+
+/// Half-precision reals.
+#[derive(Clone, Copy)]
+pub(super) struct Halves(*const u16);
+
+/// Signed bytes with widened scales.
+#[derive(Clone, Copy)]
+pub(super) struct Codes {
+    codes: *const i8,
+    scales: *const f32,
+    groups: usize,
+}
+
+impl Numbers for Reals {
+    fn of(store: &Store, head: usize, keys: bool, width: usize, room: &mut [f32]) -> Self {
+        let count = BLOCK_TOKENS * width;
+        if let Some(numbers) = store.reals(head, count) {
+            return Self(numbers.as_ptr());
+        }
+        store.widen(head, keys, &mut room[..count]);
+        Self(room.as_ptr())
+    }
+
+    #[inline(always)]
+    unsafe fn vector<S: Isa>(self, at: usize, _: S::Real) -> S::Real {
+        S::load_real(self.0.add(at))
+    }
+
+    #[inline(always)]
+    unsafe fn key_scales<S: Isa>(self, _: usize, _: usize) -> S::Real {
+        S::splat_real(1.0)
+    }
+
+    #[inline(always)]
+    unsafe fn value_scale<S: Isa>(self, _: usize, _: usize) -> S::Real {
+        S::splat_real(1.0)
+    }
+
+    #[inline(always)]
+    unsafe fn value(self, position: usize, number: usize, width: usize) -> f32 {
+        *self.0.add(position * width + number)
+    }
+}
+
+impl Numbers for Halves {
+    fn of(store: &Store, head: usize, _: bool, width: usize, _: &mut [f32]) -> Self {
+        let Store::F16(numbers) = store else {
+            unreachable!("only halves are read as such")
+        };
+        let count = BLOCK_TOKENS * width;
+        Self(numbers[head * count..][..count].as_ptr())
+    }
+
+    #[inline(always)]
+    unsafe fn vector<S: Isa>(self, at: usize, _: S::Real) -> S::Real {
+        S::load_half(self.0.add(at).cast())
+    }
+
+    #[inline(always)]
+    unsafe fn key_scales<S: Isa>(self, _: usize, _: usize) -> S::Real {
+        S::splat_real(1.0)
+    }
+
+    #[inline(always)]
+    unsafe fn value_scale<S: Isa>(self, _: usize, _: usize) -> S::Real {
+        S::splat_real(1.0)
+    }
+
+    #[inline(always)]
+    unsafe fn value(self, position: usize, number: usize, width: usize) -> f32 {
+        half::widen(*self.0.add(position * width + number))
+    }
+}
+
+impl Numbers for Codes {
+    fn of(store: &Store, head: usize, _: bool, width: usize, room: &mut [f32]) -> Self {
+        let Store::Q8 { codes, scales } = store else {
+            unreachable!("only bytes are read as such")
+        };
+        let (count, groups) = (BLOCK_TOKENS * width, width.div_ceil(GROUP));
+        let scales = &scales[head * BLOCK_TOKENS * groups..][..BLOCK_TOKENS * groups];
+        for (room, scale) in room.iter_mut().zip(scales) {
+            *room = half::widen(*scale);
+        }
+        Self {
+            codes: codes[head * count..][..count].as_ptr(),
+            scales: room[..scales.len()].as_ptr(),
+            groups,
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn vector<S: Isa>(self, at: usize, scale: S::Real) -> S::Real {
+        S::multiply(S::to_real(S::load_i8(self.codes.add(at))), scale)
+    }
+
+    #[inline(always)]
+    unsafe fn key_scales<S: Isa>(self, group: usize, position: usize) -> S::Real {
+        S::load_real(self.scales.add(group * BLOCK_TOKENS + position))
+    }
+
+    #[inline(always)]
+    unsafe fn value_scale<S: Isa>(self, position: usize, number: usize) -> S::Real {
+        S::splat_real(*self.scales.add(position * self.groups + number / GROUP))
+    }
+
+    #[inline(always)]
+    unsafe fn value(self, position: usize, number: usize, width: usize) -> f32 {
+        let scale = *self.scales.add(position * self.groups + number / GROUP);
+        f32::from(*self.codes.add(position * width + number)) * scale
+    }
+}
