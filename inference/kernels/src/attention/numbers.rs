@@ -49,7 +49,7 @@ pub(super) struct Halves(*const u16);
 /// Signed bytes with widened scales.
 #[derive(Clone, Copy)]
 pub(super) struct Codes {
-    codes: *const i8,
+    bytes: *const i8,
     scales: *const f32,
     groups: usize,
 }
@@ -126,7 +126,7 @@ impl Numbers for Codes {
             *room = half::widen(*scale);
         }
         Self {
-            codes: codes[head * count..][..count].as_ptr(),
+            bytes: codes[head * count..][..count].as_ptr(),
             scales: room[..scales.len()].as_ptr(),
             groups,
         }
@@ -134,7 +134,7 @@ impl Numbers for Codes {
 
     #[inline(always)]
     unsafe fn vector<S: Isa>(self, at: usize, scale: S::Real) -> S::Real {
-        S::multiply(S::to_real(S::load_i8(self.codes.add(at))), scale)
+        S::multiply(S::to_real(S::load_i8(self.bytes.add(at))), scale)
     }
 
     #[inline(always)]
@@ -150,6 +150,6 @@ impl Numbers for Codes {
     #[inline(always)]
     unsafe fn value(self, position: usize, number: usize, width: usize) -> f32 {
         let scale = *self.scales.add(position * self.groups + number / GROUP);
-        f32::from(*self.codes.add(position * width + number)) * scale
+        f32::from(*self.bytes.add(position * width + number)) * scale
     }
 }
