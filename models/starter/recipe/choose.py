@@ -35,7 +35,7 @@ def main():
         "parameters": summary["parameters"],
         "context_tokens": CONTEXT,
         "aliases": True,
-        "recipe": {key: summary[key] for key in ("size", "seed", "data_sha256", "lines", "device")} | {"held_out": "models::held_out"},
+        "recipe": {key: summary[key] for key in ("size", "seed", "data_sha256", "lines", "device", "threads", "batch_tokens")} | {"held_out": "models::held_out"},
         "figures": summary["figures"] | {"evaluation": evaluation},
     }
     (HOME / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
