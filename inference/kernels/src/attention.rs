@@ -12,6 +12,7 @@
 
 mod kv;
 mod numbers;
+mod room;
 mod share;
 mod store;
 mod task;

@@ -6,6 +6,7 @@
 use super::Span;
 use super::numbers::Numbers;
 use super::store::Store;
+use crate::isa::Isa;
 
 /// Tokens whose keys and values lie together.
 pub const BLOCK_TOKENS: usize = 16;
@@ -37,7 +38,7 @@ impl KvDtype {
 }
 
 /// Keys and values of one layer for a number of blocks of [`BLOCK_TOKENS`] tokens.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct KvLayer {
     kv_heads: usize,
     head_dim: usize,
@@ -113,8 +114,12 @@ impl KvLayer {
 
     /// The keys, `[head_dim, BLOCK_TOKENS]`, or values, `[BLOCK_TOKENS, head_dim]`, of a block's head; `room` is
     /// for what does not go straight into registers.
+    ///
+    /// # Safety
+    /// As [`Numbers`].
     #[inline(always)]
-    pub(super) fn numbers<N: Numbers>(
+    #[allow(unsafe_code, reason = "passes the contract of what it calls on")]
+    pub(super) unsafe fn numbers<S: Isa, N: Numbers>(
         &self,
         block: u32,
         head: usize,
@@ -123,7 +128,8 @@ impl KvLayer {
     ) -> N {
         let store = if keys { &self.keys } else { &self.values };
         let head = block as usize * self.kv_heads + head;
-        N::of(store, head, keys, self.head_dim, room)
+        // SAFETY: passed on.
+        unsafe { N::of::<S>(store, head, keys, self.head_dim, room) }
     }
 
     /// Asks for a block's keys or values, which are read soon: blocks of one head lie far apart.

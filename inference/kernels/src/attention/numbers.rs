@@ -23,7 +23,13 @@ use crate::isa::Isa;
 pub(super) trait Numbers: Copy {
     /// Those of head `head` of `store`, of which there are `BLOCK_TOKENS * width`. `room` has as many places, for
     /// what does not go straight into registers.
-    fn of(store: &Store, head: usize, keys: bool, width: usize, room: &mut [f32]) -> Self;
+    unsafe fn of<S: Isa>(
+        store: &Store,
+        head: usize,
+        keys: bool,
+        width: usize,
+        room: &mut [f32],
+    ) -> Self;
 
     /// `LANES` numbers from `at` on; `scale` is their scale, one for each or the same for all.
     unsafe fn vector<S: Isa>(self, at: usize, scale: S::Real) -> S::Real;
@@ -55,7 +61,13 @@ pub(super) struct Codes {
 }
 
 impl Numbers for Reals {
-    fn of(store: &Store, head: usize, keys: bool, width: usize, room: &mut [f32]) -> Self {
+    unsafe fn of<S: Isa>(
+        store: &Store,
+        head: usize,
+        keys: bool,
+        width: usize,
+        room: &mut [f32],
+    ) -> Self {
         let count = BLOCK_TOKENS * width;
         if let Some(numbers) = store.reals(head, count) {
             return Self(numbers.as_ptr());
@@ -86,7 +98,7 @@ impl Numbers for Reals {
 }
 
 impl Numbers for Halves {
-    fn of(store: &Store, head: usize, _: bool, width: usize, _: &mut [f32]) -> Self {
+    unsafe fn of<S: Isa>(store: &Store, head: usize, _: bool, width: usize, _: &mut [f32]) -> Self {
         let Store::F16(numbers) = store else {
             unreachable!("only halves are read as such")
         };
@@ -116,18 +128,27 @@ impl Numbers for Halves {
 }
 
 impl Numbers for Codes {
-    fn of(store: &Store, head: usize, _: bool, width: usize, room: &mut [f32]) -> Self {
+    unsafe fn of<S: Isa>(
+        store: &Store,
+        head: usize,
+        _: bool,
+        width: usize,
+        room: &mut [f32],
+    ) -> Self {
         let Store::Q8 { codes, scales } = store else {
             unreachable!("only bytes are read as such")
         };
         let (count, groups) = (BLOCK_TOKENS * width, width.div_ceil(GROUP));
         let scales = &scales[head * BLOCK_TOKENS * groups..][..BLOCK_TOKENS * groups];
-        for (room, scale) in room.iter_mut().zip(scales) {
-            *room = half::widen(*scale);
+        let room = &mut room[..scales.len()];
+        // Whole vectors: there are [`BLOCK_TOKENS`] of each.
+        for at in (0..scales.len()).step_by(S::LANES) {
+            let wide = S::load_half(scales.as_ptr().add(at).cast());
+            S::store(room.as_mut_ptr().add(at), wide);
         }
         Self {
             bytes: codes[head * count..][..count].as_ptr(),
-            scales: room[..scales.len()].as_ptr(),
+            scales: room.as_ptr(),
             groups,
         }
     }

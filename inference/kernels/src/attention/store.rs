@@ -8,15 +8,16 @@
 )]
 
 use super::kv::{BLOCK_TOKENS, GROUP, KvDtype};
+use super::room::Room;
 use crate::half;
 use crate::isa::{self, Isa, Kernel, Path};
 
 /// Numbers of one kind, keys or values.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Store {
-    F32(Vec<f32>),
-    F16(Vec<u16>),
-    Q8 { codes: Vec<i8>, scales: Vec<u16> },
+    F32(Room<f32>),
+    F16(Room<u16>),
+    Q8 { codes: Room<i8>, scales: Room<u16> },
 }
 
 impl Store {
@@ -24,11 +25,11 @@ impl Store {
     pub(super) fn new(dtype: KvDtype, heads: usize, head_dim: usize) -> Self {
         let numbers = heads * BLOCK_TOKENS * head_dim;
         match dtype {
-            KvDtype::F32 => Self::F32(vec![0.0; numbers]),
-            KvDtype::F16 => Self::F16(vec![0; numbers]),
+            KvDtype::F32 => Self::F32(Room::new(numbers)),
+            KvDtype::F16 => Self::F16(Room::new(numbers)),
             KvDtype::Q8_0 => Self::Q8 {
-                codes: vec![0; numbers],
-                scales: vec![0; heads * BLOCK_TOKENS * head_dim.div_ceil(GROUP)],
+                codes: Room::new(numbers),
+                scales: Room::new(heads * BLOCK_TOKENS * head_dim.div_ceil(GROUP)),
             },
         }
     }

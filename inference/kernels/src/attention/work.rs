@@ -69,7 +69,8 @@ impl Kernel for Job<'_, '_> {
     #[inline(always)]
     unsafe fn run<S: Isa>(self) {
         let Self(attention, work) = self;
-        let few = attention.count() <= FEW;
+        // Vectors of halves are read byte by byte, the lower first.
+        let few = attention.count() <= FEW && cfg!(target_endian = "little");
         match attention.layer.dtype() {
             KvDtype::F16 if few => attention.all::<S, Halves>(work),
             KvDtype::Q8_0 if few => attention.all::<S, Codes>(work),
@@ -175,9 +176,9 @@ impl Attention<'_> {
         for block in blocks.clone().step_by(2) {
             self.ask_for(block + AHEAD, true);
             self.ask_for(block + AHEAD + 1, true);
-            let keys = self.numbers::<N>(block, true, one);
+            let keys = self.numbers::<S, N>(block, true, one);
             let other = block + 1;
-            let other = (other < blocks.end).then(|| self.numbers::<N>(other, true, two));
+            let other = (other < blocks.end).then(|| self.numbers::<S, N>(other, true, two));
             in_groups!(0..count, (Q, query) => {
                 let rows = addresses!(Q, q => self.queries[self.row(query + q)..][..width].as_ptr());
                 let at = query * STRETCH + block % BLOCKS * BLOCK_TOKENS;
@@ -216,7 +217,7 @@ impl Attention<'_> {
         let (scores, mixed) = (work.scores.as_ptr(), work.mixed.as_mut_ptr());
         for block in blocks {
             self.ask_for(block + AHEAD, false);
-            let values = self.numbers::<N>(block, false, &mut work.room);
+            let values = self.numbers::<S, N>(block, false, &mut work.room);
             let at = block % BLOCKS * BLOCK_TOKENS;
             let looking = task.looking(block, window);
             let whole = task.whole(block, window, &looking);
@@ -235,10 +236,14 @@ impl Attention<'_> {
     }
 
     /// The keys or values of block `block` of the span.
+    ///
+    /// # Safety
+    /// As [`all`](Self::all).
     #[inline(always)]
-    fn numbers<N: Numbers>(&self, block: usize, keys: bool, room: &mut [f32]) -> N {
+    unsafe fn numbers<S: Isa, N: Numbers>(&self, block: usize, keys: bool, room: &mut [f32]) -> N {
         let id = self.task.span.blocks[block];
-        self.layer.numbers(id, self.task.kv_head, keys, room)
+        self.layer
+            .numbers::<S, N>(id, self.task.kv_head, keys, room)
     }
 
     /// Asks for the keys or values of block `block`, if it is one of the task's and few queries wait for it.
