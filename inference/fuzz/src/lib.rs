@@ -30,10 +30,11 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     models::GGUF,
     models::CHECKPOINT,
     text::TOKENIZER_JSON,
+    text::TEKKEN,
     text::VOCABULARY,
     text::TEMPLATE,
     grammar::GRAMMAR,

@@ -31,6 +31,26 @@ pub(crate) const TOKENIZER_JSON: Target = Target {
     ],
 };
 
+/// Mistral's `tekken.json`.
+pub(crate) const TEKKEN: Target = Target {
+    name: "tekken",
+    run: |data| {
+        let tokenizer =
+            Vocabulary::from_tekken(data).and_then(|vocabulary| Tokenizer::try_new(&vocabulary));
+        if let Ok(tokenizer) = tokenizer {
+            go_round(&tokenizer, TEXT);
+        }
+    },
+    samples: || vec![tekken()],
+    words: &[
+        "\"special_tokens\":[{\"rank\":3,\"token_str\":\"<|im_end|>\"}],",
+        "\"default_vocab_size\":",
+        "\"version\":\"v7\",",
+        "{\"token_bytes\":\"cG9k\"},",
+        "{\"token_bytes\":\"\"},",
+    ],
+};
+
 /// Tokenizer metadata of a GGUF: lines of the model, the split, then tokens, an empty line, merges, an empty line, and a text to encode.
 /// The first character of a token is its kind.
 pub(crate) const VOCABULARY: Target = Target {
@@ -191,6 +211,35 @@ fn byte_character(byte: u8) -> char {
         .ok()
         .and_then(|rank| char::from_u32(256 + rank))
         .unwrap_or('?')
+}
+
+fn tekken() -> Vec<u8> {
+    // Each byte, then two pieces, in base64 without a library.
+    let pieces = (0..=u8::MAX).map(|byte| vec![byte]);
+    let pieces = pieces.chain([b"po".to_vec(), b"pod".to_vec()]);
+    let vocab: Vec<serde_json::Value> = pieces
+        .map(|piece| json!({ "token_bytes": base64(&piece) }))
+        .collect();
+    let config = json!({
+        "pattern": r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        "default_vocab_size": vocab.len() + 20, "default_num_special_tokens": 20, "version": "v3",
+    });
+    json!({ "config": config, "vocab": vocab })
+        .to_string()
+        .into_bytes()
+}
+
+/// At most three bytes in base64.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let number = (0..3).fold(0, |number, at| {
+        number << 8 | usize::from(bytes.get(at).copied().unwrap_or(0))
+    });
+    let digit = |at: usize| {
+        let digit = DIGITS[number >> (18 - 6 * at) & 63];
+        char::from(if at <= bytes.len() { digit } else { b'=' })
+    };
+    (0..4).map(digit).collect()
 }
 
 fn bpe() -> Vec<u8> {

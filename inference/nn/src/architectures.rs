@@ -73,8 +73,13 @@ pub(crate) fn read(facts: &Facts<'_>) -> Result<DecoderConfig, ModelError> {
         name == architecture
     });
     let Some(family) = family else {
+        let sentences = if architecture.contains("bert") {
+            "; a sentence model is carried in as a folder with config.json, tokenizer.json and .safetensors files"
+        } else {
+            ""
+        };
         return Err(ModelError::Unsupported(format!(
-            "the architecture `{architecture}` is not supported; supported are {}",
+            "the architecture `{architecture}` is not supported; supported are {}{sentences}",
             supported()
         )));
     };

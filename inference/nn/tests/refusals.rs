@@ -48,6 +48,7 @@ fn an_unknown_architecture_is_refused_with_the_list_of_known_ones() {
         &gguf,
         "the architecture `bert` is not supported; supported are llama, ",
     );
+    check("bert", &gguf, "carried in as a folder with config.json");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::template::jinja::fault::Fault;
 use crate::template::jinja::meter::Meter;
+use crate::template::jinja::methods::percent;
 use crate::template::jinja::syntax::{Comparison, Operator};
 use crate::template::jinja::value::{self, Value, contains, equal, order};
 
@@ -23,6 +24,13 @@ pub(super) fn arithmetic(
         (Operator::Add, Value::Tuple(first), Value::Tuple(second)) => {
             meter.items(first.items().len() + second.items().len())?;
             return meter.tuple([first.items(), second.items()].concat());
+        }
+        (Operator::Remainder, Value::Text(format), _) => {
+            let made = match right {
+                Value::Tuple(values) => percent(format, values.items(), meter)?,
+                value => percent(format, std::slice::from_ref(value), meter)?,
+            };
+            return meter.text(&made);
         }
         (Operator::Multiply, Value::Text(_) | Value::List(_) | Value::Tuple(_), _) => {
             return repeat(left, right, meter);
