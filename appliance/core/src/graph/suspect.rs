@@ -2,9 +2,11 @@
 //! leading cause, in steps through the cluster and in time.
 //!
 //! A change is suspected only if it can touch the cause, or the alert's object
-//! where no cause is clear, and came before either began. Conditions that the
-//! cluster reports are no changes that somebody made. What a step weighs in
-//! minutes is [`STEP`]; everything else is left to the reader, who is told why.
+//! where no cause is clear, and came before either began. A rollout acts at
+//! once: one that served for hours is suspected only of what builds up.
+//! Conditions that the cluster reports are no changes that somebody made. What
+//! a step weighs in minutes is [`STEP`]; everything else is left to the reader,
+//! who is told why.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +14,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::edges::Path;
 use super::{Edges, RankedCause};
-use crate::causes::{Case, view};
+use crate::causes::{Case, Cause, view};
 use crate::facts::{Change, ChangeKind, span};
 use crate::object::ObjectRef;
 
 /// How long before the onset a change is suspected at all.
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
+/// How long a rollout may have served and still be suspected of what shows at
+/// once; trouble that is older is background to the alert as well.
+const SERVED: SignedDuration = SignedDuration::from_hours(6);
 /// A change one step away is suspected like one of the cause itself that is
 /// this much older: most changes show within half an hour.
 const STEP: SignedDuration = SignedDuration::from_mins(30);
@@ -43,11 +48,18 @@ pub(super) fn find(case: &Case<'_>, edges: &Edges, causes: &[RankedCause]) -> Op
     let targets = targets(case, causes);
     let target = targets.first()?.clone();
     let onset = onset(case, causes);
+    let slow = causes
+        .first()
+        .is_some_and(|first| builds_up(first.finding.cause));
+    let served = |change: &Change| {
+        let acts_at_once = change.kind == ChangeKind::Rollout && !slow;
+        acts_at_once && onset.duration_since(change.at) > SERVED
+    };
     let ways = edges.upstream(targets);
     let nearest = case
         .facts
         .changes_before(latest(onset), WINDOW)
-        .filter(|change| change.kind != ChangeKind::Condition)
+        .filter(|change| change.kind != ChangeKind::Condition && !served(change))
         .filter_map(|change| Some((change, ways.get(&change.object)?)))
         .filter(|(_, path)| path.steps <= STEPS_MAX)
         .min_by_key(|(change, path)| {
@@ -77,6 +89,38 @@ pub(super) fn find(case: &Case<'_>, edges: &Edges, causes: &[RankedCause]) -> Op
         why: format!("{what}, {before} the trouble began"),
         reaches,
     })
+}
+
+/// Whether a cause is what something has used up over time, or what shows only
+/// when the next run or the next day comes.
+fn builds_up(cause: Cause) -> bool {
+    use Cause as C;
+    matches!(
+        cause,
+        C::MemoryLeak
+            | C::OomOwnLimit
+            | C::NodeOomVictim
+            | C::MemoryPressure
+            | C::DiskPressure
+            | C::PidPressure
+            | C::EvictedPressure
+            | C::EphemeralLimit
+            | C::ShmOrTmpExhausted
+            | C::UlimitFdInotify
+            | C::EphemeralPorts
+            | C::ConntrackFull
+            | C::ConnectionPoolExhausted
+            | C::CacheFullOrEvicting
+            | C::QueueBacklog
+            | C::VolumeFilling
+            | C::DiskFullVolume
+            | C::Inodes
+            | C::ImageGarbageCollection
+            | C::ObjectFlood
+            | C::CronjobNotRunning
+            | C::JobFailedBackoff
+            | C::JobDeadlineOrHung
+    )
 }
 
 /// What the change must touch: the leading cause's object and its workload,

@@ -54,7 +54,7 @@ fn of_kind(resource: &'static Resource, before: &World, after: &World) -> Vec<Pl
         .filter(|(key, object)| match known(key) {
             None => is_new(object, after.now()),
             Some(old) if resource.kind == "Node" => is_cordoned(object) && !is_cordoned(old),
-            Some(old) => is_edited(old, object),
+            Some(old) => is_edited(old, object) || is_made_anew(old, object, after.now()),
         })
         .map(|(key, _)| place(key));
     gone.chain(touched).collect()
@@ -64,6 +64,12 @@ fn is_new(object: &Value, now: Timestamp) -> bool {
     let created = object["metadata"]["creationTimestamp"].as_str();
     let created = created.and_then(|text| text.parse::<Timestamp>().ok());
     created.is_some_and(|at| at + LATELY >= now)
+}
+
+/// Whether an object of that name was deleted and made again.
+fn is_made_anew(old: &Value, new: &Value, now: Timestamp) -> bool {
+    let created = |object: &Value| object["metadata"]["creationTimestamp"].clone();
+    created(old) != created(new) && is_new(new, now)
 }
 
 fn is_cordoned(node: &Value) -> bool {

@@ -147,8 +147,19 @@ fn taints(node: &Node, object: &ObjectRef, changes: &mut Vec<Change>) {
             .as_ref()
             .map_or_else(String::new, |value| format!("={value}"));
         let what = format!("was tainted {}{value}:{}", taint.key, taint.effect);
-        changes.push(change(at.0, object, ChangeKind::Node, what));
+        let kind = if is_set_by_itself(&taint.key) {
+            ChangeKind::Condition
+        } else {
+            ChangeKind::Node
+        };
+        changes.push(change(at.0, object, kind, what));
     }
+}
+
+/// Whether the control plane sets a taint for a condition of the node. That a
+/// node is out of service is said by hand.
+fn is_set_by_itself(key: &str) -> bool {
+    key.starts_with("node.kubernetes.io/") && key != "node.kubernetes.io/out-of-service"
 }
 
 fn conditions(node: &Node, object: &ObjectRef, changes: &mut Vec<Change>) {

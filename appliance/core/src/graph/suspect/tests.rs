@@ -43,8 +43,13 @@ fn revision(name: &str, number: u32, minutes: i64) -> Value {
         "spec": {"selector": {}, "template": {"spec": {"containers": [{"name": "main", "image": format!("i:{number}")}]}}}})
 }
 
-/// The suspect of a cause on `target`, as `OBJECT: why`.
+/// The suspect of a crash of `target`, as `OBJECT: why`.
 fn suspect(fixture: &Fixture, target: &str) -> Option<String> {
+    suspect_of(fixture, target, Cause::CrashAppException)
+}
+
+/// The suspect of that cause on `target`.
+fn suspect_of(fixture: &Fixture, target: &str, cause: Cause) -> Option<String> {
     let started_at = fixture.alerts[0].starts_at;
     let facts = Facts::find(&fixture.snapshot, started_at);
     let case = Case {
@@ -55,12 +60,7 @@ fn suspect(fixture: &Fixture, target: &str) -> Option<String> {
         started_at,
     };
     let object = ObjectRef::namespaced("Deployment", "shop", target);
-    let finding = Finding::new(
-        Cause::CrashAppException,
-        object,
-        Strength::Strong,
-        "it crashes",
-    );
+    let finding = Finding::new(cause, object, Strength::Strong, "it crashes");
     let cause = RankedCause {
         finding,
         confidence: Confidence::High,
@@ -136,6 +136,38 @@ fn what_came_after_the_onset_or_days_before_is_not_suspected() {
         ));
         assert_eq!(suspect(&fixture, "web"), None, "{minutes}");
     }
+}
+
+#[test]
+fn a_rollout_that_served_for_hours_is_suspected_only_of_what_builds_up() {
+    let rolled = |minutes: i64| {
+        workload(Fixture::new(), "web", &plain())
+            .with(revision("web", 1, 5000))
+            .with(revision("web", 2, minutes))
+    };
+    assert!(suspect(&rolled(300), "web").is_some());
+    assert_eq!(suspect(&rolled(600), "web"), None);
+    assert!(suspect_of(&rolled(600), "web", Cause::MemoryLeak).is_some());
+    // A setting is read at the next start, whenever that is.
+    let edit = edited("ConfigMap", "web-config", 600);
+    let fixture = workload(Fixture::new(), "web", &reads("web-config")).with(edit);
+    assert!(suspect(&fixture, "web").is_some());
+}
+
+#[test]
+fn a_taint_that_the_control_plane_sets_is_no_change_and_one_by_hand_is() {
+    let on_node = json!({"nodeName": "n1", "containers": [{"name": "main"}]});
+    let tainted = |key: &str| {
+        let node = json!({"kind": "Node", "metadata": {"name": "n1", "creationTimestamp": ago(100_000)},
+            "spec": {"taints": [{"key": key, "effect": "NoExecute", "timeAdded": ago(12)}]}});
+        workload(Fixture::new(), "web", &on_node).with(node)
+    };
+    for key in ["unreachable", "not-ready", "disk-pressure"] {
+        let fixture = tainted(&format!("node.kubernetes.io/{key}"));
+        assert_eq!(suspect(&fixture, "web"), None, "{key}");
+    }
+    assert!(suspect(&tainted("maintenance"), "web").is_some());
+    assert!(suspect(&tainted("node.kubernetes.io/out-of-service"), "web").is_some());
 }
 
 #[test]
