@@ -14,6 +14,7 @@ mod blind;
 mod edges;
 mod elimination;
 mod fold;
+mod lesser;
 mod rank;
 mod stale;
 mod suspect;
@@ -66,6 +67,7 @@ pub fn diagnose(case: &Case<'_>, findings: Findings) -> Diagnosis {
     }
     if let Some(leading) = causes.first() {
         let alike = elimination::look_alikes(case, &leading.finding);
+        lesser::weigh(case, &edges, &mut causes, &alike);
         let fresh = alike.into_iter().filter(|one| {
             let known = ruled_out
                 .iter()

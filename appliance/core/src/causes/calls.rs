@@ -18,11 +18,8 @@ impl Calls {
     /// The calls of the snapshot.
     pub(crate) fn of(case: &Case<'_>) -> Self {
         let mut calls = Self::default();
-        for series in &case.snapshot.series {
-            if let Some((client, server)) = series::ends(series) {
-                let near = namespace_of(series);
-                calls.add(named(case, client, near), named(case, server, near));
-            }
+        for (client, server) in measured(case) {
+            calls.add(Some(client), Some(server));
         }
         let objects = &case.snapshot.objects;
         let deployments = objects.deployments.iter();
@@ -90,6 +87,18 @@ impl Calls {
         reached.remove(workload);
         reached.into_iter().collect()
     }
+}
+
+/// Callers and callees that series of a service graph or a mesh name.
+pub(crate) fn measured(case: &Case<'_>) -> BTreeSet<(ObjectRef, ObjectRef)> {
+    let mut names: BTreeSet<(&str, &str, Option<&str>)> = BTreeSet::new();
+    for series in &case.snapshot.series {
+        if let Some((client, server)) = series::ends(series) {
+            names.insert((client, server, namespace_of(series)));
+        }
+    }
+    let both = |(client, server, near)| named(case, client, near).zip(named(case, server, near));
+    names.into_iter().filter_map(both).collect()
 }
 
 fn namespace_of(series: &Series) -> Option<&str> {

@@ -14,6 +14,8 @@ mod platform;
 mod spelling;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wordings;
 
 use std::collections::BTreeSet;
 
@@ -365,6 +367,10 @@ fn statement(cause: Cause, pull: &Pull<'_>, missing_secrets: &[String]) -> Strin
         }
         Cause::RegistryUnreachable => format!(
             "the registry {registry} cannot be reached from node {}, so image {image} of pod {pod} is not pulled",
+            node_of(pull.pod).unwrap_or("unknown")
+        ),
+        Cause::DiskPressure => format!(
+            "node {} has no room left for image {image} of pod {pod}",
             node_of(pull.pod).unwrap_or("unknown")
         ),
         Cause::RegistryRateLimited => {

@@ -9,6 +9,8 @@
     reason = "JSON snippets read best when written where they are used"
 )]
 
+mod breaks;
+mod certificates;
 mod claims;
 mod connections;
 mod crashes;
@@ -16,6 +18,7 @@ mod exits;
 mod images;
 mod machines;
 mod names;
+mod owners;
 mod pending;
 mod probes;
 mod rollouts;

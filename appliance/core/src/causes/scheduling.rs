@@ -18,6 +18,8 @@ mod scheduler;
 mod special;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wordings;
 
 use k8s_openapi::api::core::v1::Pod;
 

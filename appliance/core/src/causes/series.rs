@@ -4,8 +4,6 @@
 //! series are found by parts of their names and by the labels that exporters
 //! commonly use. Values that are not numbers are skipped.
 
-use std::collections::BTreeMap;
-
 use crate::evidence::{Draft, EvidenceKind};
 use crate::facts::regime::SAMPLES_MIN;
 use crate::object::ObjectRef;
@@ -126,19 +124,4 @@ pub(crate) fn ends(series: &Series) -> Option<(&str, &str)> {
     let label = |names: &[&str]| names.iter().find_map(|name| series.labels.get(*name));
     let (client, server) = label(&CLIENT).zip(label(&SERVER))?;
     Some((client.as_str(), server.as_str()))
-}
-
-/// Callers and the services they call, by series that name both.
-pub(crate) fn dependencies(snapshot: &Snapshot) -> BTreeMap<String, Vec<String>> {
-    let mut calls: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (client, server) in snapshot.series.iter().filter_map(ends) {
-        let servers = calls.entry(client.to_owned()).or_default();
-        if client != server && !servers.iter().any(|known| known == server) {
-            servers.push(server.to_owned());
-        }
-    }
-    for servers in calls.values_mut() {
-        servers.sort_unstable();
-    }
-    calls
 }

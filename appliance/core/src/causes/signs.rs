@@ -9,6 +9,9 @@
 //! [`LINE_CHARS_MAX`] bytes of each; a line speaks of at most one sign.
 
 mod address;
+mod patterns;
+#[cfg(test)]
+mod wordings;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -17,6 +20,7 @@ use jiff::Timestamp;
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 pub(crate) use self::address::Address;
+use self::patterns::{LEVELS, PATTERNS};
 use super::Case;
 use crate::evidence::Draft;
 use crate::facts::LogTemplate;
@@ -81,113 +85,13 @@ pub(crate) enum Sign {
     Exception,
 }
 
-/// Patterns in order of precedence: the first that matches names the sign.
-const PATTERNS: &[(Sign, &str)] = &[
-    (
-        Sign::DatabaseReadOnly,
-        r"--read-only option|--super-read-only|read[- ]only transaction|database is (?:locked )?read[- ]only|READONLY You can't write|not (?:primary|master) and slaveOk|NotWritablePrimary|cannot execute \w+ in a read-only|attempt to write a readonly database",
-    ),
-    (
-        Sign::TooManyConnections,
-        r"too many connections|too many clients already|remaining connection slots|max number of clients reached|max_user_connections|sorry, too many clients|connection limit exceeded|ORA-12519|ORA-00018",
-    ),
-    (
-        Sign::PoolTimeout,
-        r"connection is not available, request timed out|QueuePool limit|timeout waiting for (?:idle object|connection from pool)|timeout expired\.? +the timeout period elapsed prior to obtaining a connection|pool (?:is )?exhausted|unable to acquire a connection|could not obtain a (?:database )?connection|connection pool timed out|remaining connections in pool: 0|Timeout acquiring a connection",
-    ),
-    (
-        Sign::BadCredentials,
-        r"access denied for user|password authentication failed|authentication failed|auth(?:entication)? error|invalid (?:username|user name|credentials|password)|WRONGPASS|NOAUTH|ER_ACCESS_DENIED|login failed for user|ACCESS_REFUSED|SASL.{0,40}fail|28P01|ORA-01017|invalid_grant|incorrect username or password",
-    ),
-    (
-        Sign::RbacForbidden,
-        r#"forbidden: User \\?"system:serviceaccount|is forbidden: User|cannot (?:get|list|watch|create|update|patch|delete) resource"#,
-    ),
-    (
-        Sign::NoSpace,
-        r"no space left on device|ENOSPC|disk quota exceeded|disk (?:is )?full|could not extend file|could not resize shared memory",
-    ),
-    (
-        Sign::TooManyFiles,
-        r"too many open files|EMFILE|ENFILE|inotify.{0,30}(?:limit|watches|instances|no space)|user limit of inotify",
-    ),
-    (
-        Sign::AddressInUse,
-        r"address already in use|EADDRINUSE|port \d+ (?:was|is) already in use|Only one usage of each socket address|bind.{0,40}(?:in use|failed)|failed to bind to address",
-    ),
-    (
-        Sign::CertificateTime,
-        r"certificate (?:has expired|is not yet valid|expired)|expired certificate|NotAfter|CertificateExpired|certificate_expired|CertificateNotYetValid|x509: certificate has expired or is not yet valid|certificate verify failed: certificate has expired",
-    ),
-    (
-        Sign::NameServerFails,
-        r"Temporary failure in name resolution|EAI_AGAIN|SERVFAIL|server misbehaving|lookup \S+(?: on \S+)?: (?:\S+ )*i/o timeout|lookup \S+ on \S+: .{0,80}(?:connection refused|no route to host|network is unreachable)|Try again.{0,20}resol|resolver.{0,40}timed out|DNS server returned general failure|Could not contact DNS servers|Timeout while contacting DNS servers",
-    ),
-    (
-        Sign::NameUnknown,
-        r"no such host|Name or service not known|name does not resolve|UnknownHostException|ENOTFOUND|NXDOMAIN|nodename nor servname|domain name not found|host not found in upstream|could not resolve host|Unknown MySQL server host|No address associated with hostname|getaddrinfo failed|could not translate host name|Name does not exist",
-    ),
-    (
-        Sign::CacheFull,
-        r"command not allowed when used memory|OOM command not allowed|maxmemory (?:limit )?(?:reached|exceeded)|SERVER_ERROR out of memory storing object",
-    ),
-    (
-        Sign::DatabaseLock,
-        r"lock wait timeout exceeded|deadlock (?:detected|found when)|was deadlocked on lock|lock request time ?out period exceeded|canceling statement due to lock timeout|still waiting for \w*lock|could not obtain lock on (?:row|relation)|ORA-00060|ORA-00054|ORA-30006|LockTimeout|LockNotAvailable|SQLITE_BUSY|database is locked|unable to acquire .{0,20}lock .{0,20}within|WriteConflict",
-    ),
-    (
-        Sign::SlowQuery,
-        r"canceling statement due to statement timeout|slow query|duration: \d{4,}\.\d+ ms +(?:statement|execute|bind|parse|plan)|maximum statement execution time exceeded|MaxTimeMSExpired|operation exceeded time limit|query execution was interrupted",
-    ),
-    (
-        Sign::BrokerPartition,
-        r"inconsistent_database|running_partitioned_network|network partition (?:detected|has been detected)|partial partition|partitions? detected|split[- ]brain|NotEnoughReplicas|NOT_ENOUGH_REPLICAS|fewer in-sync replicas than required|CLUSTERDOWN|cluster state changed: fail|no quorum|lost quorum|JetStream cluster (?:consumer|stream|no) .{0,40}(?:no leader|leader)|paus(?:e|ing)[_ ]minority|in minority",
-    ),
-    (
-        Sign::ProtocolMismatch,
-        r"malformed HTTP|server gave HTTP response to HTTPS client|HTTP request (?:was )?sent to (?:an )?HTTPS|first record does not look like a TLS handshake|wrong version number|WRONG_VERSION_NUMBER|http2: frame too large|error reading server preface|unexpected HTTP/1\.|Not an HTTP/2|invalid (?:http|protocol) version|Trying to connect an http1\.x server|plain HTTP request was sent",
-    ),
-    (
-        Sign::Refused,
-        r"connection refused|ECONNREFUSED|connect refused|No connection could be made|actively refused|Connect call failed|UnableToConnect|reset reason: connection (?:refused|failure)|no healthy upstream|Could not connect to (?:Redis|server)|Can't connect to (?:MySQL|local MySQL|server)|failed to connect to all addresses",
-    ),
-    (
-        Sign::TimedOut,
-        r"i/o timeout|ETIMEDOUT|connection timed out|connect timed out|connect timeout|read timed? ?out|SocketTimeoutException|ConnectTimeout|context deadline exceeded|DeadlineExceeded|DEADLINE_EXCEEDED|upstream request timeout|upstream timed out|operation timed out|request timed out|No route to host|EHOSTUNREACH|network is unreachable|reset reason: connection timeout",
-    ),
-    (
-        Sign::RateLimited,
-        r"429 Too Many Requests|status(?: code)?[ :=]+429|rate limit exceeded|RESOURCE_EXHAUSTED.{0,60}(?:quota|rate)|rate[- ]limited",
-    ),
-    (
-        Sign::FileDenied,
-        r"permission denied.{0,20}['\x22/]|['\x22/][^ ]{2,}['\x22]?: permission denied|EACCES|read-only file system|EROFS|can't (?:open|create).{0,80}permission denied|AccessDeniedException|PermissionError|Access to the path .* is denied|Operation not permitted.{0,20}/|mkdir.{0,80}permission denied|open.{0,80}permission denied",
-    ),
-    (
-        Sign::HeapFull,
-        r"java\.lang\.OutOfMemoryError|JavaScript heap out of memory|fatal error: runtime: out of memory|MemoryError|System\.OutOfMemoryException|Cannot allocate memory|NoMemoryError",
-    ),
-    (
-        Sign::ConfigInvalid,
-        r"\b(?-i:[A-Z][A-Z0-9]*_[A-Z0-9_]+) (?:is |was )?(?:required|missing|not set|unset|undefined|not defined|empty)\b|environment variable .{0,60}(?:not set|is not set|missing|required|undefined|empty)|(?:required|missing) (?:environment|env|config|setting|configuration|property|key|flag|argument)|missing env|must be set|is not defined in (?:the )?environment|KeyError: ['\x22][A-Z][A-Z0-9_]+['\x22]|could not resolve placeholder|invalid (?:config|configuration|value for)|(?:config|configuration)(?: file)?.{0,60}(?:not found|no such file|invalid|parse error)|(?:failed|unable|cannot|could not) to? ?(?:load|parse|read) config|unmarshal|yaml: line \d+|unknown (?:flag|directive|option)|\[emerg\]|unrecognized (?:option|arguments)|error parsing|key not found in ENV|fetch': key not found|no value (?:given|provided) for",
-    ),
-    (
-        Sign::Reset,
-        r"connection reset|ECONNRESET|broken pipe|EPIPE|unexpected EOF|socket hang up|server closed the connection unexpectedly|connection (?:was )?closed (?:before|by)|MySQL server has gone away|Lost connection to MySQL",
-    ),
-    (
-        Sign::Exception,
-        r"^panic: |\bpanic: |Traceback \(most recent call last\)|Exception in thread|Unhandled exception|uncaught ?exception|UnhandledPromiseRejection|goroutine \d+ \[running\]|Segmentation fault|SIGSEGV|core dumped|thread '.*' panicked|FATAL EXCEPTION|Application run failed|terminate called after throwing|NullPointerException|^\S*Error: |\b(?-i:[A-Z][A-Za-z0-9_]*(?:Error|Exception)): |\bruntime error: |^Caused by: |assertion failed|fatal error",
-    ),
-];
-
 /// Room for the searcher's states; with less it forgets and computes them again.
 const STATES_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes instead of characters: what is looked for is ASCII, and the search is
 /// several times faster.
 static SIGNS: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
-    RegexSetBuilder::new(PATTERNS.iter().map(|(_, text)| text))
+    RegexSetBuilder::new(PATTERNS.iter().map(|(_, texts)| texts.join("|")))
         .case_insensitive(true)
         .unicode(false)
         .dfa_size_limit(STATES_BYTES_MAX)
@@ -195,11 +99,9 @@ static SIGNS: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
         .ok()
 });
 
-/// Lines that a program writes in passing are no trouble, whatever they quote.
-static PASSING: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let text = r#"(?i)^.{0,120}?(?:\b(?:info|debug|trace)\b[\s:|\]]|\[note\]|level=(?:info|debug|trace)|"(?:level|severity)" ?: ?"(?:info|debug|trace|informational)")"#;
-    RegexBuilder::new(text).unicode(false).build().ok()
-});
+/// How loud a line says it is.
+static LEVEL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| RegexBuilder::new(LEVELS).unicode(false).build().ok());
 
 static STAMP: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let text = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)";
@@ -261,10 +163,14 @@ pub(crate) fn sign_of(line: &str) -> Option<Sign> {
     let signs = SIGNS.as_ref()?;
     let line = clip(line);
     let first = signs.matches(line.as_bytes()).iter().next()?;
-    let passing = PASSING
-        .as_ref()
-        .is_some_and(|regex| regex.is_match(line.as_bytes()));
-    (!passing).then(|| PATTERNS[first].0)
+    (!is_passing(line)).then(|| PATTERNS[first].0)
+}
+
+/// Lines that a program writes in passing are no trouble, whatever they quote.
+fn is_passing(line: &str) -> bool {
+    let level = LEVEL.as_ref();
+    let first = level.and_then(|level| level.captures(line.as_bytes()));
+    first.is_some_and(|found| found.name("calm").is_some())
 }
 
 /// Everything the logs of a case say, by pod, container and sign. The logs are

@@ -28,7 +28,7 @@ pub(super) use self::systems::{copies, systems};
 
 /// Whether an attach or mount message has a cause of its own in this family.
 pub(super) fn explains_mount(said: &Said) -> bool {
-    said.mentions(attach::MULTI_ATTACH) || said.mentions(attach::FILE_SERVER)
+    said.mentions(attach::MULTI_ATTACH) || attach::is_file_server_gone(said)
 }
 
 /// The pods that mount a claim and are not on their way out.

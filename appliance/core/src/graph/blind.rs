@@ -15,6 +15,8 @@ use super::fold::level;
 pub(super) struct Blind {
     /// Events or logs: what tells why something does not run.
     of_reasons: bool,
+    /// Events: what tells of objects that are gone.
+    of_events: bool,
     /// Series: what tells whether something still answers.
     of_metrics: bool,
 }
@@ -25,6 +27,7 @@ impl Blind {
         let events = snapshot.objects.events.captured_anywhere();
         Self {
             of_reasons: !events || snapshot.logs.is_empty(),
+            of_events: !events,
             of_metrics: snapshot.series.is_empty(),
         }
     }
@@ -32,15 +35,17 @@ impl Blind {
     /// `confidence` in `cause`, no surer than what was seen allows.
     ///
     /// What always has a cause behind it is a hint; what may have one is a
-    /// word less sure; a broad cause whose finer word only metrics tell is
-    /// likely at most.
+    /// word less sure; a broad cause whose finer word only metrics, or only
+    /// events, tell is likely at most.
     pub(super) fn cap(self, cause: Cause, confidence: Confidence) -> Confidence {
         let behind = match level(cause) {
             1 if self.of_reasons => confidence.lowered(),
             2 if self.of_reasons => Confidence::Low,
             _ => confidence,
         };
-        if self.of_metrics && is_refined_by_metrics(cause) {
+        let broad = self.of_metrics && is_refined_by_metrics(cause)
+            || self.of_events && is_refined_by_events(cause);
+        if broad {
             behind.min(Confidence::Medium)
         } else {
             behind
@@ -55,6 +60,18 @@ fn is_refined_by_metrics(cause: Cause) -> bool {
     matches!(cause, Cause::NodeUnreachable | Cause::KubeProxyNodeLocal)
 }
 
+/// Whether only an event tells this cause from a finer one: a cluster that is
+/// too small from a pod that was removed to make room for another.
+fn is_refined_by_events(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::InsufficientCpu
+            | Cause::InsufficientMemory
+            | Cause::InsufficientResources
+            | Cause::TooManyPods
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,10 +79,12 @@ mod tests {
 
     const WITHOUT_REASONS: Blind = Blind {
         of_reasons: true,
+        of_events: true,
         of_metrics: false,
     };
     const WITHOUT_METRICS: Blind = Blind {
         of_reasons: false,
+        of_events: false,
         of_metrics: true,
     };
 
@@ -84,6 +103,8 @@ mod tests {
     #[test]
     fn a_broad_cause_is_likely_at_most_when_its_finer_word_cannot_be_seen() {
         check(WITHOUT_METRICS, Cause::NodeUnreachable, Confidence::Medium);
+        check(WITHOUT_REASONS, Cause::InsufficientCpu, Confidence::Medium);
+        check(WITHOUT_METRICS, Cause::InsufficientCpu, Confidence::High);
         check(WITHOUT_METRICS, Cause::KubeletDown, Confidence::High);
         check(WITHOUT_METRICS, Cause::NoReadyEndpoints, Confidence::High);
     }

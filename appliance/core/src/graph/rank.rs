@@ -17,9 +17,10 @@
 //! That a cause began long before and does not reach the alert's object is
 //! also told as evidence against it.
 //!
-//! *High* needs strong evidence, nothing against it, a connection with the
-//! alert and six points more than the next cause of another object; *medium*
-//! strong evidence, or likely with three points more; the rest is *low*.
+//! *High* needs strong evidence, nothing against it, a path to what the alert
+//! is about (where it is about more than a namespace) and six points more than
+//! the next cause of another object; *medium* strong evidence in the alert's
+//! namespace, or likely with three points more; the rest is *low*.
 //! No cause after the first is more than *medium*. Where a source is missing,
 //! [`Blind`] allows less.
 
@@ -47,7 +48,10 @@ const SOME_LEAD: f64 = 3.0;
 struct Scored {
     finding: Finding,
     points: f64,
+    /// In the alert's namespace at least.
     connected: bool,
+    /// A path leads from it to what the alert is about, as far as that is known.
+    reaches: bool,
 }
 
 /// Orders `found`, best first, and gives each its confidence word.
@@ -116,7 +120,13 @@ fn score(
         finding,
         points,
         connected: near > 0,
+        reaches: near >= 2 || near > 0 && !names_an_object(case),
     }
+}
+
+/// Whether the alert is about more than a namespace, or the cluster.
+fn names_an_object(case: &Case<'_>) -> bool {
+    case.subjects.iter().any(|one| one.kind != "Namespace")
 }
 
 /// 3 about the alert's object, 2 reaches it, 1 in its namespace, 0 elsewhere.
@@ -220,7 +230,8 @@ fn lead(scored: &[Scored], place: usize) -> f64 {
 fn confidence(one: &Scored, lead: f64, place: usize) -> Confidence {
     let strength = one.finding.strength;
     let clean = one.finding.against.is_empty() && one.connected;
-    if place == 0 && strength >= Strength::Strong && clean && lead >= CLEAR_LEAD {
+    let sure = one.reaches && lead >= CLEAR_LEAD;
+    if place == 0 && strength >= Strength::Strong && clean && sure {
         Confidence::High
     } else if clean
         && (strength >= Strength::Strong || strength == Strength::Likely && lead >= SOME_LEAD)

@@ -23,6 +23,8 @@ pub(super) enum Answer {
     Limited,
     /// It was never asked: the reference is malformed or pulling is forbidden.
     Malformed,
+    /// It answered, and the node has no room for the image.
+    NoRoom,
 }
 
 impl Answer {
@@ -34,6 +36,7 @@ impl Answer {
             Self::Foreign => Cause::ImagePlatformMismatch,
             Self::Limited => Cause::RegistryRateLimited,
             Self::Malformed => Cause::ImageNameInvalid,
+            Self::NoRoom => Cause::DiskPressure,
         }
     }
 }
@@ -41,10 +44,17 @@ impl Answer {
 /// Fragments in lower case; the first row that matches decides.
 const TABLE: &[(Answer, &[&str])] = &[
     (
+        Answer::NoRoom,
+        &["no space left on device", "disk quota exceeded"],
+    ),
+    (
         Answer::Malformed,
         &[
             "couldn't parse image",
             "invalid reference format",
+            "did not resolve to an alias",
+            "short name mode is enforcing",
+            "short-name resolution enforced",
             "failed to apply default image tag",
             "is not present with pull policy of never",
             "errimageneverpull",
@@ -56,6 +66,7 @@ const TABLE: &[(Answer, &[&str])] = &[
             "toomanyrequests",
             "429 too many requests",
             "rate limit",
+            "rate exceeded",
             "pull qps exceeded",
         ],
     ),
@@ -65,6 +76,18 @@ const TABLE: &[(Answer, &[&str])] = &[
             "no match for platform",
             "no matching manifest for",
             "no image found in image index for architecture",
+            "no image found in manifest list for architecture",
+            "cannot be used on this platform",
+            "does not match the specified platform",
+        ],
+    ),
+    // The registry knows who asks, or says that it wants to.
+    (
+        Answer::Denied,
+        &[
+            "authorization token has expired",
+            "no basic auth credentials",
+            "incorrect username or password",
         ],
     ),
     (
@@ -83,7 +106,6 @@ const TABLE: &[(Answer, &[&str])] = &[
             "insufficient_scope",
             "authentication required",
             "authorization failed",
-            "no basic auth credentials",
             "unauthorized:",
             "denied:",
             "failed to authorize",
@@ -107,10 +129,15 @@ const TABLE: &[(Answer, &[&str])] = &[
             "x509:",
             "server gave http response to https client",
             "proxyconnect tcp",
+            "407 proxy authentication required",
+            "500 internal server error",
             "502 bad gateway",
             "503 service unavailable",
             "504 gateway timeout",
             "registry is unavailable",
+            "failed to do request",
+            "error pinging docker registry",
+            "pinging container registry",
         ],
     ),
     (
@@ -122,6 +149,7 @@ const TABLE: &[(Answer, &[&str])] = &[
             "name unknown",
             "name_unknown",
             "repository does not exist",
+            "does not exist or no pull access",
             "no such image",
             "failed to resolve image",
         ],

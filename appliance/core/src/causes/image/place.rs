@@ -12,13 +12,17 @@ use crate::object::ObjectRef;
 
 /// An unreachable registry is the node's trouble when several workloads fail
 /// on that node alone while the same registry serves others: pods that began
-/// elsewhere of late, since those that run for long pulled long ago.
+/// elsewhere of late, since those that run for long pulled long ago. Room for
+/// an image is always its node's.
 pub(super) fn culprit(
     case: &Case<'_>,
     pull: &Pull<'_>,
     failing: &[Pull<'_>],
     cause: Cause,
 ) -> ObjectRef {
+    if let (Cause::DiskPressure, Some(node)) = (cause, node_of(pull.pod)) {
+        return ObjectRef::cluster("Node", node);
+    }
     if cause != Cause::RegistryUnreachable {
         return pull.workload.clone();
     }

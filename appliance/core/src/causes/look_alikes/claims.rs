@@ -147,3 +147,38 @@ fn a_quota_of_storage_is_told_apart_from_a_provisioner() {
         ],
     );
 }
+
+#[test]
+fn a_claim_that_waits_for_its_pod_is_told_apart_by_whether_there_is_one() {
+    let first = "waiting for first consumer to be created before binding";
+    let pod = json!({"containers": [{"name": "main", "image": "i", "resources": {"requests": {"cpu": "64"}}}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]});
+    let late = json!({"accessModes": ["ReadWriteOnce"], "storageClassName": "late",
+        "resources": {"requests": {"storage": "1Gi"}}});
+    let unbound = |label: (&'static str, &'static str)| {
+        Fixture::new()
+            .alert(&[("alertname", "KubePersistentVolumeClaimPending"), ("namespace", "shop"), label])
+            .with(json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data", "creationTimestamp": ago(20)},
+                "spec": late, "status": {"phase": "Pending"}}))
+            .with(json!({"kind": "StorageClass", "metadata": {"name": "late"}, "provisioner": "csi.local",
+                "volumeBindingMode": "WaitForFirstConsumer"}))
+    };
+    let claimed = || said(unbound(("persistentvolumeclaim", "data")), "WaitForFirstConsumer", first);
+    let placed = |fixture: Fixture| {
+        let fixture = fixture.deployment("db", 1, 0, pod.clone());
+        let fixture = fixture.pod("db", "a", pod.clone(), json!({"phase": "Pending"}));
+        node(fixture, "n1").warning("Pod/db-77f-a", "FailedScheduling", "0/1 nodes are available: 1 Insufficient cpu.")
+    };
+    check(
+        "PVC Pending, WaitForFirstConsumer",
+        vec![
+            ("nobody mounts it", claimed(), "WaitingFirstConsumer PersistentVolumeClaim shop/data"),
+            ("its pod finds no node", placed(claimed()), "InsufficientCpu Deployment shop/db"),
+            (
+                "its pod finds no node, and the pod is asked about",
+                placed(said(unbound(("pod", "db-77f-a")), "WaitForFirstConsumer", first)),
+                "InsufficientCpu Deployment shop/db",
+            ),
+        ],
+    );
+}

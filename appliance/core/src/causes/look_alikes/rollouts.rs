@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fixture, ago, check, crashing, running, spec, waiting, web};
+use super::{Fixture, ago, check, crashing, running, server, spec, waiting, web};
 use crate::causes::fixture::owner;
 
 /// A Deployment whose rollout is past its deadline or still within it.
@@ -37,6 +37,35 @@ fn a_rollout_is_told_apart_by_its_deadline() {
                 "within it",
                 rolling("True", "ReplicaSetUpdated"),
                 "RolloutInProgress Deployment shop/web",
+            ),
+        ],
+    );
+}
+
+/// The rollout of [`rolling`] with a pod of the old revision, both saying `line`.
+fn both(old_ready: bool, line: &str) -> Fixture {
+    let labels = json!({"app": "web"});
+    let old = json!({"kind": "Pod", "metadata": {"name": "web-66d-o", "labels": labels, "creationTimestamp": ago(900),
+        "ownerReferences": [owner("ReplicaSet", "web-66d")]}, "spec": spec(json!({})), "status": running(old_ready)});
+    let fixture = rolling("False", "ProgressDeadlineExceeded").with(old);
+    let fixture = if old_ready { fixture } else { fixture.log("web-66d-o", "main", false, line) };
+    server(fixture.log("web-77f-a", "main", false, line), "ledger", old_ready)
+}
+
+#[test]
+fn a_bad_rollout_is_told_apart_by_whether_the_old_pods_suffer_too() {
+    check(
+        "only new-ReplicaSet pods bad",
+        vec![
+            (
+                "the old pod serves",
+                both(true, "level=warn msg=\"warming up\""),
+                "RolloutStuck Deployment shop/web",
+            ),
+            (
+                "the old pod is refused as well",
+                both(false, "dial tcp 10.0.0.9:80: connect: connection refused: http://ledger:80/"),
+                "DependencyRefused Deployment shop/ledger",
             ),
         ],
     );

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Fixture, ago, check, node, running, spec};
+use crate::causes::fixture::now;
 
 fn scaled(condition: Value, requests: Value) -> Fixture {
     let spec = spec(json!({"resources": {"requests": requests}}));
@@ -79,6 +80,48 @@ fn an_autoscaler_is_told_apart_by_its_conditions() {
                 "its target is gone",
                 scaled(lost, cpu()),
                 "HpaTargetMissing HorizontalPodAutoscaler shop/web",
+            ),
+        ],
+    );
+}
+
+/// The maxed autoscaler's pods wait for locks of a database that they name.
+fn waits_for_its_database(fixture: Fixture) -> Fixture {
+    let spec = spec(json!({"ports": [{"containerPort": 5432}]}));
+    let lines: Vec<String> = (0..6)
+        .map(|minute| {
+            let at = now() - jiff::SignedDuration::from_mins(minute);
+            format!("{at} ERROR postgres at store:5432: canceling statement due to lock timeout")
+        })
+        .rev()
+        .collect();
+    fixture
+        .log("web-77f-a", "main", false, &lines.join("\n"))
+        .deployment("store", 1, 1, spec.clone())
+        .pod("store", "s", spec, running(true))
+        .with(json!({"kind": "Service", "metadata": {"name": "store"}, "spec": {
+            "clusterIP": "10.0.0.8", "selector": {"app": "store"}, "ports": [{"port": 5432}]}}))
+}
+
+#[test]
+fn an_autoscaler_at_its_maximum_is_told_apart_by_what_binds_it() {
+    let maxed = || {
+        let why = "the desired replica count is more than the maximum replica count";
+        let limited = condition("ScalingLimited", "True", "TooManyReplicas", why);
+        scaled(limited, json!({"cpu": "100m"}))
+    };
+    check(
+        "HPA maxed",
+        vec![
+            (
+                "by its own load",
+                maxed(),
+                "HpaMaxed HorizontalPodAutoscaler shop/web",
+            ),
+            (
+                "by what it waits for: more replicas do not help",
+                waits_for_its_database(maxed()),
+                "DatabaseLockOrSlowQuery Deployment shop/store",
             ),
         ],
     );

@@ -1,7 +1,8 @@
 //! Containers that end again and again, by their own doing.
 //!
 //! Last among the log readers: where the logs name a dependency, a database,
-//! a file or a port, that is the cause and the crash is its symptom.
+//! a file or a port, that is the cause and the crash is its symptom. Where
+//! they speak of one and nobody could say which, the crash is told as a hint.
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
@@ -52,11 +53,18 @@ pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
             if status.ready && !keeps_restarting(case, status) {
                 continue;
             }
-            if let Some(finding) = judge(case, pod, status, end, seen) {
+            let told = findings.found.iter().any(|known| is_about(case, known, pod));
+            if let Some(finding) = judge(case, pod, status, end, seen, told) {
                 findings.add(finding);
             }
         }
     }
+}
+
+/// Whether a finding is about `pod`, its workload, or explains its trouble.
+fn is_about(case: &Case<'_>, known: &Finding, pod: &Pod) -> bool {
+    let workload = view::workload_of(&case.snapshot.objects, pod);
+    known.object == workload || known.explains.contains(&view::pod_ref(pod))
 }
 
 fn main_statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
@@ -73,6 +81,7 @@ fn judge(
     status: &ContainerStatus,
     end: &ContainerStateTerminated,
     seen: &[Seen],
+    told: bool,
 ) -> Option<Finding> {
     let reason = end.reason.as_deref().unwrap_or_default();
     let killed = reason == "OOMKilled" || NEVER_RAN.contains(&end.exit_code);
@@ -85,8 +94,11 @@ fn judge(
         .filter(|one| one.pod == view::pod_ref(pod) && one.container == status.name)
         .filter(|one| matters(case, pod, one))
         .collect();
-    if own.iter().any(|one| ELSEWHERE.contains(&one.sign)) {
-        return None;
+    if let Some(line) = own.iter().find(|one| ELSEWHERE.contains(&one.sign)) {
+        let what = "ends with an error that it blames on something else";
+        let cause = Cause::CrashAppException;
+        let hint = finding(case, pod, status, end, cause, Strength::Hint, what);
+        return (!told).then(|| hint.because([line.draft()]));
     }
     let says = |sign: Sign| own.iter().find(|one| one.sign == sign).copied();
     let short = lifetime(end).is_none_or(|seconds| seconds <= START_MAX);

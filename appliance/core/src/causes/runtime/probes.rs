@@ -15,7 +15,7 @@ use crate::evidence::Draft;
 use crate::facts::EventFold;
 
 /// Words of a peer that answered in another protocol than asked.
-const OTHER_PROTOCOL: [&str; 10] = [
+const OTHER_PROTOCOL: [&str; 11] = [
     "malformed http",
     "server gave http response to https client",
     "first record does not look like a tls handshake",
@@ -26,6 +26,7 @@ const OTHER_PROTOCOL: [&str; 10] = [
     "client sent an http request to an https server",
     "http2: frame too large",
     "service unimplemented",
+    "does not implement the grpc health protocol",
 ];
 
 /// Words of a port on which nothing answers.

@@ -9,6 +9,7 @@ mod alike;
 mod data;
 mod going;
 mod load;
+mod probe_words;
 
 use serde_json::{Value, json};
 

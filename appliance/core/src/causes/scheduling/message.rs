@@ -17,7 +17,11 @@ pub(super) struct Clause {
 const TABLE: &[(Kind, &[&str])] = &[
     (
         Kind::VolumeNode,
-        &["volume node affinity conflict", "no available volume zone"],
+        &[
+            "volume node affinity conflict",
+            "persistentvolume's node affinity",
+            "no available volume zone",
+        ],
     ),
     (Kind::MaxVolumes, &["exceed max volume count"]),
     (Kind::Spread, &["topology spread constraints"]),
@@ -25,7 +29,12 @@ const TABLE: &[(Kind, &[&str])] = &[
     (Kind::PodAffinity, &["pod affinity"]),
     (
         Kind::Placement,
-        &["node affinity", "node selector", "match node selector"],
+        &[
+            "node affinity",
+            "node selector",
+            "requested node name",
+            "requested hostname",
+        ],
     ),
     (Kind::HostPort, &["free ports"]),
     (Kind::Pods, &["too many pods"]),
@@ -38,6 +47,10 @@ const TABLE: &[(Kind, &[&str])] = &[
         ],
     ),
     (Kind::Taint, &["taint"]),
+    (
+        Kind::Extended,
+        &["cannot allocate all claims", "resource claim"],
+    ),
 ];
 
 /// The reasons a message gives, in its order.

@@ -9,6 +9,8 @@
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wordings;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
@@ -329,16 +331,25 @@ fn mounts(spec: &PodSpec) -> Vec<Reference> {
     references
 }
 
+/// The kubelet's words for not having read an object yet; it tries again.
+const NOT_READ_YET: &[&str] = &[
+    "not registered",
+    "failed to sync configmap cache",
+    "failed to sync secret cache",
+    "failed to fetch token",
+];
+
 /// Finds pods whose volume exists and will not mount.
 ///
 /// The kubelet's summary ("timed out waiting") only counts when nothing more
-/// telling was said.
+/// telling was said; that it has not read an object yet does not count at all.
 pub(crate) fn volumes(case: &Case<'_>, findings: &mut Findings) {
     for pod in unwell(case) {
         let said = about_pod(case, pod);
         let about_volumes: Vec<&Said> = said
             .iter()
             .filter(|said| said.is(&["FailedMount", "FailedAttachVolume", "FailedMapVolume"]))
+            .filter(|said| !said.mentions(NOT_READ_YET))
             .collect();
         let explained = about_volumes
             .iter()

@@ -19,18 +19,45 @@ pub(super) const MULTI_ATTACH: &[&str] = &[
     "multi-attach error",
     "already exclusively attached to one node",
     "volume is already used by",
+    "rbd image is still being used",
+    "is still being used",
+    "volume in use",
+    "already attached to another node",
+    "is already attached to node",
 ];
 
-/// A network file system's words for a server that is gone.
-pub(super) const FILE_SERVER: &[&str] = &[
-    "mount.nfs",
+/// Clients of network file systems (lower case).
+const FILE_CLIENT: &[&str] = &["mount.nfs", "mount.cifs", "nfs: server", "mount.glusterfs"];
+
+/// A client's words for a server that does not answer. One that answers
+/// ("access denied by server", "no such file") is not gone.
+const NO_ANSWER: &[&str] = &[
+    "timed out",
+    "timeout",
+    "no route to host",
+    "connection refused",
+    "network is unreachable",
+    "not responding",
+    "host is down",
+    "name or service not known",
+    "could not resolve",
+    "failed to resolve",
+];
+
+/// A network file system's words for a server that is gone, whoever says them.
+const GONE: &[&str] = &[
     "stale file handle",
     "stale nfs file handle",
-    "mount.cifs",
-    "nfs: server",
     "mount error(110)",
     "mount error(113)",
+    "mount error(112)",
+    "transport endpoint is not connected",
 ];
+
+/// Whether a message says that a file server does not answer.
+pub(super) fn is_file_server_gone(said: &Said) -> bool {
+    said.mentions(GONE) || said.mentions(FILE_CLIENT) && said.mentions(NO_ANSWER)
+}
 
 fn unwell<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Pod> + use<'a> {
     let pods = case.snapshot.objects.pods.iter();
@@ -117,7 +144,7 @@ pub(crate) fn hung_file_server(case: &Case<'_>, findings: &mut Findings) {
         let said: Vec<Said> = about_pod(case, pod)
             .into_iter()
             .filter(|said| {
-                said.is(&["FailedMount", "FailedAttachVolume"]) && said.mentions(FILE_SERVER)
+                said.is(&["FailedMount", "FailedAttachVolume"]) && is_file_server_gone(said)
             })
             .collect();
         let logs: Vec<Draft> = case

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::Edges;
 use crate::causes::signs::{self, Sign};
-use crate::causes::{Case, series, view, wiring};
+use crate::causes::{Case, calls, view, wiring};
 use crate::object::ObjectRef;
 use crate::snapshot::Objects;
 
@@ -108,37 +108,23 @@ fn add_logged(case: &Case<'_>, edges: &mut Edges) {
     }
 }
 
+/// Edges of series that name both ends, through the Services before the callee.
 fn add_measured(case: &Case<'_>, edges: &mut Edges) {
     let objects = &case.snapshot.objects;
-    for (client, servers) in series::dependencies(case.snapshot) {
-        let Some(client) = workload_named(objects, &client) else {
+    for (client, server) in calls::measured(case) {
+        let pods = view::pods_of(objects, &server);
+        let services: BTreeSet<ObjectRef> = pods
+            .into_iter()
+            .flat_map(|pod| view::services_of(objects, pod))
+            .collect();
+        if services.is_empty() {
+            edges.depends(server, client);
             continue;
-        };
-        for server in &servers {
-            let named = objects
-                .services
-                .iter()
-                .filter(|service| view::name_of(*service) == server);
-            for service in named {
-                edges.depends(view::reference("Service", service), client.clone());
-            }
+        }
+        for service in services {
+            edges.depends(service, client.clone());
         }
     }
-}
-
-fn workload_named(objects: &Objects, name: &str) -> Option<ObjectRef> {
-    let deployment = objects
-        .deployments
-        .iter()
-        .find(|found| view::name_of(*found) == name)
-        .map(|found| view::reference("Deployment", found));
-    deployment.or_else(|| {
-        objects
-            .stateful_sets
-            .iter()
-            .find(|found| view::name_of(*found) == name)
-            .map(|found| view::reference("StatefulSet", found))
-    })
 }
 
 /// The cluster's DNS before those who need it: all that call by name while no
