@@ -15,6 +15,7 @@ mod tests;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::Pod;
 
 use super::{Analyzer, Case, Cause, Finding, Findings, Strength, view, wiring};
 use crate::evidence::Draft;
@@ -76,28 +77,50 @@ fn stuck(case: &Case<'_>, deployment: &Deployment, object: &ObjectRef, findings:
     });
     let Some(condition) = exceeded else { return };
     let at = condition.last_transition_time.as_ref().map(|time| time.0);
+    // Where the old pods suffer as well, something around them is to blame.
+    let strength = if old_pods_suffer(case, object) {
+        Strength::Hint
+    } else {
+        Strength::Likely
+    };
     let statement = format!("The rollout of {object} made no progress within its deadline.");
     let title = "Progressing is False: ProgressDeadlineExceeded";
     findings.add(
-        Finding::new(
-            Cause::RolloutStuck,
-            object.clone(),
-            Strength::Likely,
-            statement,
-        )
-        .because([Draft::status(object.clone(), title, Vec::new()).at(at)])
-        .since(at)
-        .explains(services_for(case, object))
-        .repair(
-            format!(
-                "kubectl rollout undo {}{}",
-                object.kubectl_name(),
-                namespace_flag(object)
+        Finding::new(Cause::RolloutStuck, object.clone(), strength, statement)
+            .because([Draft::status(object.clone(), title, Vec::new()).at(at)])
+            .since(at)
+            .explains(services_for(case, object))
+            .repair(
+                format!(
+                    "kubectl rollout undo {}{}",
+                    object.kubectl_name(),
+                    namespace_flag(object)
+                ),
+                String::new(),
+                "goes back to the revision before",
             ),
-            String::new(),
-            "goes back to the revision before",
-        ),
     );
+}
+
+/// Whether pods of older revisions are there and none of them is well.
+fn old_pods_suffer(case: &Case<'_>, object: &ObjectRef) -> bool {
+    let objects = &case.snapshot.objects;
+    let set_of = |pod: &Pod| {
+        let owner = pod.metadata.owner_references.as_ref()?.first()?;
+        objects
+            .replica_sets
+            .get(view::namespace_of(pod), &owner.name)
+    };
+    let pods = view::pods_of(objects, object);
+    let newest = pods
+        .iter()
+        .filter_map(|pod| view::created(set_of(pod)?))
+        .max();
+    let mut old = pods
+        .iter()
+        .filter(|pod| set_of(pod).is_some_and(|set| view::created(set) < newest))
+        .peekable();
+    old.peek().is_some() && old.all(|pod| !view::is_well(pod))
 }
 
 fn paused(case: &Case<'_>, deployment: &Deployment, object: &ObjectRef, findings: &mut Findings) {

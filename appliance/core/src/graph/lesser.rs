@@ -74,9 +74,8 @@ fn does_not_reach(case: &Case<'_>, edges: &Edges, finding: &Finding) -> Option<D
     let first = targets.clone().next()?;
     let from = std::iter::once(finding.object.clone()).chain(finding.explains.clone());
     let reach: BTreeSet<ObjectRef> = edges.reach_all(from);
-    let reached = targets.any(|target| {
-        reach.contains(target) || reach.contains(&view::root_of(objects, target))
-    });
+    let reached = targets
+        .any(|target| reach.contains(target) || reach.contains(&view::root_of(objects, target)));
     (!reached).then(|| {
         let title = format!("nothing leads from it to {first}, which the alert is about");
         Draft::status(finding.object.clone(), title, Vec::new())

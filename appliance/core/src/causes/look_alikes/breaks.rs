@@ -7,8 +7,7 @@ use super::{Fixture, ago, check, crashing, running, spec, web};
 const RESET: &str = "Post \"http://ledger:80/\": read tcp 10.1.1.1:41000->10.0.0.9:80: read: connection reset by peer";
 const EOF: &str = "Post \"http://ledger:80/\": unexpected EOF";
 const PLAIN: &str = "Get \"https://ledger:80/\": http: server gave HTTP response to HTTPS client";
-const TERMINATED: &str =
-    "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+const TERMINATED: &str = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
 
 /// `web` says `line` of a Service `ledger` whose pod has that status.
 fn broken(line: &str, ledger: Value) -> Fixture {
@@ -19,9 +18,11 @@ fn broken(line: &str, ledger: Value) -> Fixture {
         .log("web-77f-a", "main", false, line)
         .deployment("ledger", 1, i32::from(ready), server.clone())
         .pod("ledger", "s", server, ledger)
-        .with(json!({"kind": "Service", "metadata": {"name": "ledger"}, "spec": {
+        .with(
+            json!({"kind": "Service", "metadata": {"name": "ledger"}, "spec": {
             "clusterIP": "10.0.0.9", "selector": {"app": "ledger"},
-            "ports": [{"port": 80, "targetPort": 8080}]}}))
+            "ports": [{"port": 80, "targetPort": 8080}]}}),
+        )
 }
 
 fn strict(fixture: Fixture) -> Fixture {

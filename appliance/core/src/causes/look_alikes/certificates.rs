@@ -44,7 +44,11 @@ fn an_expired_certificate_is_told_apart_by_whose_it_is() {
     check(
         "x509 has expired",
         vec![
-            ("a webhook's", refused(webhook), "AdmissionWebhookDown Service policy/guard"),
+            (
+                "a webhook's",
+                refused(webhook),
+                "AdmissionWebhookDown Service policy/guard",
+            ),
             ("a kubelet's", kubelet(), "KubeletCert Node n1"),
             ("of what a program calls", own(), "AppCertExpired"),
         ],

@@ -163,20 +163,42 @@ fn a_claim_that_waits_for_its_pod_is_told_apart_by_whether_there_is_one() {
             .with(json!({"kind": "StorageClass", "metadata": {"name": "late"}, "provisioner": "csi.local",
                 "volumeBindingMode": "WaitForFirstConsumer"}))
     };
-    let claimed = || said(unbound(("persistentvolumeclaim", "data")), "WaitForFirstConsumer", first);
+    let claimed = || {
+        said(
+            unbound(("persistentvolumeclaim", "data")),
+            "WaitForFirstConsumer",
+            first,
+        )
+    };
     let placed = |fixture: Fixture| {
         let fixture = fixture.deployment("db", 1, 0, pod.clone());
         let fixture = fixture.pod("db", "a", pod.clone(), json!({"phase": "Pending"}));
-        node(fixture, "n1").warning("Pod/db-77f-a", "FailedScheduling", "0/1 nodes are available: 1 Insufficient cpu.")
+        node(fixture, "n1").warning(
+            "Pod/db-77f-a",
+            "FailedScheduling",
+            "0/1 nodes are available: 1 Insufficient cpu.",
+        )
     };
     check(
         "PVC Pending, WaitForFirstConsumer",
         vec![
-            ("nobody mounts it", claimed(), "WaitingFirstConsumer PersistentVolumeClaim shop/data"),
-            ("its pod finds no node", placed(claimed()), "InsufficientCpu Deployment shop/db"),
+            (
+                "nobody mounts it",
+                claimed(),
+                "WaitingFirstConsumer PersistentVolumeClaim shop/data",
+            ),
+            (
+                "its pod finds no node",
+                placed(claimed()),
+                "InsufficientCpu Deployment shop/db",
+            ),
             (
                 "its pod finds no node, and the pod is asked about",
-                placed(said(unbound(("pod", "db-77f-a")), "WaitForFirstConsumer", first)),
+                placed(said(
+                    unbound(("pod", "db-77f-a")),
+                    "WaitForFirstConsumer",
+                    first,
+                )),
                 "InsufficientCpu Deployment shop/db",
             ),
         ],

@@ -165,7 +165,12 @@ fn a_restart_of_the_machine_is_told_apart_from_one_of_its_kubelet() {
 
 fn alerted(alertname: &str) -> Fixture {
     let all = second(ready("True", ""));
-    all.alert(&[("alertname", alertname), ("node", "n2"), ("device", "eth0"), ("mountpoint", "/var")])
+    all.alert(&[
+        ("alertname", alertname),
+        ("node", "n2"),
+        ("device", "eth0"),
+        ("mountpoint", "/var"),
+    ])
 }
 
 #[test]
@@ -178,13 +183,35 @@ fn a_network_card_is_told_apart_by_whether_its_link_or_its_packets_are_lost() {
     check(
         "NIC",
         vec![
-            ("its alert", alerted("NodeNetworkInterfaceFlapping"), "NicFlapping Node n2"),
-            ("its link comes and goes", grows("node_network_carrier_changes_total", 2.0), "NicFlapping Node n2"),
-            ("its packets are damaged", alerted("NodeNetworkReceiveErrs"), "PacketLossOrDelay Node n2"),
-            ("its link stays", grows("node_network_carrier_changes_total", 0.0), ""),
+            (
+                "its alert",
+                alerted("NodeNetworkInterfaceFlapping"),
+                "NicFlapping Node n2",
+            ),
+            (
+                "its link comes and goes",
+                grows("node_network_carrier_changes_total", 2.0),
+                "NicFlapping Node n2",
+            ),
+            (
+                "its packets are damaged",
+                alerted("NodeNetworkReceiveErrs"),
+                "PacketLossOrDelay Node n2",
+            ),
+            (
+                "its link stays",
+                grows("node_network_carrier_changes_total", 0.0),
+                "",
+            ),
             (
                 "the kernel says so",
-                second(ready("True", "")).event("Warning", "Node/n2", "NICLinkDown", "eth0: NIC Link is Down", 3),
+                second(ready("True", "")).event(
+                    "Warning",
+                    "Node/n2",
+                    "NICLinkDown",
+                    "eth0: NIC Link is Down",
+                    3,
+                ),
                 "NicFlapping Node n2",
             ),
         ],
@@ -196,9 +223,21 @@ fn a_full_disk_is_told_apart_by_what_is_used_up() {
     check(
         "disk pressure against inodes",
         vec![
-            ("bytes", alerted("NodeFilesystemAlmostOutOfSpace"), "DiskPressure Node n2"),
-            ("inodes", alerted("NodeFilesystemAlmostOutOfFiles"), "Inodes Node n2"),
-            ("the kubelet says so", pressed("DiskPressure"), "DiskPressure Node n2"),
+            (
+                "bytes",
+                alerted("NodeFilesystemAlmostOutOfSpace"),
+                "DiskPressure Node n2",
+            ),
+            (
+                "inodes",
+                alerted("NodeFilesystemAlmostOutOfFiles"),
+                "Inodes Node n2",
+            ),
+            (
+                "the kubelet says so",
+                pressed("DiskPressure"),
+                "DiskPressure Node n2",
+            ),
         ],
     );
 }

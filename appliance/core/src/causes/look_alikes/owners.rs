@@ -13,7 +13,10 @@ fn owned(owners: &[&str], spec: Value, status: Value) -> Fixture {
         ("namespace", "shop"),
         ("pod", "web-x"),
     ]);
-    let mut references: Vec<Value> = owners.iter().map(|kind| json!([owner(kind, "web")])).collect();
+    let mut references: Vec<Value> = owners
+        .iter()
+        .map(|kind| json!([owner(kind, "web")]))
+        .collect();
     references.push(Value::Null);
     let pod = json!({"kind": "Pod", "metadata": {"name": "web-x", "labels": {"app": "web"}, "creationTimestamp": ago(20),
         "ownerReferences": references[0]}, "spec": spec, "status": status});
@@ -22,13 +25,20 @@ fn owned(owners: &[&str], spec: Value, status: Value) -> Fixture {
             "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "serviceName": "web",
                 "template": {"metadata": {"labels": {"app": "web"}}, "spec": spec}}});
         match *kind {
-            "CronJob" => object["spec"] = json!({"schedule": "* * * * *", "jobTemplate": {"spec": {"template": {"spec": spec}}}}),
+            "CronJob" => {
+                object["spec"] = json!({"schedule": "* * * * *", "jobTemplate": {"spec": {"template": {"spec": spec}}}})
+            }
             "StatefulSet" => object["status"] = json!({"replicas": 1, "readyReplicas": 0}),
-            "DaemonSet" => object["status"] = json!({"currentNumberScheduled": 1, "desiredNumberScheduled": 1, "numberMisscheduled": 0, "numberReady": 0}),
+            "DaemonSet" => {
+                object["status"] = json!({"currentNumberScheduled": 1, "desiredNumberScheduled": 1, "numberMisscheduled": 0, "numberReady": 0})
+            }
             _ => {}
         }
         // Kinds of other projects are known by the reference alone.
-        if matches!(*kind, "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "ReplicaSet") {
+        if matches!(
+            *kind,
+            "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "ReplicaSet"
+        ) {
             fixture = fixture.with(object);
         }
     }
@@ -54,13 +64,37 @@ fn an_image_is_changed_where_the_pod_comes_from() {
     check(
         "owners",
         vec![
-            ("StatefulSet", unpulled(&["StatefulSet"]), "ImageNotFound StatefulSet shop/web"),
-            ("DaemonSet", unpulled(&["DaemonSet"]), "ImageNotFound DaemonSet shop/web"),
+            (
+                "StatefulSet",
+                unpulled(&["StatefulSet"]),
+                "ImageNotFound StatefulSet shop/web",
+            ),
+            (
+                "DaemonSet",
+                unpulled(&["DaemonSet"]),
+                "ImageNotFound DaemonSet shop/web",
+            ),
             ("Job", unpulled(&["Job"]), "ImageNotFound Job shop/web"),
-            ("CronJob", unpulled(&["Job", "CronJob"]), "ImageNotFound CronJob shop/web"),
-            ("ReplicaSet alone", unpulled(&["ReplicaSet"]), "ImageNotFound ReplicaSet shop/web"),
-            ("Argo Rollout", unpulled(&["ReplicaSet", "Rollout"]), "ImageNotFound Rollout shop/web"),
-            ("an operator's set", unpulled(&["StrimziPodSet"]), "ImageNotFound StrimziPodSet shop/web"),
+            (
+                "CronJob",
+                unpulled(&["Job", "CronJob"]),
+                "ImageNotFound CronJob shop/web",
+            ),
+            (
+                "ReplicaSet alone",
+                unpulled(&["ReplicaSet"]),
+                "ImageNotFound ReplicaSet shop/web",
+            ),
+            (
+                "Argo Rollout",
+                unpulled(&["ReplicaSet", "Rollout"]),
+                "ImageNotFound Rollout shop/web",
+            ),
+            (
+                "an operator's set",
+                unpulled(&["StrimziPodSet"]),
+                "ImageNotFound StrimziPodSet shop/web",
+            ),
             ("nobody", unpulled(&[]), "ImageNotFound Pod shop/web-x"),
         ],
     );
@@ -96,12 +130,18 @@ fn init_containers_and_sidecars_are_read_like_the_main_one() {
         vec![
             (
                 "an init container's image",
-                before_main(setup(), waits("ErrImagePull", "reg.local/team/setup:1: not found")),
+                before_main(
+                    setup(),
+                    waits("ErrImagePull", "reg.local/team/setup:1: not found"),
+                ),
                 "ImageNotFound StatefulSet shop/web",
             ),
             (
                 "an init container's Secret",
-                before_main(setup(), waits("CreateContainerConfigError", "secret \"keys\" not found")),
+                before_main(
+                    setup(),
+                    waits("CreateContainerConfigError", "secret \"keys\" not found"),
+                ),
                 "SecretMissing StatefulSet shop/web",
             ),
             (

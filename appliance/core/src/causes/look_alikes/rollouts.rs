@@ -48,8 +48,16 @@ fn both(old_ready: bool, line: &str) -> Fixture {
     let old = json!({"kind": "Pod", "metadata": {"name": "web-66d-o", "labels": labels, "creationTimestamp": ago(900),
         "ownerReferences": [owner("ReplicaSet", "web-66d")]}, "spec": spec(json!({})), "status": running(old_ready)});
     let fixture = rolling("False", "ProgressDeadlineExceeded").with(old);
-    let fixture = if old_ready { fixture } else { fixture.log("web-66d-o", "main", false, line) };
-    server(fixture.log("web-77f-a", "main", false, line), "ledger", old_ready)
+    let fixture = if old_ready {
+        fixture
+    } else {
+        fixture.log("web-66d-o", "main", false, line)
+    };
+    server(
+        fixture.log("web-77f-a", "main", false, line),
+        "ledger",
+        old_ready,
+    )
 }
 
 #[test]
@@ -64,7 +72,10 @@ fn a_bad_rollout_is_told_apart_by_whether_the_old_pods_suffer_too() {
             ),
             (
                 "the old pod is refused as well",
-                both(false, "dial tcp 10.0.0.9:80: connect: connection refused: http://ledger:80/"),
+                both(
+                    false,
+                    "dial tcp 10.0.0.9:80: connect: connection refused: http://ledger:80/",
+                ),
                 "DependencyRefused Deployment shop/ledger",
             ),
         ],

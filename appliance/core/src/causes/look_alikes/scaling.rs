@@ -99,8 +99,10 @@ fn waits_for_its_database(fixture: Fixture) -> Fixture {
         .log("web-77f-a", "main", false, &lines.join("\n"))
         .deployment("store", 1, 1, spec.clone())
         .pod("store", "s", spec, running(true))
-        .with(json!({"kind": "Service", "metadata": {"name": "store"}, "spec": {
-            "clusterIP": "10.0.0.8", "selector": {"app": "store"}, "ports": [{"port": 5432}]}}))
+        .with(
+            json!({"kind": "Service", "metadata": {"name": "store"}, "spec": {
+            "clusterIP": "10.0.0.8", "selector": {"app": "store"}, "ports": [{"port": 5432}]}}),
+        )
 }
 
 #[test]

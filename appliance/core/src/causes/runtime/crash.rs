@@ -11,6 +11,7 @@ use crate::causes::signs::{Seen, Sign};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, view};
 use crate::evidence::Draft;
 use crate::evidence::query::logs_query;
+use crate::object::ObjectRef;
 
 /// Signs that other analyzers turn into causes.
 const ELSEWHERE: [Sign; 18] = [
@@ -53,7 +54,10 @@ pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
             if status.ready && !keeps_restarting(case, status) {
                 continue;
             }
-            let told = findings.found.iter().any(|known| is_about(case, known, pod));
+            let told = findings
+                .found
+                .iter()
+                .any(|known| is_about(case, known, pod));
             if let Some(finding) = judge(case, pod, status, end, seen, told) {
                 findings.add(finding);
             }
@@ -64,7 +68,8 @@ pub(super) fn analyze(case: &Case<'_>, seen: &[Seen], findings: &mut Findings) {
 /// Whether a finding is about `pod`, its workload, or explains its trouble.
 fn is_about(case: &Case<'_>, known: &Finding, pod: &Pod) -> bool {
     let workload = view::workload_of(&case.snapshot.objects, pod);
-    known.object == workload || known.explains.contains(&view::pod_ref(pod))
+    let explained = |object: &ObjectRef| known.explains.contains(object);
+    known.object == workload || explained(&workload) || explained(&view::pod_ref(pod))
 }
 
 fn main_statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
@@ -98,7 +103,8 @@ fn judge(
         let what = "ends with an error that it blames on something else";
         let cause = Cause::CrashAppException;
         let hint = finding(case, pod, status, end, cause, Strength::Hint, what);
-        return (!told).then(|| hint.because([line.draft()]));
+        let blames_another = line.sign != Sign::DatabaseLock;
+        return (blames_another && !told).then(|| hint.because([line.draft()]));
     }
     let says = |sign: Sign| own.iter().find(|one| one.sign == sign).copied();
     let short = lifetime(end).is_none_or(|seconds| seconds <= START_MAX);

@@ -171,9 +171,17 @@ fn limit_draft(pod: &Pod, container: &str) -> Option<Draft> {
 
 /// A container beside the one that the pod is named after.
 fn is_sidecar(pod: &Pod, container: &str) -> bool {
-    let Some(spec) = pod.spec.as_ref().filter(|spec| spec.containers.len() > 1) else {
+    let Some(spec) = pod.spec.as_ref() else {
         return false;
     };
+    // An init container that is restarted always runs beside the main one.
+    let mut init = spec.init_containers.iter().flatten();
+    if init.any(|one| one.name == container && one.restart_policy.as_deref() == Some("Always")) {
+        return true;
+    }
+    if spec.containers.len() < 2 {
+        return false;
+    }
     let main = view::name_of(pod);
     let first = spec.containers.first().map(|first| first.name.as_str());
     let named_like_pod = main.starts_with(container);

@@ -65,7 +65,9 @@ pub(super) const PATTERNS: &[(Sign, &[&str])] = &[
     ),
     (
         Sign::TooManyFiles,
-        &[r"too many open files|EMFILE|ENFILE|inotify.{0,30}(?:limit|watches|instances|no space)|user limit of inotify"],
+        &[
+            r"too many open files|EMFILE|ENFILE|inotify.{0,30}(?:limit|watches|instances|no space)|user limit of inotify",
+        ],
     ),
     (
         Sign::AddressInUse,
@@ -151,7 +153,7 @@ pub(super) const PATTERNS: &[(Sign, &[&str])] = &[
     (
         Sign::TimedOut,
         &[
-            r"i/o timeout|ETIMEDOUT|connection timed out|connect(?:ion)? ?timed? ?out|read ?timed? ?out|SocketTimeout|socket\.timeout|TLS handshake timeout",
+            r"i/o timeout|ETIMEDOUT|SOCKETTIMEDOUT|connection timed out|connect(?:ion)? ?timed? ?out|read ?timed? ?out|SocketTimeout|socket\.timeout|TLS handshake timeout",
             r"context deadline exceeded|DeadlineExceeded|DEADLINE_EXCEEDED|deadline has elapsed|Client\.Timeout exceeded|HttpClient\.Timeout",
             r"upstream request timeout|upstream timed out|operation timed out|request timed out|reset reason: connection timeout|Layer[467] timeout|upstream_response_timeout",
             r"timed out after \d+ ?(?:ms|milliseconds|seconds|s)\b|timeout of \d+ ?ms exceeded|Timeout performing \w+|Timeout during reading attempt",

@@ -8,14 +8,19 @@ use super::{app, probes, running};
 /// the kubelet says each message: it leads to `cause`.
 #[track_caller]
 fn check(probe: Value, cause: &str, messages: &[&str]) {
-    let container = json!({"image": "i", "ports": [{"containerPort": 8080}], "readinessProbe": probe});
+    let container =
+        json!({"image": "i", "ports": [{"containerPort": 8080}], "readinessProbe": probe});
     let wrong: Vec<String> = messages
         .iter()
         .filter_map(|message| {
             let found = app(container.clone(), running(false, 0, Value::Null))
                 .warning("Pod/web-77f-a", "Unhealthy", message)
                 .findings(probes::analyze);
-            let causes: Vec<String> = found.found.iter().map(|one| one.cause.to_string()).collect();
+            let causes: Vec<String> = found
+                .found
+                .iter()
+                .map(|one| one.cause.to_string())
+                .collect();
             (causes != [cause]).then(|| format!("{message}\n    {causes:?}"))
         })
         .collect();
