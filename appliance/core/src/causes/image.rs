@@ -178,6 +178,10 @@ fn state(case: &Case<'_>, pull: &Pull<'_>, failing: &[Pull<'_>], findings: &mut 
         );
         finding = finding.because([Draft::spec(pod_ref(pull.pod), title, Vec::new())]);
     }
+    if pull.answer.is_none() && before.is_none() && cause == Cause::ImageNotFound {
+        let title = "the registry's answer was not captured: it may want credentials, or be silent";
+        finding = finding.against([Draft::status(pod_ref(pull.pod), title, Vec::new())]);
+    }
     if let Some((set, image)) = &before {
         finding = finding.because([Draft::spec(
             set.clone(),
@@ -229,7 +233,7 @@ fn decide(
             Strength::Likely,
         ),
         None if before.is_some() => (Cause::ImageNotFound, Strength::Likely),
-        None => (Cause::ImageNotFound, Strength::Hint),
+        None => (Cause::ImageNotFound, Strength::Likely),
     }
 }
 

@@ -33,8 +33,15 @@ const NAMED: [&str; 17] = [
     "poddisruptionbudgets.json",
 ];
 
-/// What Kubernetes, or everybody, calls the same on every cluster.
-const FIXED: [&str; 3] = ["default", "kubernetes", "kube-root-ca.crt"];
+/// What Kubernetes, or everybody, calls the same on every cluster: names, a
+/// resource's word (`requests.storage`) and a mesh's own (`istio-proxy`).
+const FIXED: [&str; 5] = [
+    "default",
+    "kubernetes",
+    "kube-root-ca.crt",
+    "storage",
+    "istio",
+];
 
 /// Namespaces of software that calls its parts the same wherever it is
 /// installed; the namespaces themselves are named by people.

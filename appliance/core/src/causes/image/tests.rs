@@ -208,9 +208,10 @@ fn without_a_message_a_slip_in_the_reference_tells() {
 }
 
 #[test]
-fn a_pull_without_any_message_stays_a_hint() {
+fn a_pull_without_any_message_is_told_and_not_sure() {
     let findings = web("reg.local/web:2").check(pulls, &["ImageNotFound Deployment shop/web"]);
-    assert_eq!(findings.found[0].strength, Strength::Hint);
+    assert_eq!(findings.found[0].strength, Strength::Likely);
+    assert!(findings.found[0].against[0].title.contains("not captured"));
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn credentials_are_read_from_every_runtime_and_registry() {
         Answer::Denied,
         &[
             r#"failed to resolve reference "reg.local/team/web:2": unexpected status from HEAD request to https://reg.local/v2/team/web/manifests/2: 401 Unauthorized"#,
-            r#"failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://reg.local/token?scope=repository%3Ateam%2Fweb%3Apull&service=reg.local: 403 Forbidden"#,
+            "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://reg.local/token?scope=repository%3Ateam%2Fweb%3Apull&service=reg.local: 403 Forbidden",
             "failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized",
             "pull access denied for team/web, repository does not exist or may require 'docker login': denied: Your authorization token has expired. Reauthenticate and try again.",
             "Error response from daemon: Head \"https://reg.local/v2/team/web/manifests/2\": no basic auth credentials",

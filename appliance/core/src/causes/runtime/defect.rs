@@ -46,9 +46,15 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
+/// Words of a line that tells of a failure; a warning alone is none.
+const FAILURE: [&str; 6] = ["error", "fatal", "severe", "critical", "panic", "exception"];
+
 /// A stack trace or an error that names nobody else.
 fn is_own_fault(template: &LogTemplate) -> bool {
-    matches!(sign_of(&template.exemplar), None | Some(Sign::Exception))
+    match sign_of(&template.exemplar) {
+        Some(sign) => sign == Sign::Exception,
+        None => view::mentions(&template.exemplar, &FAILURE),
+    }
 }
 
 fn rollout_of<'a>(case: &Case<'a>, workload: &ObjectRef) -> Option<&'a Change> {

@@ -45,7 +45,6 @@ const NAME_FORMS: &[&str] = &[
     r"(?:DNS resolution failed for|resolve server) {H}(?::(?P<port>\d+))?",
     r"(?:is known\.?|not known|does not resolve|temporarily unavailable) \({H}(?::(?P<port>\d+))?\)",
     r"Unknown (?:MySQL )?server host '{H}'",
-    r"bad address '{H}(?::(?P<port>\d+))?'",
     r"can't (?:find|resolve) '?{H}",
     r"connect to host {H}:(?P<port>\d+)",
     r"connect \({H}:(?P<port>\d+)\)",

@@ -21,7 +21,7 @@ pub(super) const PATTERNS: &[(Sign, &[&str])] = &[
         Sign::TooManyConnections,
         &[
             r"too many connections|too many clients already|sorry, too many clients|remaining connection slots",
-            r"max number of clients reached|max_user_connections|max_connections|connection limit exceeded",
+            r"max number of clients reached|max_user_connections|connection limit exceeded",
             r"ORA-12519|ORA-12516|ORA-00018|ORA-00020|too many open connections",
         ],
     ),
@@ -98,7 +98,7 @@ pub(super) const PATTERNS: &[(Sign, &[&str])] = &[
             r"no such host|Name or service not known|name does not resolve|UnknownHostException|ENOTFOUND|NXDOMAIN|nodename nor servname",
             r"domain name not found|host not found in upstream|could not be resolved \(3: |could not resolve host|unable to resolve host",
             r"Unknown (?:MySQL )?server host|No address associated with hostname|getaddrinfo failed|could not translate host name",
-            r"failed to resolve host|Name does not exist|couldn't resolve server|no resolvable bootstrap urls|bad address '|ORA-12154|NameResolutionError",
+            r"failed to resolve host|Name does not exist|couldn't resolve server|no resolvable bootstrap urls|ORA-12154|NameResolutionError",
         ],
     ),
     (
