@@ -55,9 +55,12 @@ impl Blind {
 
 /// Whether only series tell this cause from a finer one: a machine that is
 /// gone from one whose kubelet is, Services that fail at a node from the proxy
-/// that stopped there.
+/// that stopped there, a node that flaps from one whose alert is a rule too shy.
 fn is_refined_by_metrics(cause: Cause) -> bool {
-    matches!(cause, Cause::NodeUnreachable | Cause::KubeProxyNodeLocal)
+    matches!(
+        cause,
+        Cause::NodeUnreachable | Cause::KubeProxyNodeLocal | Cause::NodeFlapping
+    )
 }
 
 /// Whether only an event tells this cause from a finer one: a cluster that is
