@@ -26,11 +26,11 @@ fn owned(owners: &[&str], spec: Value, status: Value) -> Fixture {
                 "template": {"metadata": {"labels": {"app": "web"}}, "spec": spec}}});
         match *kind {
             "CronJob" => {
-                object["spec"] = json!({"schedule": "* * * * *", "jobTemplate": {"spec": {"template": {"spec": spec}}}})
+                object["spec"] = json!({"schedule": "* * * * *", "jobTemplate": {"spec": {"template": {"spec": spec}}}});
             }
             "StatefulSet" => object["status"] = json!({"replicas": 1, "readyReplicas": 0}),
             "DaemonSet" => {
-                object["status"] = json!({"currentNumberScheduled": 1, "desiredNumberScheduled": 1, "numberMisscheduled": 0, "numberReady": 0})
+                object["status"] = json!({"currentNumberScheduled": 1, "desiredNumberScheduled": 1, "numberMisscheduled": 0, "numberReady": 0});
             }
             _ => {}
         }
