@@ -8,7 +8,8 @@ FOLDER has the files of make_models.py. Cells come in order of weight: every typ
 contexts, a file of 7B, the servers, then second and third rounds of the first. Programs take turns within a cell and each
 writes its line at once, so that a stop loses nothing. A run that would pass the end, by what it took before or by an estimate,
 is left out and named. What is measured of 4096 and 8192 tokens is Q4_K_M and (without 8192) Q8_0: others would take the rest of the
-half hour. In later rounds only those of llama.cpp's configurations run that were the best of some figure in the first.
+half hour, and of llama.cpp only in the configuration that read 512 tokens fastest. In later rounds only those of its configurations run
+that were the best of some figure in the first.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import sys
 import time
 
 import server
-from measuring import CONFIGURATIONS, OURS, append, cell, lines, running
+from measuring import OURS, append, cell, lines, running
 
 TYPES = ["q4_k_m", "q8_0", "q4_0", "q5_k_m", "q6_k"]
 SHORT = ["--prefill", "512", "--context", "512", "--decode", "32", "--streams", "4,8,16", "--runs", "1"]
@@ -114,27 +115,24 @@ def take(half_hour, options):
         half_hour.cell("short", file, SHORT, [OURS, *BOTH])
     results = options.results
     for shape in shapes:
-        half_hour.cell("long", f"{shape}-q4_k_m", LONG, [OURS, *best_for_prompts(results, f"{shape}-q4_k_m")], number=10)
+        half_hour.cell("long", f"{shape}-q4_k_m", LONG, [OURS, best_for_prompts(results, f"{shape}-q4_k_m")], number=10)
     half_hour.cell("large", options.large, LARGE, [OURS, *BOTH], number=1)
     one = f"{shapes[0]}-q4_k_m"
-    theirs = ["llama-server" + (", no repack" if "no repack" in best_for_prompts(results, one)[0] else "")]
-    half_hour.work(one, [OURS, *theirs, f"{theirs[0]}, guesses"], storm=0)
+    theirs = ["llama-server" + (", no repack" if "no repack" in best_for_prompts(results, one) else "")]
+    half_hour.work(one, [OURS, *theirs], storm=0)
     small = f"{shapes[-1]}-q4_k_m"
     half_hour.work(small, [OURS, *theirs], storm=options.storm, single=False, prompt=2048)
     for shape in shapes:
-        half_hour.cell("long", f"{shape}-q8_0", LONG_PROMPT, [OURS, best_for_prompts(results, f"{shape}-q8_0")[0]], number=10)
+        half_hour.cell("long", f"{shape}-q8_0", LONG_PROMPT, [OURS, best_for_prompts(results, f"{shape}-q8_0")], number=10)
     for number in (2, 3):
         for file in files:
             half_hour.cell("short", file, SHORT, [OURS, *best_of(results, file)], number)
 
 
 def best_for_prompts(results, file):
-    """Configurations that are worth a long prompt: the one that read 512 tokens fastest, and that without fused attention."""
+    """The configuration that is worth a long prompt: the one that read 512 tokens fastest."""
     rows = [row for row in lines(results) if row["kind"] == "model" and row["file"] == file and row["program"] in BOTH]
-    best = max(rows, key=lambda row: row["figures"].get("prefill 512", 0))["program"] if rows else "no repack"
-    without = "no flash" if best == "default" else f"{best}, no flash"
-    assert without in CONFIGURATIONS
-    return [best, without]
+    return max(rows, key=lambda row: row["figures"].get("prefill 512", 0))["program"] if rows else "no repack"
 
 
 def main():
