@@ -147,18 +147,18 @@ impl<'a> Evaluator<'a> {
         selector: &Selector,
     ) -> impl Iterator<Item = (Labels, &'a [Sample])> + use<'a> {
         let wanted = selector.clone();
-        let named: Box<dyn Iterator<Item = (Labels, &'a [Sample])>> = match selector.name() {
-            Some(name) => {
+        let named: Box<dyn Iterator<Item = (Labels, &'a [Sample])>> =
+            if let Some(name) = selector.name() {
                 let name = name.to_owned();
                 let series = self.series.of(&name);
                 Box::new(series.map(move |(labels, samples)| (with_name(&name, labels), samples)))
-            }
-            None => Box::new(
-                self.series
-                    .iter()
-                    .map(|(name, labels, samples)| (with_name(name, labels), samples)),
-            ),
-        };
+            } else {
+                // A pattern over names is tried before labels are copied.
+                let names = selector.clone();
+                let series = self.series.iter();
+                let meant = series.filter(move |(name, _, _)| names.fits_name(name));
+                Box::new(meant.map(|(name, labels, samples)| (with_name(name, labels), samples)))
+            };
         named.filter(move |(labels, _)| wanted.matches(labels))
     }
 }

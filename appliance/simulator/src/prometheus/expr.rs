@@ -91,6 +91,12 @@ impl Selector {
         self.matchers.iter().all(|matcher| matcher.matches(labels))
     }
 
+    /// Whether series of that name may be selected.
+    pub(super) fn fits_name(&self, name: &str) -> bool {
+        let mut names = self.matchers.iter().filter(|one| one.label == "__name__");
+        names.all(|matcher| matcher.takes(name))
+    }
+
     /// The metric name, if one is demanded.
     pub(super) fn name(&self) -> Option<&str> {
         self.matchers
@@ -132,7 +138,10 @@ impl Matcher {
     }
 
     fn matches(&self, labels: &Labels) -> bool {
-        let value = labels.get(&self.label).map_or("", String::as_str);
+        self.takes(labels.get(&self.label).map_or("", String::as_str))
+    }
+
+    fn takes(&self, value: &str) -> bool {
         let holds = match &self.test {
             Test::Equal(wanted) => value == wanted,
             Test::Pattern(pattern) => pattern.is_match(value),
