@@ -112,7 +112,8 @@ mod tests {
     fn what_was_changed_is_known_and_what_follows_from_it_is_not_counted() {
         check("oom-after-limit-lowered", &["Deployment"]);
         check("scaled-to-zero", &["Deployment"]);
-        check("missing-secret", &["Secret"]);
+        // The rollout that met the deletion is a change too.
+        check("missing-secret", &["Deployment", "Secret"]);
         check("node-stops-reporting", &[]);
         check("healthy-red-herring", &[]);
     }
