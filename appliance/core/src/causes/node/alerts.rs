@@ -3,6 +3,8 @@
 //! Each rule measures one thing of one node, so that its alert is evidence of
 //! a cause by itself; the families' other analyzers add what else is seen.
 
+use jiff::SignedDuration;
+
 use crate::causes::fired::{self, Fired};
 use crate::causes::{Case, Cause, Finding, Findings, Strength, machine, series};
 use crate::evidence::Draft;
@@ -117,6 +119,10 @@ const RULES: &[Rule] = &[
     ),
 ];
 
+/// A node that last turned ready this long before the alert did not flap: the
+/// rules look back over less.
+const STEADY: SignedDuration = SignedDuration::from_hours(1);
+
 /// Labels that say which part of the machine is meant.
 const PARTS: [&str; 4] = ["device", "mountpoint", "chip", "sensor"];
 
@@ -130,7 +136,7 @@ pub(super) fn analyze(case: &Case<'_>, findings: &mut Findings) {
             continue;
         };
         if rule.cause == Cause::NodeFlapping
-            && let Some(steady) = always_ready(case, &node)
+            && let Some(steady) = always_ready(case, &node).or_else(|| long_ready(case, &node))
         {
             findings.exclude(rule.cause, node, vec![steady]);
             continue;
@@ -149,6 +155,16 @@ fn always_ready(case: &Case<'_>, node: &ObjectRef) -> Option<Draft> {
     })?;
     let steady = series::is_judged(ready) && ready.samples.iter().all(|one| one.value > 0.5);
     steady.then(|| series::draft(node.clone(), ready, "was ready all the time"))
+}
+
+/// Evidence that the node has been ready since long before the alert: each
+/// turn would have moved the time of its condition.
+fn long_ready(case: &Case<'_>, node: &ObjectRef) -> Option<Draft> {
+    let found = case.snapshot.objects.nodes.get("", &node.name)?;
+    let ready = machine::condition(found, "Ready").filter(|ready| ready.status == "True")?;
+    let turned = ready.last_transition_time.as_ref()?.0;
+    let steady = turned + STEADY < case.started_at;
+    steady.then(|| machine::condition_draft(node, ready))
 }
 
 fn finding(case: &Case<'_>, rule: &Rule, alert: &Fired<'_>, node: &ObjectRef) -> Finding {

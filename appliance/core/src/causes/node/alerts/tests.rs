@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::causes::fixture::Fixture;
+use crate::causes::fixture::{Fixture, ago};
 
 fn node() -> Fixture {
     Fixture::new().with(json!({"kind": "Node", "metadata": {"name": "n1"},
@@ -69,4 +69,17 @@ fn a_node_that_was_ready_all_the_time_did_not_flap() {
     assert_eq!(ruled_out.excluded[0].cause, Cause::NodeFlapping);
     flapping(&[1.0, 0.0].repeat(10)).check(analyze, &["NodeFlapping Node n1"]);
     flapping(&[1.0; 3]).check(analyze, &["NodeFlapping Node n1"]);
+}
+
+#[test]
+fn a_node_that_turned_ready_long_ago_did_not_flap() {
+    let turned = |minutes: i64| {
+        Fixture::new()
+            .with(json!({"kind": "Node", "metadata": {"name": "n1"}, "status": {"conditions": [{"type": "Ready",
+                "status": "True", "lastTransitionTime": ago(minutes), "lastHeartbeatTime": ago(1)}]}}))
+            .alert(&[("alertname", "KubeNodeReadinessFlapping"), ("node", "n1")])
+    };
+    let ruled_out = turned(600).check(analyze, &[]);
+    assert_eq!(ruled_out.excluded[0].cause, Cause::NodeFlapping);
+    turned(40).check(analyze, &["NodeFlapping Node n1"]);
 }
