@@ -43,7 +43,7 @@ cores: ## Prove that the cores build without any I/O crate
 unit: ## Unit, property, integration and documentation tests; real Prometheus and Alertmanager among them
 	mkdir -p target
 	$(CARGO) test --locked --workspace --no-fail-fast -- --show-output > target/test.log 2>&1 \
-	  || { grep -E '^(test .* FAILED|---- |error|thread .* panicked)' -A12 target/test.log | head -n 200; exit 1; }
+	  || { scripts/failures target/test.log; exit 1; }
 	@grep -E '^test result' target/test.log | awk '{p+=$$4; f+=$$6; i+=$$8} END {print p " passed, " f " failed, " i " skipped"}'
 
 .PHONY: conformance

@@ -20,6 +20,7 @@ use inference_core::{
     Engine, Event, GenerateRequest, Generation, Outcome, Prompt, SamplingParams, TokenId,
 };
 use inference_engine::{EngineOptions, LocalEngine, Metrics};
+use inference_nn::Activations;
 use prometheus_client::registry::Registry;
 
 #[tokio::main(flavor = "current_thread")]
@@ -31,6 +32,8 @@ async fn main() -> anyhow::Result<()> {
     );
     let mut options = EngineOptions::default();
     options.decoder.kv_bytes_max = 1 << 30;
+    // As the appliance runs models.
+    options.decoder.activations = Activations::Int8;
     options.queue_capacity = 2000;
     let engine = load(&path, &options)?;
     println!("{:?}", engine.model());

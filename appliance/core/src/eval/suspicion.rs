@@ -11,6 +11,9 @@ use crate::analysis::Analysis;
 use crate::object::ObjectRef;
 use crate::snapshot::Snapshot;
 
+/// Changed objects that the report names of one case.
+const NAMED_MAX: usize = 3;
+
 /// How the suspected change of one analysis compares with what was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -126,7 +129,7 @@ impl Suspicions {
                 case: case.to_owned(),
                 how,
                 suspected: suspected.unwrap_or_default(),
-                changed: score.changed.join(", "),
+                changed: in_words(&score.changed),
             });
         }
     }
@@ -162,6 +165,18 @@ impl Suspicions {
         }
         lines
     }
+}
+
+/// The first few of `changed`, and how many there are besides.
+fn in_words(changed: &[String]) -> String {
+    let shown = &changed[..changed.len().min(NAMED_MAX)];
+    let more = changed.len() - shown.len();
+    let rest = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
+    shown.join(", ") + &rest
 }
 
 #[cfg(test)]
@@ -256,5 +271,13 @@ mod tests {
             "suspected in 1/1, of the right object in 0",
         );
         check(&unknown, None, Suspicion::Unknown, "suspected in 0/1");
+    }
+
+    #[test]
+    fn of_many_changes_the_report_names_the_first() {
+        let names = |count: usize| (0..count).map(|n| format!("c{n}")).collect::<Vec<_>>();
+        assert_eq!(super::in_words(&names(0)), "");
+        assert_eq!(super::in_words(&names(3)), "c0, c1, c2");
+        assert_eq!(super::in_words(&names(40)), "c0, c1, c2 and 37 more");
     }
 }

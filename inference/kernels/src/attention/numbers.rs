@@ -34,11 +34,18 @@ pub(super) trait Numbers: Copy {
     /// `LANES` numbers from `at` on; `scale` is their scale, one for each or the same for all.
     unsafe fn vector<S: Isa>(self, at: usize, scale: S::Real) -> S::Real;
 
-    /// The scales of `LANES` keys from position `position` on, in the `group`th [`GROUP`] of a head's numbers.
-    unsafe fn key_scales<S: Isa>(self, group: usize, position: usize) -> S::Real;
+    /// The scales of `LANES` keys from position `position` on, in the `group`th [`GROUP`] of a head's numbers;
+    /// reals have none.
+    #[inline(always)]
+    unsafe fn key_scales<S: Isa>(self, _group: usize, _position: usize) -> S::Real {
+        S::splat_real(1.0)
+    }
 
-    /// The scale of a value's number `number` at `position`.
-    unsafe fn value_scale<S: Isa>(self, position: usize, number: usize) -> S::Real;
+    /// The scale of a value's number `number` at `position`; reals have none.
+    #[inline(always)]
+    unsafe fn value_scale<S: Isa>(self, _position: usize, _number: usize) -> S::Real {
+        S::splat_real(1.0)
+    }
 
     /// Number `number` of the value at `position`, of `width`.
     unsafe fn value(self, position: usize, number: usize, width: usize) -> f32;
@@ -82,16 +89,6 @@ impl Numbers for Reals {
     }
 
     #[inline(always)]
-    unsafe fn key_scales<S: Isa>(self, _: usize, _: usize) -> S::Real {
-        S::splat_real(1.0)
-    }
-
-    #[inline(always)]
-    unsafe fn value_scale<S: Isa>(self, _: usize, _: usize) -> S::Real {
-        S::splat_real(1.0)
-    }
-
-    #[inline(always)]
     unsafe fn value(self, position: usize, number: usize, width: usize) -> f32 {
         *self.0.add(position * width + number)
     }
@@ -109,16 +106,6 @@ impl Numbers for Halves {
     #[inline(always)]
     unsafe fn vector<S: Isa>(self, at: usize, _: S::Real) -> S::Real {
         S::load_half(self.0.add(at).cast())
-    }
-
-    #[inline(always)]
-    unsafe fn key_scales<S: Isa>(self, _: usize, _: usize) -> S::Real {
-        S::splat_real(1.0)
-    }
-
-    #[inline(always)]
-    unsafe fn value_scale<S: Isa>(self, _: usize, _: usize) -> S::Real {
-        S::splat_real(1.0)
     }
 
     #[inline(always)]

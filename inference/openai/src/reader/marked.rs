@@ -212,9 +212,17 @@ impl Marked {
     fn list(&mut self, character: char, pieces: &mut Vec<Piece>) {
         match character {
             '{' => self.open_object(pieces),
-            ']' => self.state = State::Behind,
-            ',' => {}
-            character if character.is_whitespace() => {}
+            ']' => {
+                // An empty list calls nothing, and its mark is no text either.
+                self.held.clear();
+                self.state = State::Behind;
+            }
+            character if character == ',' || character.is_whitespace() => {
+                // Before the first call the list may still turn out to be text.
+                if !self.held.is_empty() {
+                    self.held.push(character);
+                }
+            }
             character => self.give_up(character, pieces),
         }
     }

@@ -152,6 +152,12 @@ fn lists_behind_other_marks_are_calls() {
         "<|tool_call|>[{\"name\": \"get_pods\", \"arguments\": {}}]",
         "call get_pods ({})",
     );
+    check_calls(ToolFormat::Functools, "functools[ ] none", "none");
+    check_calls(
+        ToolFormat::Functools,
+        "functools[ 1, 2]",
+        "functools[ 1, 2]",
+    );
 }
 
 #[test]

@@ -219,4 +219,37 @@ pub(super) const PATTERNS: &[(Sign, &[&str])] = &[
 ///
 /// Words in capitals, in brackets, after a time or as a field are levels; the
 /// same words in a sentence ("no node info: ...") are not.
-pub(super) const LEVELS: &str = r#"(?P<calm>(?:^|Z )[ID][0-9]{4} [0-9]{2}:|\b(?:INFO|DEBUG|TRACE|INF|DBG|TRC|FINE|FINER|FINEST)\b(?:[\s:|\]\)\[-]|$)|(?:^|Z )(?i:info|debug|trace|note)\b[\s:|]|[\[(<](?i:info|debug|trace|note|notice|system)[\])>|]|[0-9]Z?[\])]?[\s|,]+(?i:info|debug|trace)[\s|:\]]|m(?i:info|debug|trace)\x1b|\b(?i:level|lvl|severity|loglevel)=\\?"?(?i:info|debug|trace|notice)|"(?i:@?level|levelname|lvl|severity|loglevel|log\.level|log_level|@l)" ?: ?"(?i:info|debug|trace|verbose|notice|informational|information)|"level" ?: ?(?:10|20|30)\b|"s" ?: ?"[ID][0-9]?")|(?P<loud>(?:^|Z )[WEF][0-9]{4} [0-9]{2}:|\b(?:WARN|WARNING|ERROR|ERR|WRN|FATAL|FTL|CRITICAL|CRIT|SEVERE|PANIC|ALERT|EMERG)\b|[\[(<](?i:warn|warning|error|err|fatal|crit|alert|emerg)[\])>|]|^(?i:error|warn|warning|fatal|fail|crit)\b|"(?i:@?level|levelname|lvl|severity|loglevel|log\.level|log_level|@l)" ?: ?"(?i:warn|err|fatal|crit|panic|alert|emerg)|\b(?i:level|lvl|severity|loglevel)=\\?"?(?i:warn|err|fatal|crit|panic))"#;
+pub(super) const LEVELS: &str = concat!(
+    // Klog
+    r#"(?P<calm>(?:^|Z )[ID][0-9]{4} [0-9]{2}:"#,
+    // Words in capitals
+    r#"|\b(?:INFO|DEBUG|TRACE|INF|DBG|TRC|FINE|FINER|FINEST)\b(?:[\s:|\]\)\[-]|$)"#,
+    // First word, or first after a time
+    r#"|(?:^|Z )(?i:info|debug|trace|note)\b[\s:|]"#,
+    // In brackets
+    r#"|[\[(<](?i:info|debug|trace|note|notice|system)[\])>|]"#,
+    // After a time and a bar or a comma
+    r#"|[0-9]Z?[\])]?[\s|,]+(?i:info|debug|trace)[\s|:\]]"#,
+    // Colored
+    r#"|m(?i:info|debug|trace)\x1b"#,
+    // Logfmt
+    r#"|\b(?i:level|lvl|severity|loglevel)=\\?"?(?i:info|debug|trace|notice)"#,
+    // JSON
+    r#"|"(?i:@?level|levelname|lvl|severity|loglevel|log\.level|log_level|@l)" ?: ?"(?i:info|debug|trace|verbose|notice|informational|information)"#,
+    // Numbers of bunyan and pino
+    r#"|"level" ?: ?(?:10|20|30)\b"#,
+    // MongoDB
+    r#"|"s" ?: ?"[ID][0-9]?")"#,
+    // Klog
+    r#"|(?P<loud>(?:^|Z )[WEF][0-9]{4} [0-9]{2}:"#,
+    // Words in capitals
+    r#"|\b(?:WARN|WARNING|ERROR|ERR|WRN|FATAL|FTL|CRITICAL|CRIT|SEVERE|PANIC|ALERT|EMERG)\b"#,
+    // In brackets
+    r#"|[\[(<](?i:warn|warning|error|err|fatal|crit|alert|emerg)[\])>|]"#,
+    // First word
+    r#"|^(?i:error|warn|warning|fatal|fail|crit)\b"#,
+    // JSON
+    r#"|"(?i:@?level|levelname|lvl|severity|loglevel|log\.level|log_level|@l)" ?: ?"(?i:warn|err|fatal|crit|panic|alert|emerg)"#,
+    // Logfmt
+    r#"|\b(?i:level|lvl|severity|loglevel)=\\?"?(?i:warn|err|fatal|crit|panic))"#,
+);
