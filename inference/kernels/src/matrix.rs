@@ -9,9 +9,9 @@ use pulp::Arch;
 use crate::bytes::Bytes;
 use crate::dtype::Dtype;
 use crate::error::KernelError;
-use crate::packed::{self, Input, Packed, Path};
+use crate::packed::{self, Input, Packed, Path, Product};
 use crate::pool;
-use crate::{exact, widen};
+use crate::{exact, gated, widen};
 
 /// Multiplications below this are not worth waking a thread for (about 20 µs of work).
 const PARALLEL_MIN: usize = 1 << 18;
@@ -40,19 +40,51 @@ pub enum Activations {
 pub struct Scratch {
     /// `[rows, tokens]` before it is turned.
     turned: Vec<f32>,
-    /// Activations with a scale for each 32.
+    pub(crate) inputs: Inputs,
+    /// What is between the products of a gated network.
+    pub(crate) gated: gated::Room,
+}
+
+/// Activations quantized for all matrices they are multiplied with.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    /// With a scale for each 32.
     blocks: Input,
-    /// Activations with a scale for each 256.
+    /// With a scale for each 256.
     super_blocks: Input,
 }
 
-impl Scratch {
-    /// The activations with a scale for each `unit`.
-    fn input(&mut self, unit: usize) -> &mut Input {
-        if unit == 256 {
-            &mut self.super_blocks
+impl Inputs {
+    /// Quantizes `x`, `[tokens, columns]`, as products with `matrices` on `path` need it.
+    pub(crate) fn quantize<'a>(
+        &mut self,
+        path: Path,
+        matrices: impl Iterator<Item = &'a Packed>,
+        x: &[f32],
+        columns: usize,
+    ) {
+        let mut done = [false; 2];
+        for packed in matrices {
+            let unit = packed.unit();
+            let (input, done) = if unit == 256 {
+                (&mut self.super_blocks, &mut done[1])
+            } else {
+                (&mut self.blocks, &mut done[0])
+            };
+            if !*done {
+                input.quantize(x, columns, unit);
+                *done = true;
+            }
+            packed::prepare(path, packed, input);
+        }
+    }
+
+    /// The activations as `packed` takes them.
+    pub(crate) fn of(&self, packed: &Packed) -> &Input {
+        if packed.unit() == 256 {
+            &self.super_blocks
         } else {
-            &mut self.blocks
+            &self.blocks
         }
     }
 }
@@ -66,7 +98,7 @@ pub struct Matrix {
     columns: usize,
     arch: Arch,
     /// The weights once more, where activations are bytes.
-    packed: Option<Packed>,
+    pub(crate) packed: Option<Packed>,
 }
 
 impl Matrix {
@@ -161,20 +193,21 @@ impl Matrix {
         let tokens = x.len() / self.columns;
         assert_eq!(x.len(), tokens * self.columns, "whole tokens");
         assert_eq!(out.len(), tokens * self.rows, "a place for every product");
-        if let Some(packed) = &self.packed {
-            let input = scratch.input(packed.unit());
-            input.quantize(x, self.columns, packed.unit());
-            return packed::multiply(Path::best(), packed, input, out);
-        }
+        multiply_many(&[self], x, &mut [out], scratch);
+    }
+
+    /// The product with reals; `turned` is room.
+    fn multiply_exact(&self, x: &[f32], out: &mut [f32], turned: &mut Vec<f32>) {
+        let tokens = x.len() / self.columns;
         if tokens <= 1 {
             return self.multiply_turned(x, out);
         }
-        scratch.turned.resize(tokens * self.rows, 0.0);
-        self.multiply_turned(x, &mut scratch.turned);
-        turn(&scratch.turned, tokens, out);
+        turned.resize(tokens * self.rows, 0.0);
+        self.multiply_turned(x, turned);
+        turn(turned, tokens, out);
     }
 
-    /// As [`multiply`](Self::multiply), into `[rows, tokens]`.
+    /// As [`multiply_exact`](Self::multiply_exact), into `[rows, tokens]`.
     fn multiply_turned(&self, x: &[f32], out: &mut [f32]) {
         let tokens = x.len() / self.columns;
         let work = tokens * self.rows * self.columns;
@@ -212,22 +245,24 @@ pub fn multiply_many(
     scratch: &mut Scratch,
 ) {
     assert_eq!(matrices.len(), outs.len(), "an output for every matrix");
-    let mut quantized = [None; 2];
+    let columns = matrices.first().map_or(1, |matrix| matrix.columns);
+    assert!(
+        matrices.iter().all(|matrix| matrix.columns == columns),
+        "matrices of one width"
+    );
+    assert_eq!(x.len() % columns, 0, "whole tokens");
+    let path = Path::best();
+    let packed = matrices.iter().filter_map(|matrix| matrix.packed.as_ref());
+    let Scratch { turned, inputs, .. } = scratch;
+    inputs.quantize(path, packed, x, columns);
+    let mut products = Vec::with_capacity(matrices.len());
     for (matrix, out) in matrices.iter().zip(outs) {
-        let Some(packed) = &matrix.packed else {
-            matrix.multiply(x, out, scratch);
-            continue;
-        };
-        let (unit, shape) = (packed.unit(), Some(matrix.columns));
-        let input = scratch.input(unit);
-        let known = &mut quantized[usize::from(unit == 256)];
-        if *known != shape {
-            assert_eq!(x.len() % matrix.columns, 0, "whole tokens");
-            input.quantize(x, matrix.columns, unit);
-            *known = shape;
+        match &matrix.packed {
+            Some(packed) => products.push(Product::new(packed, inputs.of(packed), out)),
+            None => matrix.multiply_exact(x, out, turned),
         }
-        packed::multiply(Path::best(), packed, input, out);
     }
+    packed::multiply(path, &products);
 }
 
 /// Turns `[rows, tokens]` into `[tokens, rows]`.

@@ -24,7 +24,7 @@ use memmap2::{Advice, MmapMut};
 
 use self::format::{Format, TILE_ROWS, with_format};
 pub(crate) use self::input::Input;
-pub(crate) use self::run::multiply;
+pub(crate) use self::run::{Product, multiply, multiply_gated, prepare};
 use crate::dtype::Dtype;
 pub(crate) use crate::isa::Path;
 
@@ -73,6 +73,11 @@ impl Packed {
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.tiles.len()
+    }
+
+    /// Whether products of both with the same tokens may be made row by row side by side.
+    pub(crate) fn pairs_with(&self, other: &Self) -> bool {
+        (self.dtype, self.rows, self.columns) == (other.dtype, other.rows, other.columns)
     }
 
     fn tile_count(&self) -> usize {

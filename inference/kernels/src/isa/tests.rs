@@ -7,7 +7,7 @@
 use super::Path;
 use crate::dtype::Dtype;
 use crate::matrix::tests::{numbers, stored};
-use crate::packed::{Input, Packed, multiply};
+use crate::packed::{Input, Packed, Product, multiply, prepare};
 use crate::widen;
 
 /// Rows of the largest matrix: two tiles and a row.
@@ -36,7 +36,8 @@ fn products(
     let mut input = Input::default();
     input.quantize(x, columns, packed.unit());
     let mut out = vec![f32::NAN; x.len() / columns * rows];
-    multiply(path, &packed, &mut input, &mut out);
+    prepare(path, &packed, &mut input);
+    multiply(path, &[Product::new(&packed, &input, &mut out)]);
     out
 }
 

@@ -34,62 +34,112 @@ pub(crate) struct Input {
     pub(super) scales: Vec<f32>,
     /// `[tokens, columns / 16]`
     sums: Vec<i16>,
-    /// What `corrections` were made with: the zero, and how many sums a group has.
-    corrected: Option<(i32, usize)>,
-    /// What `group_sums` were made with.
-    grouped: Option<usize>,
+    /// What the zeros of the weights' codes add, taken off; matrices of several types may share the tokens.
+    corrections: Vec<Corrections>,
+    /// Whether `pairs` were made.
+    paired: bool,
     /// Whether `products` were made.
     multiplied: bool,
-    /// `[tokens, groups]`: what the zero of the weights' codes adds, taken off.
-    pub(super) corrections: Vec<i32>,
     /// `[tokens, columns / 32]`: scale times sum, for units of 32 with minima.
     pub(super) products: Vec<f32>,
-    /// `[tokens, groups]`: sums of groups, for units of 256 with minima.
-    pub(super) group_sums: Vec<i16>,
+    /// `[tokens, columns / 32]`: sums of 32 columns, for units of 256 with minima.
+    pairs: Vec<i16>,
+}
+
+/// What the zero of some weights' codes adds, taken off.
+#[derive(Debug, Default)]
+struct Corrections {
+    zero: i32,
+    /// Sums of a group; none where the values are of tokens that are gone.
+    each: usize,
+    /// `[tokens, groups]`
+    values: Vec<i32>,
+}
+
+/// Where tokens are quantized to.
+#[derive(Clone, Copy)]
+pub(super) struct Places<'a> {
+    columns: usize,
+    unit: usize,
+    codes: Disjoint<'a, i8>,
+    scales: Disjoint<'a, f32>,
+    sums: Disjoint<'a, i16>,
+}
+
+impl Places<'_> {
+    /// Quantizes `x`, the columns from `first` on of the tokens from `token` on, `width` of each; both are of whole units.
+    ///
+    /// # Safety
+    /// No other thread quantizes these columns of these tokens.
+    pub(super) unsafe fn quantize(&self, token: usize, first: usize, width: usize, x: &[f32]) {
+        Arch::new().dispatch(|| {
+            for (number, x) in x.chunks_exact(width).enumerate() {
+                let start = (token + number) * self.columns + first;
+                // SAFETY: passed on.
+                let (codes, scales, sums) = unsafe {
+                    (
+                        self.codes.part(start, width),
+                        self.scales.part(start / self.unit, width / self.unit),
+                        self.sums.part(start / SUM, width / SUM),
+                    )
+                };
+                quantize_row(x, self.unit, codes, scales, sums);
+            }
+        });
+    }
 }
 
 impl Input {
     /// Quantizes `x`, `[tokens, columns]`, with a scale for every `unit` columns.
     pub(crate) fn quantize(&mut self, x: &[f32], columns: usize, unit: usize) {
         let tokens = x.len() / columns;
+        let places = self.begin(tokens, columns, unit);
+        let each = (TASK_VALUES / columns).max(1);
+        pool::share(tokens.div_ceil(each), |task| {
+            let first = task * each;
+            let x = &x[first * columns..(first + each).min(tokens) * columns];
+            // SAFETY: every token is in one task.
+            unsafe { places.quantize(first, 0, columns, x) };
+        });
+    }
+
+    /// Room for `tokens` tokens; all of them are to be quantized before they are multiplied.
+    pub(super) fn begin(&mut self, tokens: usize, columns: usize, unit: usize) -> Places<'_> {
         (self.tokens, self.columns, self.unit) = (tokens, columns, unit);
-        (self.corrected, self.grouped, self.multiplied) = (None, None, false);
+        (self.paired, self.multiplied) = (false, false);
+        for corrections in &mut self.corrections {
+            corrections.each = 0;
+        }
         self.codes.resize(tokens * columns, 0);
         self.scales.resize(tokens * columns / unit, 0.0);
         self.sums.resize(tokens * columns / SUM, 0);
-        let codes = Disjoint::new(&mut self.codes);
-        let scales = Disjoint::new(&mut self.scales);
-        let sums = Disjoint::new(&mut self.sums);
-        let each = (TASK_VALUES / columns).max(1);
-        pool::share(tokens.div_ceil(each), |task| {
-            for token in task * each..(task * each + each).min(tokens) {
-                // SAFETY: every token is in one task, and its rows are its own.
-                let (codes, scales, sums) = unsafe {
-                    (
-                        codes.part(token * columns, columns),
-                        scales.part(token * (columns / unit), columns / unit),
-                        sums.part(token * (columns / SUM), columns / SUM),
-                    )
-                };
-                let x = &x[token * columns..][..columns];
-                Arch::new().dispatch(|| quantize_row(x, unit, codes, scales, sums));
-            }
-        });
+        Places {
+            columns,
+            unit,
+            codes: Disjoint::new(&mut self.codes),
+            scales: Disjoint::new(&mut self.scales),
+            sums: Disjoint::new(&mut self.sums),
+        }
     }
 
     /// Makes what products with `F` need, unless it is there; `signed` says that kernels take the zero off themselves.
     pub(super) fn prepare<F: Format>(&mut self, signed: bool) {
         let each = F::GROUP / SUM;
-        let corrections = Some((F::ZERO, each));
-        if F::ZERO != 0 && !signed && self.corrected != corrections {
-            self.corrected = corrections;
-            sums(&self.sums, each, &mut self.corrections, |_, sum| {
+        if F::ZERO != 0 && !signed && self.corrections::<F>().is_empty() {
+            let zero = |known: &Corrections| known.zero == F::ZERO;
+            let at = self.corrections.iter().position(zero).unwrap_or_else(|| {
+                self.corrections.push(Corrections::default());
+                self.corrections.len() - 1
+            });
+            let corrections = &mut self.corrections[at];
+            (corrections.zero, corrections.each) = (F::ZERO, each);
+            sums(&self.sums, each, &mut corrections.values, |_, sum| {
                 -F::ZERO * sum
             });
         }
-        if F::MINS && F::UNIT == 256 && self.grouped != Some(each) {
-            self.grouped = Some(each);
-            sums(&self.sums, each, &mut self.group_sums, |_, sum| {
+        if F::MINS && F::UNIT == 256 && each == 2 && !self.paired {
+            self.paired = true;
+            sums(&self.sums, each, &mut self.pairs, |_, sum| {
                 #[allow(
                     clippy::cast_possible_truncation,
                     reason = "32 codes of at most 127 sum to 4064"
@@ -104,6 +154,24 @@ impl Input {
             sums(&self.sums, each, &mut self.products, |at, sum| {
                 sum as f32 * scales[at]
             });
+        }
+    }
+
+    /// What [`prepare`](Self::prepare) made for the zero of `F`, `[tokens, groups]`; nothing where it made nothing.
+    pub(super) fn corrections<F: Format>(&self) -> &[i32] {
+        let fits = |known: &&Corrections| known.zero == F::ZERO && known.each == F::GROUP / SUM;
+        self.corrections
+            .iter()
+            .find(fits)
+            .map_or(&[], |corrections| &corrections.values)
+    }
+
+    /// The sums of each group of columns of `F`, `[tokens, groups]`, once they are [prepared](Self::prepare).
+    pub(super) fn group_sums<F: Format>(&self) -> &[i16] {
+        if F::GROUP == SUM {
+            &self.sums
+        } else {
+            &self.pairs
         }
     }
 }
@@ -199,7 +267,7 @@ mod tests {
                 assert!((x - scale * f32::from(*code)).abs() <= scale * 0.5001);
             }
             input.prepare::<Q4K>(false);
-            for (codes, sum) in input.codes.chunks_exact(32).zip(&input.group_sums) {
+            for (codes, sum) in input.codes.chunks_exact(32).zip(input.group_sums::<Q4K>()) {
                 assert_eq!(codes.iter().map(|code| i16::from(*code)).sum::<i16>(), *sum);
             }
         }

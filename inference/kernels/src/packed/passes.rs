@@ -187,8 +187,14 @@ fn tokens<F: Format>(job: &Job<'_>, token: usize) -> Tokens {
         columns: input.columns,
         codes: input.codes[token * input.columns..].as_ptr(),
         scales: input.scales[token * (input.columns / F::UNIT)..].as_ptr(),
-        corrections: input.corrections.as_ptr().wrapping_add(token * groups),
+        corrections: input
+            .corrections::<F>()
+            .as_ptr()
+            .wrapping_add(token * groups),
         products: input.products.as_ptr().wrapping_add(token * groups),
-        group_sums: input.group_sums.as_ptr().wrapping_add(token * groups),
+        group_sums: input
+            .group_sums::<F>()
+            .as_ptr()
+            .wrapping_add(token * groups),
     }
 }

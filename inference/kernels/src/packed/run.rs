@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::format::{Format, TILE_ROWS, with_format};
 use super::passes::{Room, tiles};
@@ -20,8 +21,61 @@ const PARALLEL_MIN: usize = 1 << 19;
 /// Multiplications a thread takes at a time, so that faster threads take more.
 const TASK: usize = 1 << 19;
 
+/// Fewest rows of a gated product that a thread takes at a time, whole tiles.
+const GATED_ROWS: usize = 128;
+
 thread_local! {
+    /// Some rows of a gated product's gate, then of what goes up.
+    static GATED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
     static ROOM: RefCell<Room> = const { RefCell::new(Room::new()) };
+}
+
+/// A packed matrix and the tokens it is multiplied with.
+#[derive(Clone, Copy)]
+pub(crate) struct Product<'a> {
+    packed: &'a Packed,
+    input: &'a Input,
+    out: Disjoint<'a>,
+}
+
+impl<'a> Product<'a> {
+    /// `packed` times the tokens of `input`, [prepared](prepare) for it; `out` becomes `[tokens, rows]`.
+    pub(crate) fn new(packed: &'a Packed, input: &'a Input, out: &'a mut [f32]) -> Self {
+        assert_eq!(
+            input.columns, packed.columns,
+            "tokens of the matrix's width"
+        );
+        assert_eq!(
+            out.len(),
+            input.tokens * packed.rows,
+            "a place for every product"
+        );
+        let out = Disjoint::new(out);
+        Self { packed, input, out }
+    }
+
+    /// Multiplications of a tile.
+    fn work(&self) -> usize {
+        self.input.tokens * self.packed.columns * TILE_ROWS
+    }
+
+    /// Tiles that a thread takes at a time.
+    fn share(&self) -> usize {
+        (TASK / self.work().max(1)).max(1)
+    }
+
+    fn job(&self, task: usize) -> Job<'a> {
+        let first = task * self.share();
+        Job {
+            packed: self.packed,
+            input: self.input,
+            out: self.out,
+            stride: self.packed.rows,
+            base: 0,
+            first,
+            count: self.share().min(self.packed.tile_count() - first),
+        }
+    }
 }
 
 /// Products of some tiles with all tokens.
@@ -29,7 +83,10 @@ thread_local! {
 pub(super) struct Job<'a> {
     pub(super) packed: &'a Packed,
     pub(super) input: &'a Input,
+    /// `[tokens, stride]`, of the rows from `base` on.
     out: Disjoint<'a>,
+    stride: usize,
+    base: usize,
     pub(super) first: usize,
     pub(super) count: usize,
 }
@@ -43,10 +100,9 @@ impl Job<'_> {
 
     /// Writes the products of tile `tile` with the tokens from `token` on.
     pub(super) fn write(&self, tile: usize, token: usize, sums: &[[f32; TILE_ROWS]]) {
-        let all = self.packed.rows;
-        let rows = TILE_ROWS.min(all - tile * TILE_ROWS);
+        let rows = TILE_ROWS.min(self.packed.rows - tile * TILE_ROWS);
         for (number, sums) in sums.iter().enumerate() {
-            let start = (token + number) * all + tile * TILE_ROWS;
+            let start = (token + number) * self.stride + tile * TILE_ROWS - self.base;
             // SAFETY: every tile is in one job, which writes each token's products once.
             let out = unsafe { self.out.part(start, rows) };
             // Nearly always a whole tile, which is copied without asking for its length.
@@ -58,38 +114,83 @@ impl Job<'_> {
     }
 }
 
-/// Multiplies `packed` with the tokens of `input`, quantized for its unit; `out` becomes `[tokens, rows]`.
-pub(crate) fn multiply(path: Path, packed: &Packed, input: &mut Input, out: &mut [f32]) {
-    assert_eq!(
-        input.columns, packed.columns,
-        "tokens of the matrix's width"
-    );
-    assert_eq!(
-        out.len(),
-        input.tokens * packed.rows,
-        "a place for every product"
-    );
+/// Makes what a product of `packed` with the tokens of `input`, quantized for its unit, needs.
+pub(crate) fn prepare(path: Path, packed: &Packed, input: &mut Input) {
     with_format!(packed.dtype, F => input.prepare::<F>(F::WIDE && path.wide_is_signed()));
-    let (input, tiles) = (&*input, packed.tile_count());
-    let out = Disjoint::new(out);
-    let work = input.tokens * packed.columns * TILE_ROWS;
-    let share = if work * tiles < PARALLEL_MIN {
-        tiles
+}
+
+/// Makes `products`; threads that are done with one go on with the next.
+pub(crate) fn multiply(path: Path, products: &[Product<'_>]) {
+    let tasks = |product: &Product<'_>| product.packed.tile_count().div_ceil(product.share());
+    let run = |mut task: usize| {
+        for product in products {
+            if task < tasks(product) {
+                return run_any(path, product.job(task));
+            }
+            task -= tasks(product);
+        }
+    };
+    let work: usize = products
+        .iter()
+        .map(|product| product.work() * product.packed.tile_count())
+        .sum();
+    let tasks = products.iter().map(tasks).sum();
+    if work < PARALLEL_MIN {
+        (0..tasks).for_each(run);
     } else {
-        (TASK / work.max(1)).max(1)
-    };
-    let job = |task: usize| Job {
-        packed,
-        input,
-        out,
-        first: task * share,
-        count: share.min(tiles - task * share),
-    };
-    let tasks = tiles.div_ceil(share);
-    if tasks == 1 {
-        return run_any(path, job(0));
+        pool::share(tasks, run);
     }
-    pool::share(tasks, |task| run_any(path, job(task)));
+}
+
+/// Multiplies `gate` and `up`, of one type, with the tokens of `input`, [prepared](prepare) for them, and quantizes
+/// what `activate` makes of both, `[tokens, rows]`, into `out` with a scale for every `unit`.
+///
+/// Some rows at a time, of all tokens: what lies between the products stays in the caches of the thread.
+pub(crate) fn multiply_gated(
+    path: Path,
+    [gate, up]: [&Packed; 2],
+    input: &Input,
+    activate: impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync,
+    out: &mut Input,
+    unit: usize,
+) {
+    let (tokens, rows) = (input.tokens, gate.rows);
+    assert_eq!(
+        (gate.dtype, rows, gate.columns),
+        (up.dtype, up.rows, input.columns),
+        "matrices of one shape and the tokens' width"
+    );
+    let places = out.begin(tokens, rows, unit);
+    let each = unit.max(GATED_ROWS);
+    let part = |task: usize| {
+        let base = task * each;
+        let part = base..(base + each).min(rows);
+        GATED.with_borrow_mut(|room| {
+            room.resize(2 * tokens * part.len(), 0.0);
+            let (gates, ups) = room.split_at_mut(tokens * part.len());
+            for (packed, out) in [(gate, &mut *gates), (up, &mut *ups)] {
+                let job = Job {
+                    packed,
+                    input,
+                    out: Disjoint::new(out),
+                    stride: part.len(),
+                    base,
+                    first: base / TILE_ROWS,
+                    count: part.len().div_ceil(TILE_ROWS),
+                };
+                run_any(path, job);
+            }
+            activate(part.clone(), gates, ups);
+            // SAFETY: every row is in one task.
+            unsafe { places.quantize(0, base, part.len(), gates) };
+        });
+    };
+    let tasks = rows.div_ceil(each);
+    if 2 * tokens * rows * input.columns < PARALLEL_MIN {
+        (0..tasks).for_each(part);
+    } else {
+        pool::share(tasks, part);
+    }
 }
 
 fn run_any(path: Path, job: Job<'_>) {

@@ -46,7 +46,8 @@ impl Case {
         let mut input = Input::default();
         input.quantize(x, self.packed.columns, self.packed.unit());
         let mut out = vec![f32::NAN; input.tokens * self.packed.rows];
-        multiply(path, &self.packed, &mut input, &mut out);
+        prepare(path, &self.packed, &mut input);
+        multiply(path, &[Product::new(&self.packed, &input, &mut out)]);
         out
     }
 
@@ -187,7 +188,8 @@ fn speed_of_packed_products() {
                 let each = pool.install(|| {
                     let started = processor_seconds();
                     for _ in 0..runs {
-                        multiply(path, &packed, &mut input, &mut out);
+                        prepare(path, &packed, &mut input);
+                        multiply(path, &[Product::new(&packed, &input, &mut out)]);
                     }
                     (processor_seconds() - started) / runs as f64
                 });

@@ -81,12 +81,7 @@ impl Experts {
                 work.gathered.extend_from_slice(row);
             }
             work.given.resize(tokens.len() * hidden, 0.0);
-            expert.apply(
-                &work.gathered,
-                &mut work.given,
-                (&mut work.gate, &mut work.up),
-                &mut work.scratch,
-            );
+            expert.apply(&work.gathered, &mut work.given, &mut work.scratch);
             for (&(token, weight), given) in tokens.iter().zip(work.given.chunks_exact(hidden)) {
                 let out = &mut work.normed[token * hidden..][..hidden];
                 elementwise::add_scaled(out, weight, given);

@@ -1,17 +1,17 @@
 //! The feed-forward part of a layer: one gated network, or a mixture of them.
 
-use inference_kernels::{Scratch, elementwise, pool};
+use std::ops::Range;
+
+use inference_kernels::{Scratch, elementwise, multiply_gated};
 
 use super::experts::Experts;
-use super::linear::{Linear, multiply_all};
+use super::linear::Linear;
 use super::workspace::Workspace;
 use crate::config::{Activation, DecoderConfig};
 use crate::error::ModelError;
 use crate::names::{Names, Part};
 use crate::weights::Weights;
 
-/// Values that a task takes: some 20 µs, so that waking a thread pays.
-const PIECE: usize = 1 << 14;
 /// The slope of gpt-oss's sigmoid.
 const SLOPE: f32 = 1.702;
 
@@ -71,12 +71,7 @@ impl FeedForward {
             Self::Dense(gated) => {
                 std::mem::swap(&mut work.normed, &mut work.input);
                 work.normed.resize(work.input.len(), 0.0);
-                gated.apply(
-                    &work.input,
-                    &mut work.normed,
-                    (&mut work.gate, &mut work.up),
-                    &mut work.scratch,
-                );
+                gated.apply(&work.input, &mut work.normed, &mut work.scratch);
             }
             Self::Experts(experts) => experts.apply(work),
         }
@@ -84,31 +79,21 @@ impl FeedForward {
 }
 
 impl Gated {
-    /// `x` and `out` are `[tokens, hidden]`; `gate` and `up` are room for what is between.
-    pub(super) fn apply(
-        &self,
-        x: &[f32],
-        out: &mut [f32],
-        (gate, up): (&mut Vec<f32>, &mut Vec<f32>),
-        scratch: &mut Scratch,
-    ) {
-        let tokens = x.len() / self.gate.matrix.columns();
-        gate.resize(tokens * self.gate.matrix.rows(), 0.0);
-        up.resize(tokens * self.up.matrix.rows(), 0.0);
-        multiply_all([&self.gate, &self.up], x, [gate, up], scratch);
-        activate(self.activation, gate, up);
-        self.down.multiply(gate, out, scratch);
+    /// `x` and `out` are `[tokens, hidden]`.
+    pub(super) fn apply(&self, x: &[f32], out: &mut [f32], scratch: &mut Scratch) {
+        let matrices = [&self.gate, &self.up, &self.down].map(|linear| &linear.matrix);
+        let activate = |rows: Range<usize>, gate: &mut [f32], up: &mut [f32]| {
+            self.gate.add_bias_of(rows.clone(), gate);
+            self.up.add_bias_of(rows, up);
+            activate(self.activation, gate, up);
+        };
+        multiply_gated(matrices, x, activate, out, scratch);
+        self.down.add_bias(out);
     }
 }
 
-/// `gate` becomes what goes down, piece by piece on all threads.
+/// `gate` becomes what goes down.
 fn activate(activation: Activation, gate: &mut [f32], up: &[f32]) {
-    pool::share_chunks(gate, PIECE, |number, gate| {
-        activate_piece(activation, gate, &up[number * PIECE..][..gate.len()]);
-    });
-}
-
-fn activate_piece(activation: Activation, gate: &mut [f32], up: &[f32]) {
     match activation {
         Activation::Silu => elementwise::silu_mul(gate, up),
         Activation::GeluTanh => elementwise::gelu_tanh_mul(gate, up),

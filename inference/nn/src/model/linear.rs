@@ -1,5 +1,7 @@
 //! Products with a matrix, with a bias where the file has one.
 
+use std::ops::Range;
+
 use inference_kernels::{Matrix, Scratch, elementwise, multiply_many};
 
 use crate::error::ModelError;
@@ -34,8 +36,15 @@ impl Linear {
         self.add_bias(out);
     }
 
-    fn add_bias(&self, out: &mut [f32]) {
+    /// Adds the bias to each row of `out`.
+    pub(super) fn add_bias(&self, out: &mut [f32]) {
+        self.add_bias_of(0..self.matrix.rows(), out);
+    }
+
+    /// Adds the bias of the outputs `range` to each row of `out`, which has these alone.
+    pub(super) fn add_bias_of(&self, range: Range<usize>, out: &mut [f32]) {
         if let Some(bias) = &self.bias {
+            let bias = &bias[range];
             for row in out.chunks_exact_mut(bias.len()) {
                 elementwise::add(row, bias);
             }

@@ -28,10 +28,6 @@ pub(super) struct Workspace {
     pub(super) values: Vec<f32>,
     /// `[tokens, heads * head_dim]`
     pub(super) mixed: Vec<f32>,
-    /// `[tokens, intermediate]`
-    pub(super) gate: Vec<f32>,
-    /// `[tokens, intermediate]`
-    pub(super) up: Vec<f32>,
     /// What goes into an expert, `[tokens that chose it, hidden]`.
     pub(super) gathered: Vec<f32>,
     /// What comes out of it.
