@@ -35,20 +35,26 @@ impl WithSimd for Dot<'_> {
 
 /// Adds `x` to `out`, value by value.
 pub fn add(out: &mut [f32], x: &[f32]) {
-    Arch::new().dispatch(|| {
-        for (out, x) in out.iter_mut().zip(x) {
-            *out += x;
-        }
-    });
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (out, x) in out.iter_mut().zip(x) {
+                *out += x;
+            }
+        },
+    );
 }
 
 /// Adds `factor * x` to `out`.
 pub fn add_scaled(out: &mut [f32], factor: f32, x: &[f32]) {
-    Arch::new().dispatch(|| {
-        for (out, x) in out.iter_mut().zip(x) {
-            *out += factor * x;
-        }
-    });
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (out, x) in out.iter_mut().zip(x) {
+                *out += factor * x;
+            }
+        },
+    );
 }
 
 /// Normalizes each row of `x` to a root mean square of one, times `weight`, into `out`.
@@ -61,11 +67,14 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     let width = weight.len().max(1);
     for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
         let scale = 1.0 / (dot(x, x) / width as f32 + eps).sqrt();
-        Arch::new().dispatch(|| {
-            for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
-                *out = x * scale * weight;
-            }
-        });
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+                    *out = x * scale * weight;
+                }
+            },
+        );
     }
 }
 
@@ -74,11 +83,14 @@ pub fn rms_norm_in_place(x: &mut [f32], weight: &[f32], eps: f32) {
     let width = weight.len().max(1);
     for x in x.chunks_exact_mut(width) {
         let scale = 1.0 / (dot(x, x) / width as f32 + eps).sqrt();
-        Arch::new().dispatch(|| {
-            for (x, weight) in x.iter_mut().zip(weight) {
-                *x = *x * scale * weight;
-            }
-        });
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (x, weight) in x.iter_mut().zip(weight) {
+                    *x = *x * scale * weight;
+                }
+            },
+        );
     }
 }
 
@@ -108,7 +120,10 @@ pub fn layer_norm(x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f32, out
 /// Turns scores into weights that sum to one. Scores that are minus infinity get zero;
 /// if all are, all become zero. A `sink` is one more score whose weight goes nowhere.
 pub fn softmax(scores: &mut [f32], sink: Option<f32>) {
-    Arch::new().dispatch(|| softmax_inline(scores, sink));
+    Arch::new().dispatch(
+        #[inline(always)]
+        || softmax_inline(scores, sink),
+    );
 }
 
 #[inline(always)]
@@ -149,11 +164,14 @@ pub(crate) fn fold(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -
 /// # Source
 /// Shazeer, "GLU variants improve transformer" (arXiv:2002.05202).
 pub fn silu_mul(gate: &mut [f32], up: &[f32]) {
-    Arch::new().dispatch(|| {
-        for (gate, up) in gate.iter_mut().zip(up) {
-            *gate = *gate / (1.0 + exp(-*gate)) * up;
-        }
-    });
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (gate, up) in gate.iter_mut().zip(up) {
+                *gate = *gate / (1.0 + exp(-*gate)) * up;
+            }
+        },
+    );
 }
 
 /// The gate of a `GeGLU` feed-forward layer: `gate` becomes `gelu(gate) * up`, by the tanh approximation.
@@ -161,11 +179,14 @@ pub fn silu_mul(gate: &mut [f32], up: &[f32]) {
 /// # Source
 /// Hendrycks and Gimpel (arXiv:1606.08415), section 2.
 pub fn gelu_tanh_mul(gate: &mut [f32], up: &[f32]) {
-    Arch::new().dispatch(|| {
-        for (gate, up) in gate.iter_mut().zip(up) {
-            *gate = gelu_tanh(*gate) * up;
-        }
-    });
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (gate, up) in gate.iter_mut().zip(up) {
+                *gate = gelu_tanh(*gate) * up;
+            }
+        },
+    );
 }
 
 /// `x (1 + tanh(y)) / 2` is `x / (1 + exp(-2 y))`.

@@ -18,7 +18,10 @@ pub(crate) use self::super_block::{scale_min, scales_q3, scales_xs};
 
 /// Widens stored weights. `bytes` holds `out.len()` weights of `dtype`, in whole blocks.
 pub(crate) fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
-    Arch::new().dispatch(|| widen_inline(dtype, bytes, out));
+    Arch::new().dispatch(
+        #[inline(always)]
+        || widen_inline(dtype, bytes, out),
+    );
 }
 
 /// As [`widen`], for the instructions of the function it is inlined into.

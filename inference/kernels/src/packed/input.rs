@@ -72,20 +72,23 @@ impl Places<'_> {
     /// # Safety
     /// No other thread quantizes these columns of these tokens.
     pub(super) unsafe fn quantize(&self, token: usize, first: usize, width: usize, x: &[f32]) {
-        Arch::new().dispatch(|| {
-            for (number, x) in x.chunks_exact(width).enumerate() {
-                let start = (token + number) * self.columns + first;
-                // SAFETY: passed on.
-                let (codes, scales, sums) = unsafe {
-                    (
-                        self.codes.part(start, width),
-                        self.scales.part(start / self.unit, width / self.unit),
-                        self.sums.part(start / SUM, width / SUM),
-                    )
-                };
-                quantize_row(x, self.unit, codes, scales, sums);
-            }
-        });
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (number, x) in x.chunks_exact(width).enumerate() {
+                    let start = (token + number) * self.columns + first;
+                    // SAFETY: passed on.
+                    let (codes, scales, sums) = unsafe {
+                        (
+                            self.codes.part(start, width),
+                            self.scales.part(start / self.unit, width / self.unit),
+                            self.sums.part(start / SUM, width / SUM),
+                        )
+                    };
+                    quantize_row(x, self.unit, codes, scales, sums);
+                }
+            },
+        );
     }
 }
 
@@ -187,17 +190,20 @@ fn sums<T: Copy + Default + Send>(
     pool::share_chunks(out, TASK_VALUES, |number, out| {
         let first = number * TASK_VALUES;
         let sums = &sums[first * each..][..out.len() * each];
-        Arch::new().dispatch(|| {
-            if each == 1 {
-                for (at, (out, sum)) in out.iter_mut().zip(sums).enumerate() {
-                    *out = of(first + at, i32::from(*sum));
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                if each == 1 {
+                    for (at, (out, sum)) in out.iter_mut().zip(sums).enumerate() {
+                        *out = of(first + at, i32::from(*sum));
+                    }
+                    return;
                 }
-                return;
-            }
-            for (at, (out, [a, b])) in out.iter_mut().zip(sums.as_chunks().0).enumerate() {
-                *out = of(first + at, i32::from(*a) + i32::from(*b));
-            }
-        });
+                for (at, (out, [a, b])) in out.iter_mut().zip(sums.as_chunks().0).enumerate() {
+                    *out = of(first + at, i32::from(*a) + i32::from(*b));
+                }
+            },
+        );
     });
 }
 

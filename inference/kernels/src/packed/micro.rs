@@ -10,8 +10,8 @@
     reason = "reads packed tiles and quantized tokens by pointer; the contract is that of `stretch`"
 )]
 
-use super::format::{Format, PLANE, SLAB, TILE_ROWS};
-use super::slab::{self, Codes};
+use super::format::{Format, SLAB, TILE_ROWS};
+use super::slab::{self, Codes, WIDE_SLAB};
 use crate::isa::Isa;
 
 /// Quantized tokens by pointer, from the first of a pass on.
@@ -119,7 +119,7 @@ unsafe fn block<S: Isa, F: Format, C: Codes, const M: usize>(
     let at = stretch.at.add(number * F::UNIT_BYTES);
     prefetch::<S>(stretch, number, first);
     let codes = match stretch.widened {
-        Some(widened) => widened.add(number * 8 * PLANE),
+        Some(widened) => widened.add(number * WIDE_SLAB),
         None => at,
     };
     let mut ints = begin::<S, F, M>(x.corrections.wrapping_add(unit), units);
@@ -158,8 +158,8 @@ unsafe fn super_block<S: Isa, F: Format, C: Codes, const M: usize>(
     let at = stretch.at.add(number * F::UNIT_BYTES);
     let (slabs, slab_bytes) = match stretch.widened {
         Some(widened) => (
-            widened.add(number * (F::UNIT / SLAB) * 8 * PLANE),
-            8 * PLANE,
+            widened.add(number * (F::UNIT / SLAB) * WIDE_SLAB),
+            WIDE_SLAB,
         ),
         None => (at, F::SLAB_BYTES),
     };
@@ -175,9 +175,9 @@ unsafe fn super_block<S: Isa, F: Format, C: Codes, const M: usize>(
                 let mut ints =
                     begin::<S, F, M>(corrections.wrapping_add($number), x.columns / F::GROUP);
                 slab::group::<S, F, C, M>(slab_at, first, codes, x.columns, $range, &mut ints);
-                let scales = at.add(F::GROUPS_AT + $number * TILE_ROWS + first).cast::<i8>();
                 for v in 0..2 {
-                    let scale = S::to_real(S::load_i8(scales.add(v * S::LANES)));
+                    let row = first + v * S::LANES;
+                    let scale = C::group_scale::<S, F>(at, slabs, $number, row);
                     for (totals, ints) in totals.iter_mut().zip(&ints) {
                         totals[v] = S::fused(S::to_real(ints[v]), scale, totals[v]);
                     }

@@ -14,7 +14,10 @@ pub(super) fn pack<F: Format>(rows: &[u8], row_bytes: usize, tiles: &mut [u8]) {
     pool::share_chunks(tiles, units * F::UNIT_BYTES, |number, tile| {
         let rows = &rows[number * TILE_ROWS * row_bytes..];
         let rows = &rows[..rows.len().min(TILE_ROWS * row_bytes)];
-        Arch::new().dispatch(|| pack_tile::<F>(rows, row_bytes, tile));
+        Arch::new().dispatch(
+            #[inline(always)]
+            || pack_tile::<F>(rows, row_bytes, tile),
+        );
     });
 }
 

@@ -11,10 +11,10 @@
     reason = "calls kernels that read packed tiles and quantized tokens by pointer"
 )]
 
-use super::format::{Format, PLANE, SLAB, TILE_ROWS};
+use super::format::{Format, SLAB, TILE_ROWS};
 use super::micro::{self, Stretch, Tokens};
 use super::run::Job;
-use super::slab::{self, Codes, Stored, Widened};
+use super::slab::{self, Codes, Stored, WIDE_SLAB, Widened};
 use crate::isa::Isa;
 
 /// Most tokens of a strip: their sums and codes of 256 columns take 36 kB of the nearest cache, widened codes 8.
@@ -23,6 +23,8 @@ const STRIP: usize = 96;
 const STRIP_BYTES: usize = 512 << 10;
 /// Columns that are widened together.
 const WIDENED: usize = 256;
+/// Bytes of what is widened: codes, and scales of at most one group for each 16 columns.
+const PANEL: usize = WIDENED / SLAB * WIDE_SLAB + WIDENED / 16 * TILE_ROWS * size_of::<f32>();
 /// How far ahead few tokens ask for weights: DRAM's latency at its bandwidth.
 const AHEAD: usize = 4096;
 /// Most tokens that read codes as they were packed.
@@ -31,8 +33,8 @@ const FEW: usize = 4;
 /// Memory of a thread at work; what is in it is of no use to anyone else.
 #[repr(align(64))]
 pub(super) struct Room {
-    /// Widened codes of [`WIDENED`] columns.
-    panel: [u8; WIDENED / SLAB * 8 * PLANE],
+    /// Widened codes of [`WIDENED`] columns, and the scales of their groups as reals.
+    panel: [u8; PANEL],
     /// Of each token of a strip and row of a tile.
     sums: [[f32; TILE_ROWS]; STRIP],
 }
@@ -132,8 +134,12 @@ unsafe fn many<S: Isa, F: Format>(
             }
             for number in 0..count * slabs {
                 let from = number / slabs * F::UNIT_BYTES + number % slabs * F::SLAB_BYTES;
-                let to = panel[number * 8 * PLANE..][..8 * PLANE].as_mut_ptr();
+                let to = panel[number * WIDE_SLAB..][..WIDE_SLAB].as_mut_ptr();
                 slab::widen::<S, F>(at.add(from), to);
+            }
+            if F::GROUPS > 0 {
+                let scales = panel[slabs * WIDE_SLAB..].as_mut_ptr();
+                slab::widen_scales::<S, F>(at, scales.cast());
             }
             stretch.widened = Some(panel.as_ptr());
             pass::<S, F, Widened>(job, stretch, begin, sums);

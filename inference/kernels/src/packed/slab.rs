@@ -10,7 +10,7 @@
     reason = "reads slabs and quantized tokens by pointer; the contracts are those of the functions"
 )]
 
-use super::format::{Format, PLANE, TILE_ROWS};
+use super::format::{Format, PLANE, SLAB, TILE_ROWS};
 use super::micro::Ints;
 use crate::isa::Isa;
 
@@ -21,12 +21,27 @@ pub(super) trait Codes {
     /// # Safety
     /// `slab` points into a slab of this kind, and the machine has `S`.
     unsafe fn four<S: Isa, F: Format, const FOUR: usize>(slab: *const u8) -> S::Int;
+
+    /// The whole scales of group `group` of the rows from `row` on; `unit` is as it was packed, `slabs` are its codes.
+    ///
+    /// # Safety
+    /// `unit` points to a unit of 256 columns and `slabs` to its slabs of this kind; the machine has `S`.
+    unsafe fn group_scale<S: Isa, F: Format>(
+        unit: *const u8,
+        slabs: *const u8,
+        group: usize,
+        row: usize,
+    ) -> S::Real;
 }
+
+/// Bytes of a slab of widened codes.
+pub(super) const WIDE_SLAB: usize = 8 * PLANE;
 
 /// As packing wrote them.
 pub(super) struct Stored;
 
-/// A byte each, `[8, TILE_ROWS, 4]`, as [`widen`] writes them.
+/// A byte each, `[8, TILE_ROWS, 4]`; behind the slabs of 256 columns the scales of their groups as reals,
+/// `[groups, TILE_ROWS]`. All as [`widen`] and [`widen_scales`] write them.
 pub(super) struct Widened;
 
 impl Codes for Stored {
@@ -47,12 +62,34 @@ impl Codes for Stored {
         let shift = FOUR / F::HIGH * F::HIGH;
         S::or(low, S::bits_to(high, shift, (1 << F::HIGH) - 1, F::LOW))
     }
+
+    #[inline(always)]
+    unsafe fn group_scale<S: Isa, F: Format>(
+        unit: *const u8,
+        _: *const u8,
+        group: usize,
+        row: usize,
+    ) -> S::Real {
+        let scales = unit.add(F::GROUPS_AT + group * TILE_ROWS + row);
+        S::to_real(S::load_i8(scales.cast()))
+    }
 }
 
 impl Codes for Widened {
     #[inline(always)]
     unsafe fn four<S: Isa, F: Format, const FOUR: usize>(slab: *const u8) -> S::Int {
         S::load(slab.add(FOUR * PLANE))
+    }
+
+    #[inline(always)]
+    unsafe fn group_scale<S: Isa, F: Format>(
+        _: *const u8,
+        slabs: *const u8,
+        group: usize,
+        row: usize,
+    ) -> S::Real {
+        let scales = slabs.add(F::UNIT / SLAB * WIDE_SLAB);
+        S::load_real(scales.cast::<f32>().add(group * TILE_ROWS + row))
     }
 }
 
@@ -69,7 +106,7 @@ macro_rules! fours {
     };
 }
 
-/// Widens the codes of a packed slab into `8 * PLANE` bytes.
+/// Widens the codes of a packed slab into [`WIDE_SLAB`] bytes.
 ///
 /// # Safety
 /// `slab` is a packed slab of `F`, `to` has room; the machine has `S`, and the caller is compiled for it.
@@ -80,6 +117,20 @@ pub(super) unsafe fn widen<S: Isa, F: Format>(slab: *const u8, to: *mut u8) {
             let codes = Stored::four::<S, F, FOUR>(slab.add(4 * first));
             S::keep(to.add(FOUR * PLANE + 4 * first), codes);
         });
+    }
+}
+
+/// Widens the whole scales of a unit of 256 columns into reals, `[GROUPS, TILE_ROWS]`.
+///
+/// # Safety
+/// `unit` is a packed unit of `F`, `to` has room; the machine has `S`, and the caller is compiled for it.
+#[inline(always)]
+pub(super) unsafe fn widen_scales<S: Isa, F: Format>(unit: *const u8, to: *mut f32) {
+    for group in 0..F::GROUPS {
+        for row in (0..TILE_ROWS).step_by(S::LANES) {
+            let scales = Stored::group_scale::<S, F>(unit, unit, group, row);
+            S::store(to.add(group * TILE_ROWS + row), scales);
+        }
     }
 }
 
