@@ -4,6 +4,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use crate::vectorized::vectorized;
+
 /// The sum of products of `a` and `b`; what is longer is cut.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let length = a.len().min(b.len());
@@ -35,7 +37,7 @@ impl WithSimd for Dot<'_> {
 
 /// Adds `x` to `out`, value by value.
 pub fn add(out: &mut [f32], x: &[f32]) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for (out, x) in out.iter_mut().zip(x) {
@@ -47,7 +49,7 @@ pub fn add(out: &mut [f32], x: &[f32]) {
 
 /// Adds `factor * x` to `out`.
 pub fn add_scaled(out: &mut [f32], factor: f32, x: &[f32]) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for (out, x) in out.iter_mut().zip(x) {
@@ -67,7 +69,7 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     let width = weight.len().max(1);
     for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
         let scale = 1.0 / (dot(x, x) / width as f32 + eps).sqrt();
-        Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || {
                 for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
@@ -83,7 +85,7 @@ pub fn rms_norm_in_place(x: &mut [f32], weight: &[f32], eps: f32) {
     let width = weight.len().max(1);
     for x in x.chunks_exact_mut(width) {
         let scale = 1.0 / (dot(x, x) / width as f32 + eps).sqrt();
-        Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || {
                 for (x, weight) in x.iter_mut().zip(weight) {
@@ -120,7 +122,7 @@ pub fn layer_norm(x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f32, out
 /// Turns scores into weights that sum to one. Scores that are minus infinity get zero;
 /// if all are, all become zero. A `sink` is one more score whose weight goes nowhere.
 pub fn softmax(scores: &mut [f32], sink: Option<f32>) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || softmax_inline(scores, sink),
     );
@@ -164,7 +166,7 @@ pub(crate) fn fold(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -
 /// # Source
 /// Shazeer, "GLU variants improve transformer" (arXiv:2002.05202).
 pub fn silu_mul(gate: &mut [f32], up: &[f32]) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for (gate, up) in gate.iter_mut().zip(up) {
@@ -179,7 +181,7 @@ pub fn silu_mul(gate: &mut [f32], up: &[f32]) {
 /// # Source
 /// Hendrycks and Gimpel (arXiv:1606.08415), section 2.
 pub fn gelu_tanh_mul(gate: &mut [f32], up: &[f32]) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for (gate, up) in gate.iter_mut().zip(up) {

@@ -27,6 +27,7 @@ mod isa;
 mod mapping;
 mod matrix;
 mod packed;
+mod vectorized;
 mod widen;
 
 pub use self::attention::{Attend, BLOCK_TOKENS, KvDtype, KvLayer, Span};

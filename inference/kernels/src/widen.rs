@@ -8,17 +8,16 @@
 mod legacy;
 mod super_block;
 
-use pulp::Arch;
-
 use crate::dtype::Dtype;
 use crate::half;
+use crate::vectorized::vectorized;
 
 pub(crate) use self::legacy::{IQ4_VALUES, MXFP4_VALUES, q8_0};
 pub(crate) use self::super_block::{scale_min, scales_q3, scales_xs};
 
 /// Widens stored weights. `bytes` holds `out.len()` weights of `dtype`, in whole blocks.
 pub(crate) fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || widen_inline(dtype, bytes, out),
     );
@@ -27,29 +26,42 @@ pub(crate) fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
 /// As [`widen`], for the instructions of the function it is inlined into.
 #[inline(always)]
 pub(crate) fn widen_inline(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
+    // Closures, since what calls a function by its name as a value is compiled by itself.
+    macro_rules! widen {
+        ($block:path) => {
+            blocks(
+                bytes,
+                out,
+                #[inline(always)]
+                |block, out| $block(block, out),
+            )
+        };
+        (one $real:expr) => {
+            blocks(
+                bytes,
+                out,
+                #[inline(always)]
+                |block, [out]: &mut [f32; 1]| *out = $real(*block),
+            )
+        };
+    }
     match dtype {
-        Dtype::F32 => blocks(bytes, out, |&bytes, [out]: &mut [f32; 1]| {
-            *out = f32::from_le_bytes(bytes);
-        }),
-        Dtype::F16 => blocks(bytes, out, |&bytes, [out]: &mut [f32; 1]| {
-            *out = half::widen(u16::from_le_bytes(bytes));
-        }),
-        Dtype::Bf16 => blocks(bytes, out, |&bytes, [out]: &mut [f32; 1]| {
-            *out = half::widen_bf16(u16::from_le_bytes(bytes));
-        }),
-        Dtype::Q4_0 => blocks(bytes, out, legacy::q4_0),
-        Dtype::Q4_1 => blocks(bytes, out, legacy::q4_1),
-        Dtype::Q5_0 => blocks(bytes, out, legacy::q5_0),
-        Dtype::Q5_1 => blocks(bytes, out, legacy::q5_1),
-        Dtype::Q8_0 => blocks(bytes, out, legacy::q8_0),
-        Dtype::Iq4Nl => blocks(bytes, out, legacy::iq4_nl),
-        Dtype::Mxfp4 => blocks(bytes, out, legacy::mxfp4),
-        Dtype::Q2K => blocks(bytes, out, super_block::q2_k),
-        Dtype::Q3K => blocks(bytes, out, super_block::q3_k),
-        Dtype::Q4K => blocks(bytes, out, super_block::q4_k),
-        Dtype::Q5K => blocks(bytes, out, super_block::q5_k),
-        Dtype::Q6K => blocks(bytes, out, super_block::q6_k),
-        Dtype::Iq4Xs => blocks(bytes, out, super_block::iq4_xs),
+        Dtype::F32 => widen!(one f32::from_le_bytes),
+        Dtype::F16 => widen!(one | bytes | half::widen(u16::from_le_bytes(bytes))),
+        Dtype::Bf16 => widen!(one | bytes | half::widen_bf16(u16::from_le_bytes(bytes))),
+        Dtype::Q4_0 => widen!(legacy::q4_0),
+        Dtype::Q4_1 => widen!(legacy::q4_1),
+        Dtype::Q5_0 => widen!(legacy::q5_0),
+        Dtype::Q5_1 => widen!(legacy::q5_1),
+        Dtype::Q8_0 => widen!(legacy::q8_0),
+        Dtype::Iq4Nl => widen!(legacy::iq4_nl),
+        Dtype::Mxfp4 => widen!(legacy::mxfp4),
+        Dtype::Q2K => widen!(super_block::q2_k),
+        Dtype::Q3K => widen!(super_block::q3_k),
+        Dtype::Q4K => widen!(super_block::q4_k),
+        Dtype::Q5K => widen!(super_block::q5_k),
+        Dtype::Q6K => widen!(super_block::q6_k),
+        Dtype::Iq4Xs => widen!(super_block::iq4_xs),
     }
 }
 

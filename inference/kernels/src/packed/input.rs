@@ -10,11 +10,10 @@
     reason = "tokens are quantized into several buffers by several threads"
 )]
 
-use pulp::Arch;
-
 use super::format::Format;
 use crate::disjoint::Disjoint;
 use crate::pool;
+use crate::vectorized::vectorized;
 
 /// Values that a thread takes at a time: some microseconds of work.
 const TASK_VALUES: usize = 1 << 14;
@@ -72,7 +71,7 @@ impl Places<'_> {
     /// # Safety
     /// No other thread quantizes these columns of these tokens.
     pub(super) unsafe fn quantize(&self, token: usize, first: usize, width: usize, x: &[f32]) {
-        Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || {
                 for (number, x) in x.chunks_exact(width).enumerate() {
@@ -190,7 +189,7 @@ fn sums<T: Copy + Default + Send>(
     pool::share_chunks(out, TASK_VALUES, |number, out| {
         let first = number * TASK_VALUES;
         let sums = &sums[first * each..][..out.len() * each];
-        Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || {
                 if each == 1 {
@@ -207,41 +206,34 @@ fn sums<T: Copy + Default + Send>(
     });
 }
 
+/// One token's columns. Loops of one thing each, which compilers make vectors of.
 #[inline(always)]
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "codes are within 127 and 16 of them within 2032"
-)]
 fn quantize_row(x: &[f32], unit: usize, codes: &mut [i8], scales: &mut [f32], sums: &mut [i16]) {
     let units = x.chunks_exact(unit).zip(codes.chunks_exact_mut(unit));
     let units = units.zip(sums.chunks_exact_mut(unit / SUM));
     for (((x, codes), sums), scale) in units.zip(scales) {
-        let (most, probe) = extent(x);
-        // Not a number anywhere makes the scale not a number, so that it is seen in the product.
-        *scale = most / 127.0 + probe;
+        let most = extent(x);
+        *scale = most / 127.0;
         let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
-        let x = x.as_chunks::<SUM>().0;
-        let codes = codes.as_chunks_mut::<SUM>().0;
-        for ((x, codes), sum) in x.iter().zip(codes).zip(sums) {
-            let rounded = x.map(|x| round(x * inverse));
-            *codes = rounded.map(|code| code as i8);
-            *sum = rounded.iter().sum::<i32>() as i16;
+        for (code, x) in codes.iter_mut().zip(x) {
+            *code = round(x * inverse);
+        }
+        for (sum, codes) in sums.iter_mut().zip(codes.as_chunks::<SUM>().0) {
+            *sum = codes.iter().map(|code| i16::from(*code)).sum();
         }
     }
 }
 
-/// The largest magnitude, and zero times every value added up.
+/// The largest magnitude; not a number if anything is not finite, so that it is seen in the product.
 #[inline(always)]
-fn extent(x: &[f32]) -> (f32, f32) {
-    let (mut most, mut probe) = ([0.0_f32; SUM], [0.0_f32; SUM]);
-    for x in x.as_chunks::<SUM>().0 {
-        for ((most, probe), x) in most.iter_mut().zip(&mut probe).zip(x) {
-            *most = if x.abs() > *most { x.abs() } else { *most };
-            *probe += x * 0.0;
-        }
+fn extent(x: &[f32]) -> f32 {
+    /// The bits of infinity: those of what is finite are below, and in the order of magnitudes.
+    const INFINITE: u32 = f32::INFINITY.to_bits();
+    let magnitudes = x.iter().map(|x| x.abs().to_bits());
+    match magnitudes.fold(0, u32::max) {
+        INFINITE.. => f32::NAN,
+        most => f32::from_bits(most),
     }
-    let most = most.into_iter().fold(0.0, f32::max);
-    (most, probe.into_iter().sum())
 }
 
 /// The nearest whole number, halves to even, of a real between -127 and 127.
@@ -250,11 +242,10 @@ fn extent(x: &[f32]) -> (f32, f32) {
     clippy::cast_possible_truncation,
     reason = "the lowest byte is the number"
 )]
-fn round(x: f32) -> i32 {
+fn round(x: f32) -> i8 {
     /// 1.5 * 2^23: the lowest bits of a sum with it are the whole number.
     const ROUND: f32 = 12_582_912.0;
-    let bits = (x + ROUND).to_bits().wrapping_sub(ROUND.to_bits());
-    i32::from(bits.cast_signed() as i8)
+    (x + ROUND).to_bits() as i8
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Stored rows into tiles.
 
-use pulp::Arch;
-
 use super::codes::Unit;
 use super::format::{Format, PLANE, SLAB, TILE_ROWS};
 use crate::pool;
+use crate::vectorized::vectorized;
 
 /// Packs stored rows, each of `row_bytes` bytes, into `tiles`, which is zeroed.
 ///
@@ -14,7 +13,7 @@ pub(super) fn pack<F: Format>(rows: &[u8], row_bytes: usize, tiles: &mut [u8]) {
     pool::share_chunks(tiles, units * F::UNIT_BYTES, |number, tile| {
         let rows = &rows[number * TILE_ROWS * row_bytes..];
         let rows = &rows[..rows.len().min(TILE_ROWS * row_bytes)];
-        Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || pack_tile::<F>(rows, row_bytes, tile),
         );
