@@ -38,6 +38,10 @@ impl<'a, T> Disjoint<'a, T> {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
     /// The `length` values from `start` on.
     ///
     /// # Safety

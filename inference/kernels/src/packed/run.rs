@@ -21,6 +21,11 @@ const PARALLEL_MIN: usize = 1 << 19;
 /// Multiplications a thread takes at a time, so that faster threads take more.
 const TASK: usize = 1 << 19;
 
+/// Tiles that are taken together: a thread that takes a task waits until all it wrote is written, so that what
+/// it wrote of the others is written meanwhile.
+const TILES: usize = 4;
+/// Tasks of each thread that are enough to be fair.
+const FAIR: usize = 4;
 /// Fewest rows of a gated product that a thread takes at a time, whole tiles.
 const GATED_ROWS: usize = 128;
 
@@ -36,6 +41,8 @@ pub(crate) struct Product<'a> {
     packed: &'a Packed,
     input: &'a Input,
     out: Disjoint<'a>,
+    /// Tiles that a thread takes at a time.
+    share: usize,
 }
 
 impl<'a> Product<'a> {
@@ -50,22 +57,28 @@ impl<'a> Product<'a> {
             input.tokens * packed.rows,
             "a place for every product"
         );
-        let out = Disjoint::new(out);
-        Self { packed, input, out }
+        // Enough for a task, and some more where that leaves every thread its part.
+        let work = input.tokens * packed.columns * TILE_ROWS;
+        let fair = packed.tile_count() / (FAIR * pool::threads());
+        Self {
+            packed,
+            input,
+            out: Disjoint::new(out),
+            share: (TASK / work.max(1)).max(fair.min(TILES)).max(1),
+        }
     }
 
-    /// Multiplications of a tile.
+    /// Multiplications.
     fn work(&self) -> usize {
-        self.input.tokens * self.packed.columns * TILE_ROWS
+        self.out.len() * self.packed.columns
     }
 
-    /// Tiles that a thread takes at a time.
-    fn share(&self) -> usize {
-        (TASK / self.work().max(1)).max(1)
+    fn tasks(&self) -> usize {
+        self.packed.tile_count().div_ceil(self.share)
     }
 
     fn job(&self, task: usize) -> Job<'a> {
-        let first = task * self.share();
+        let first = task * self.share;
         Job {
             packed: self.packed,
             input: self.input,
@@ -73,7 +86,7 @@ impl<'a> Product<'a> {
             stride: self.packed.rows,
             base: 0,
             first,
-            count: self.share().min(self.packed.tile_count() - first),
+            count: self.share.min(self.packed.tile_count() - first),
         }
     }
 }
@@ -121,20 +134,16 @@ pub(crate) fn prepare(path: Path, packed: &Packed, input: &mut Input) {
 
 /// Makes `products`; threads that are done with one go on with the next.
 pub(crate) fn multiply(path: Path, products: &[Product<'_>]) {
-    let tasks = |product: &Product<'_>| product.packed.tile_count().div_ceil(product.share());
     let run = |mut task: usize| {
         for product in products {
-            if task < tasks(product) {
+            if task < product.tasks() {
                 return run_any(path, product.job(task));
             }
-            task -= tasks(product);
+            task -= product.tasks();
         }
     };
-    let work: usize = products
-        .iter()
-        .map(|product| product.work() * product.packed.tile_count())
-        .sum();
-    let tasks = products.iter().map(tasks).sum();
+    let work: usize = products.iter().map(Product::work).sum();
+    let tasks = products.iter().map(Product::tasks).sum();
     if work < PARALLEL_MIN {
         (0..tasks).for_each(run);
     } else {
