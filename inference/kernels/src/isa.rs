@@ -102,4 +102,6 @@ pub(crate) trait Isa: Copy {
     unsafe fn keep(to: *mut u8, a: Self::Int);
     /// Asks for the line at `from`, which need not be readable.
     unsafe fn prefetch(from: *const u8);
+    /// As [`prefetch`](Self::prefetch), for the second-level cache, which waits for many more lines at once than the nearest.
+    unsafe fn prefetch_far(from: *const u8);
 }

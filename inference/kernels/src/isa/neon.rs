@@ -239,4 +239,9 @@ impl<const LEVEL: u8> Isa for Neon<LEVEL> {
     unsafe fn prefetch(from: *const u8) {
         asm!("prfm pldl1keep, [{from}]", from = in(reg) from, options(nostack, preserves_flags, readonly));
     }
+
+    #[inline(always)]
+    unsafe fn prefetch_far(from: *const u8) {
+        asm!("prfm pldl2keep, [{from}]", from = in(reg) from, options(nostack, preserves_flags, readonly));
+    }
 }

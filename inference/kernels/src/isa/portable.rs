@@ -180,4 +180,7 @@ impl Isa for Portable {
 
     #[inline(always)]
     unsafe fn prefetch(_from: *const u8) {}
+
+    #[inline(always)]
+    unsafe fn prefetch_far(_from: *const u8) {}
 }

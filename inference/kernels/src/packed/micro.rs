@@ -38,6 +38,8 @@ pub(super) struct Stretch {
     pub(super) units: usize,
     /// What is asked for meanwhile; need not be readable.
     pub(super) next: *const u8,
+    /// Whether it is wanted later than the nearest cache would keep it.
+    pub(super) far: bool,
     /// Bytes of it that are asked for with each slab: a few at a time, since more would be waited for.
     pub(super) piece: usize,
 }
@@ -255,7 +257,12 @@ unsafe fn scale<S: Isa, F: Format>(at: *const u8, row: usize) -> S::Real {
 unsafe fn prefetch<S: Isa>(stretch: Stretch, slab: usize, first: usize) {
     if first == 0 {
         for at in (0..stretch.piece).step_by(LINE) {
-            S::prefetch(stretch.next.wrapping_add(slab * stretch.piece + at));
+            let next = stretch.next.wrapping_add(slab * stretch.piece + at);
+            if stretch.far {
+                S::prefetch_far(next);
+            } else {
+                S::prefetch(next);
+            }
         }
     }
 }

@@ -25,8 +25,8 @@ const STRIP_BYTES: usize = 512 << 10;
 const WIDENED: usize = 256;
 /// Bytes of what is widened: codes, and scales of at most one group for each 16 columns.
 const PANEL: usize = WIDENED / SLAB * WIDE_SLAB + WIDENED / 16 * TILE_ROWS * size_of::<f32>();
-/// How far ahead few tokens ask for weights: DRAM's latency at its bandwidth.
-const AHEAD: usize = 4096;
+/// How far ahead few tokens ask for weights: less leaves DRAM waiting, more is gone again when it is wanted.
+const AHEAD: usize = 12 << 10;
 /// Most tokens that read codes as they were packed.
 const FEW: usize = 4;
 
@@ -90,6 +90,7 @@ unsafe fn few<S: Isa, F: Format>(job: &Job<'_>, tile: usize) {
         unit: 0,
         units,
         next: at.wrapping_add(AHEAD),
+        far: true,
         piece: F::UNIT_BYTES * SLAB / F::UNIT,
     };
     let mut sums = [[0.0; TILE_ROWS]; FEW];
@@ -126,6 +127,7 @@ unsafe fn many<S: Isa, F: Format>(
                 unit,
                 units: count,
                 next: at.wrapping_add(bytes),
+                far: false,
                 piece: bytes.div_ceil(slots),
             };
             if F::LOW == 8 {
