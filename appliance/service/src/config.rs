@@ -97,9 +97,9 @@ pub struct Model {
 #[serde(rename_all = "snake_case")]
 pub enum KvDtype {
     /// 32-bit reals.
-    #[default]
     F32,
-    /// 16-bit reals.
+    /// 16-bit reals: eleven bits of each number, where products with weights keep eight.
+    #[default]
     F16,
     /// Signed bytes with a scale for each 32 of them.
     #[serde(rename = "q8_0")]

@@ -77,3 +77,59 @@ pub fn multiply_gated(
     down.multiply(&room.gate, out, scratch);
     scratch.gated = room;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtype::Dtype;
+    use crate::matrix::Activations;
+    use crate::matrix::tests::{matrix, numbers};
+
+    fn activate(rows: Range<usize>, gate: &mut [f32], up: &mut [f32]) {
+        let numbers = rows.clone().cycle();
+        for ((gate, up), row) in gate.iter_mut().zip(up).zip(numbers) {
+            *gate = (*gate - row as f32) * *up;
+        }
+    }
+
+    /// Against one product after the other, each of all rows.
+    #[track_caller]
+    fn check([gate, up, down]: [Dtype; 3], (columns, rows): (usize, usize), tokens: usize) {
+        let packed =
+            |dtype, rows, columns| matrix(dtype, rows, columns).with_activations(Activations::Int8);
+        let [gate, up] = [gate, up].map(|dtype| packed(dtype, rows, columns));
+        let down = packed(down, 40, rows);
+        let (x, scratch) = (numbers(tokens * columns, 7), &mut Scratch::default());
+        let mut out = vec![f32::NAN; tokens * 40];
+        let pool = pool::Pool::new(2).expect("starts");
+        pool.install(|| {
+            multiply_gated([&gate, &up, &down], &x, activate, &mut out, scratch);
+        });
+        let [mut gates, mut ups] = [(); 2].map(|()| vec![f32::NAN; tokens * rows]);
+        gate.multiply(&x, &mut gates, scratch);
+        up.multiply(&x, &mut ups, scratch);
+        activate(0..rows, &mut gates, &mut ups);
+        let mut expected = vec![f32::NAN; tokens * 40];
+        down.multiply(&gates, &mut expected, scratch);
+        let bits = |out: &[f32]| out.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&out), bits(&expected));
+    }
+
+    #[test]
+    fn some_rows_at_a_time_give_what_all_at_once_give() {
+        for tokens in [1, 7, 101] {
+            check([Dtype::Q4K, Dtype::Q4K, Dtype::Q6K], (256, 1280), tokens);
+            check([Dtype::Q8_0, Dtype::Q8_0, Dtype::Q4_0], (96, 160), tokens);
+            check([Dtype::Q5_0, Dtype::Q5_0, Dtype::Q4K], (512, 768), tokens);
+        }
+    }
+
+    #[test]
+    fn matrices_that_do_not_pair_give_the_same() {
+        for tokens in [1, 7] {
+            check([Dtype::Q4K, Dtype::Q6K, Dtype::Q6K], (256, 512), tokens);
+            check([Dtype::Q8_0, Dtype::Q8_0, Dtype::F16], (64, 96), tokens);
+            check([Dtype::F32, Dtype::F32, Dtype::Q8_0], (40, 64), tokens);
+        }
+    }
+}

@@ -27,7 +27,7 @@ use crate::weights::Weights;
 
 /// Tokens that pass the layers together: enough to amortize reading weights,
 /// few enough that their activations stay in the second-level cache.
-pub(crate) const CHUNK: usize = 64;
+pub(crate) const CHUNK: usize = 96;
 
 /// Values that a thread adds at a time: some microseconds of work.
 const TASK_VALUES: usize = 1 << 15;

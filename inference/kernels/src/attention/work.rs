@@ -26,7 +26,7 @@ const STRETCH: usize = BLOCKS * BLOCK_TOKENS;
 /// Queries that wait for memory more than for arithmetic.
 const FEW: usize = 8;
 /// Blocks that few queries ask for ahead.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 
 thread_local! {
     static WORK: RefCell<Work> = RefCell::default();

@@ -30,7 +30,7 @@ pub(crate) fn stored(dtype: Dtype, weights: usize, seed: u32) -> Vec<u8> {
         .collect()
 }
 
-fn matrix(dtype: Dtype, rows: usize, columns: usize) -> Matrix {
+pub(crate) fn matrix(dtype: Dtype, rows: usize, columns: usize) -> Matrix {
     let bytes = stored(dtype, rows * columns, 1);
     Matrix::new(bytes.into(), dtype, rows, columns).expect("fits")
 }
@@ -99,15 +99,35 @@ fn a_token_gets_the_same_bits_alone_and_in_company() {
 
 #[test]
 fn products_of_many_matrices_are_those_of_each() {
-    let (a, b) = (matrix(Dtype::Q4K, 40, 256), matrix(Dtype::Q6K, 3, 256));
-    let x = numbers(2 * 256, 4);
-    let (mut many_a, mut many_b) = (vec![0.0; 80], vec![0.0; 6]);
-    let scratch = &mut Scratch::default();
-    multiply_many(&[&a, &b], &x, &mut [&mut many_a, &mut many_b], scratch);
-    for (matrix, many) in [(&a, &many_a), (&b, &many_b)] {
-        let mut one = vec![0.0; many.len()];
-        matrix.multiply(&x, &mut one, scratch);
-        assert_eq!(&one, many);
+    // Types with the same unit and other zeros, and other groups.
+    let types = [
+        Dtype::Q4K,
+        Dtype::Q6K,
+        Dtype::Q2K,
+        Dtype::Q3K,
+        Dtype::Q5_0,
+        Dtype::Q8_0,
+        Dtype::Q4_1,
+        Dtype::F16,
+    ];
+    for activations in [Activations::Exact, Activations::Int8] {
+        let rows = |at: usize| 3 + 37 * at;
+        let matrix = |(at, dtype)| matrix(dtype, rows(at), 256).with_activations(activations);
+        let matrices: Vec<_> = types.into_iter().enumerate().map(matrix).collect();
+        let x = numbers(2 * 256, 4);
+        let mut many: Vec<_> = matrices.iter().map(|m| vec![0.0; 2 * m.rows()]).collect();
+        let scratch = &mut Scratch::default();
+        multiply_many(
+            &matrices.iter().collect::<Vec<_>>(),
+            &x,
+            &mut many.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(),
+            scratch,
+        );
+        for (matrix, many) in matrices.iter().zip(&many) {
+            let mut one = vec![0.0; many.len()];
+            matrix.multiply(&x, &mut one, &mut Scratch::default());
+            assert_eq!(&one, many, "{:?}", matrix.dtype());
+        }
     }
 }
 

@@ -89,7 +89,9 @@ impl Codes for Widened {
         row: usize,
     ) -> S::Real {
         let scales = slabs.add(F::UNIT / SLAB * WIDE_SLAB);
-        S::load_real(scales.cast::<f32>().add(group * TILE_ROWS + row))
+        let at = (group * TILE_ROWS + row) * size_of::<f32>();
+        // No alignment is needed.
+        S::load_real(scales.add(at).cast())
     }
 }
 
