@@ -1,8 +1,8 @@
 //! Gated networks: two products of the same tokens, made one value by value, and a product of that.
 //!
 //! What is between lies longer in memory than anything else of a layer, and is used once. Where all
-//! three matrices are packed it never gets there: a thread makes some rows of it, of all tokens, and hands on
-//! their bytes.
+//! three matrices are packed, and there are not too many threads, it never gets there: a thread makes some rows
+//! of it, of all tokens, and hands on their bytes.
 //!
 //! Invariant: either way gives the same bits.
 
@@ -47,6 +47,7 @@ pub fn multiply_gated(
     assert_eq!(rows, down.columns(), "what goes down is what went up");
     if let (Some(gate), Some(up), Some(down)) = (&gate.packed, &up.packed, &down.packed)
         && gate.pairs_with(up)
+        && packed::gated_is_fair(rows, down.unit())
     {
         let path = Path::best();
         let Scratch { inputs, gated, .. } = scratch;

@@ -24,7 +24,7 @@ use memmap2::{Advice, MmapMut};
 
 use self::format::{Format, TILE_ROWS, with_format};
 pub(crate) use self::input::Input;
-pub(crate) use self::run::{Product, multiply, multiply_gated, prepare};
+pub(crate) use self::run::{Product, gated_is_fair, multiply, multiply_gated, prepare};
 use crate::dtype::Dtype;
 pub(crate) use crate::isa::Path;
 

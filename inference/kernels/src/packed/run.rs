@@ -151,6 +151,14 @@ pub(crate) fn multiply(path: Path, products: &[Product<'_>]) {
     }
 }
 
+/// Whether all threads would have their part of a gated product of `rows` rows that is quantized for `unit`: what is
+/// taken at a time is large, and many threads would wait for a few.
+pub(crate) fn gated_is_fair(rows: usize, unit: usize) -> bool {
+    let (tasks, threads) = (rows.div_ceil(unit.max(GATED_ROWS)), pool::threads());
+    // At most a fifth of all threads' time.
+    4 * tasks.div_ceil(threads) * threads <= 5 * tasks
+}
+
 /// Multiplies `gate` and `up`, of one type, with the tokens of `input`, [prepared](prepare) for them, and quantizes
 /// what `activate` makes of both, `[tokens, rows]`, into `out` with a scale for every `unit`.
 ///
