@@ -256,3 +256,17 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()?;
     fs::rename(&temporary, path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_served_is_what_is_measured() {
+        let config = Config::default();
+        let options = engine_options(&config.model, &config.inference, Activations::Int8);
+        let measured = DecoderOptions::fast();
+        assert_eq!(options.decoder.kv_dtype, measured.kv_dtype);
+        assert_eq!(options.decoder.activations, measured.activations);
+    }
+}

@@ -19,8 +19,7 @@ use anyhow::Context;
 use inference_core::{
     Engine, Event, GenerateRequest, Generation, Outcome, Prompt, SamplingParams, TokenId,
 };
-use inference_engine::{EngineOptions, LocalEngine, Metrics};
-use inference_nn::Activations;
+use inference_engine::{DecoderOptions, EngineOptions, LocalEngine, Metrics};
 use prometheus_client::registry::Registry;
 
 #[tokio::main(flavor = "current_thread")]
@@ -31,9 +30,10 @@ async fn main() -> anyhow::Result<()> {
             .context("usage: measure MODEL.gguf")?,
     );
     let mut options = EngineOptions::default();
-    options.decoder.kv_bytes_max = 1 << 30;
-    // As the appliance runs models.
-    options.decoder.activations = Activations::Int8;
+    options.decoder = DecoderOptions {
+        kv_bytes_max: 1 << 30,
+        ..DecoderOptions::fast()
+    };
     options.queue_capacity = 2000;
     let engine = load(&path, &options)?;
     println!("{:?}", engine.model());

@@ -21,7 +21,7 @@ mod tests;
 mod tile;
 mod work;
 
-pub use self::kv::{BLOCK_TOKENS, KvDtype, KvLayer};
+pub use self::kv::{BLOCK_TOKENS, KvCache, KvDtype};
 use self::task::Task;
 use self::work::Attention;
 use crate::disjoint::Disjoint;
@@ -61,22 +61,30 @@ pub struct Attend<'a> {
     pub sinks: Option<&'a [f32]>,
 }
 
-impl KvLayer {
-    /// Lets each token look at itself and what came before it in its sequence.
+impl KvCache {
+    /// Lets each token look at itself and what came before it in its sequence, in layer `layer`.
     ///
     /// `queries` and `out` are `[tokens, heads, head_dim]`, the spans' tokens one after the other; keys and
-    /// values of all tokens are [stored](KvLayer::store) already.
+    /// values of all tokens are [stored](KvCache::store) already.
     ///
     /// # Panics
     /// If lengths do not fit, or a block table is too short or names a block that is not there.
-    pub fn attend(&self, spans: &[Span<'_>], attend: Attend<'_>, queries: &[f32], out: &mut [f32]) {
-        self.attend_on(Path::best(), spans, attend, queries, out);
+    pub fn attend(
+        &self,
+        layer: usize,
+        spans: &[Span<'_>],
+        attend: Attend<'_>,
+        queries: &[f32],
+        out: &mut [f32],
+    ) {
+        self.attend_on(Path::best(), layer, spans, attend, queries, out);
     }
 
     /// As [`attend`](Self::attend), on the instruction set `path`.
     fn attend_on(
         &self,
         path: Path,
+        layer: usize,
         spans: &[Span<'_>],
         attend: Attend<'_>,
         queries: &[f32],
@@ -103,7 +111,8 @@ impl KvLayer {
                 work::attend(
                     path,
                     Attention {
-                        layer: self,
+                        cache: self,
+                        layer,
                         task,
                         attend,
                         queries,

@@ -24,19 +24,6 @@ mod tests;
 
 pub(crate) use self::path::{Kernel, Path};
 
-/// Asks for the lines of `values` to be in the second-level cache soon; does nothing where there is no such instruction.
-#[inline(always)]
-pub(crate) fn prefetch<T>(values: &[T]) {
-    #[cfg(target_arch = "x86_64")]
-    for at in (0..size_of_val(values)).step_by(64) {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: every x86-64 machine has the instruction, which reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().cast::<i8>().wrapping_add(at)) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = values;
-}
-
 /// Vectors of one instruction set.
 ///
 /// # Safety

@@ -30,7 +30,7 @@ mod packed;
 mod vectorized;
 mod widen;
 
-pub use self::attention::{Attend, BLOCK_TOKENS, KvDtype, KvLayer, Span};
+pub use self::attention::{Attend, BLOCK_TOKENS, KvCache, KvDtype, Span};
 pub use self::bytes::{Bytes, Storage};
 pub use self::dtype::Dtype;
 pub use self::error::KernelError;

@@ -11,8 +11,7 @@ use std::error::Error;
 use std::time::Instant;
 
 use inference_nn::{
-    Activations, BLOCK_TOKENS, BlockId, Decoder, DecoderOptions, KvDtype, Logits, ModelSource,
-    Segment, load,
+    BLOCK_TOKENS, BlockId, Decoder, DecoderOptions, KvDtype, Logits, ModelSource, Segment, load,
 };
 
 /// Streams that write together.
@@ -31,8 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = inference_kernels::Pool::new(threads)?;
     let clock = Clock::new(threads);
     let kv_dtype = match arguments.next().as_deref() {
-        None | Some("f32") => KvDtype::F32,
-        Some("f16") => KvDtype::F16,
+        Some("f32") => KvDtype::F32,
+        None | Some("f16") => KvDtype::F16,
         Some("q8_0") => KvDtype::Q8_0,
         Some(other) => return Err(format!("{other} is no type of keys and values").into()),
     };
@@ -50,9 +49,8 @@ fn measure(
     let source = ModelSource::open(path.as_ref()).map_err(|error| error.to_string())?;
     let options = DecoderOptions {
         context_length_max: (prefill + decode).max(STREAM.0 + STREAM.1),
-        activations: Activations::Int8,
         kv_dtype,
-        ..DecoderOptions::default()
+        ..DecoderOptions::fast()
     };
     let mut model = load(&source, options).map_err(|error| error.to_string())?;
     let loaded = clock.now() - started;

@@ -12,7 +12,7 @@ mod linear;
 mod packed;
 mod workspace;
 
-use inference_kernels::{KvDtype, Matrix, Span, elementwise, pool};
+use inference_kernels::{KvCache, KvDtype, Matrix, Span, elementwise, pool};
 
 use self::attention::AttentionLayer;
 use self::feed_forward::FeedForward;
@@ -40,6 +40,7 @@ pub(crate) struct Model {
     /// `[vocab, hidden]`
     embedding: Matrix,
     layers: Vec<Layer>,
+    cache: KvCache,
     norm: RmsNorm,
     /// `[vocab, hidden]`; the embedding where both are one.
     head: Matrix,
@@ -77,13 +78,20 @@ impl Model {
             weights.matrix(names.head(), vocab, hidden)?
         };
         let layers = (0..config.layers.len())
-            .map(|number| Layer::bind(weights, names, &config, number, info.blocks, kv_dtype))
+            .map(|number| Layer::bind(weights, names, &config, number))
             .collect::<Result<_, _>>()?;
         let norm = norm(weights, names.norm(), hidden, &config)?;
         weights.finish()?;
         let rope = |rope| Rope::new(rope, config.pairs, info.context_length);
         Ok(Self {
             embedding,
+            cache: KvCache::new(
+                config.layers.len(),
+                info.blocks,
+                config.num_key_value_heads,
+                config.head_dim,
+                kv_dtype,
+            ),
             layers,
             norm,
             head,
@@ -103,8 +111,8 @@ impl Model {
             self.embedding.widen_row(row.token as usize, residual);
         }
         multiply(&mut work.residual, config.embedding_multiplier);
-        for layer in &mut self.layers {
-            layer.pass(config, &self.ropes, spans, work);
+        for layer in &self.layers {
+            layer.pass(config, &self.ropes, spans, &mut self.cache, work);
         }
         self.add_logits(rows);
     }
@@ -156,8 +164,6 @@ impl Layer {
         names: Names,
         config: &DecoderConfig,
         number: usize,
-        blocks: usize,
-        kv_dtype: KvDtype,
     ) -> Result<Self, ModelError> {
         let placement = config.norm.placement;
         let named = |wanted: bool, part| {
@@ -171,20 +177,21 @@ impl Layer {
             attention_post_norm: named(placement.after(), Part::AttentionPostNorm)?,
             feed_forward_norm: named(placement.before(), Part::FeedForwardNorm)?,
             feed_forward_post_norm: named(placement.after(), Part::FeedForwardPostNorm)?,
-            attention: AttentionLayer::bind(weights, names, config, number, blocks, kv_dtype)?,
+            attention: AttentionLayer::bind(weights, names, config, number)?,
             feed_forward: FeedForward::bind(weights, names, config, number)?,
         })
     }
 
     fn pass(
-        &mut self,
+        &self,
         config: &DecoderConfig,
         ropes: &[Rope],
         spans: &[Span<'_>],
+        cache: &mut KvCache,
         work: &mut Workspace,
     ) {
         normalize(self.attention_norm.as_ref(), work);
-        self.attention.apply(config, ropes, spans, work);
+        self.attention.apply(config, ropes, spans, cache, work);
         add(self.attention_post_norm.as_ref(), config, work);
         normalize(self.feed_forward_norm.as_ref(), work);
         self.feed_forward.apply(work);

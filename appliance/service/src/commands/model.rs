@@ -131,7 +131,7 @@ fn try_writer(path: &Path) -> Result<Checked, String> {
     let options = EngineOptions {
         decoder: DecoderOptions {
             context_length_max: TRIAL_TOKENS,
-            ..DecoderOptions::default()
+            ..DecoderOptions::fast()
         },
         ..EngineOptions::default()
     };

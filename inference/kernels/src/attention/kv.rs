@@ -1,7 +1,8 @@
-//! Keys and values of one layer, in blocks of tokens.
+//! Keys and values of all layers, in blocks of tokens.
 //!
 //! Within a block and head, keys are `[head_dim, BLOCK_TOKENS]`, so that 16 positions are
-//! scored side by side, and values `[BLOCK_TOKENS, head_dim]`.
+//! scored side by side, and values `[BLOCK_TOKENS, head_dim]`. What one sequence has of all layers lies near each
+//! other, so that a short one takes few pages.
 
 use super::Span;
 use super::numbers::Numbers;
@@ -12,6 +13,10 @@ use crate::isa::Isa;
 pub const BLOCK_TOKENS: usize = 16;
 /// Values of a head that share a scale when stored as bytes.
 pub(super) const GROUP: usize = 32;
+
+/// Neighboring blocks whose keys or values of one head lie together: a sequence has most of its blocks in order, and
+/// memory is read fastest in order. More of them brought no more.
+const RUN: usize = 8;
 
 /// How keys and values are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,27 +42,33 @@ impl KvDtype {
     }
 }
 
-/// Keys and values of one layer for a number of blocks of [`BLOCK_TOKENS`] tokens.
+/// Keys and values of a number of layers for a number of blocks of [`BLOCK_TOKENS`] tokens.
 #[derive(Debug)]
-pub struct KvLayer {
+pub struct KvCache {
+    layers: usize,
     kv_heads: usize,
     head_dim: usize,
     blocks: usize,
-    /// `[blocks, kv_heads, head_dim, BLOCK_TOKENS]`
-    keys: Store,
-    /// `[blocks, kv_heads, BLOCK_TOKENS, head_dim]`
-    values: Store,
+    /// `[blocks / RUN, layers, kv_heads, 2, RUN]` blocks: keys, then values.
+    store: Store,
 }
 
-impl KvLayer {
-    /// Room for `blocks` blocks of keys and values, each of `kv_heads` heads of `head_dim` values.
-    pub fn new(blocks: usize, kv_heads: usize, head_dim: usize, dtype: KvDtype) -> Self {
+impl KvCache {
+    /// Room for `blocks` blocks of keys and values of `layers` layers, each of `kv_heads` heads of `head_dim` values.
+    pub fn new(
+        layers: usize,
+        blocks: usize,
+        kv_heads: usize,
+        head_dim: usize,
+        dtype: KvDtype,
+    ) -> Self {
+        let places = blocks.next_multiple_of(RUN) * layers * kv_heads * 2;
         Self {
+            layers,
             kv_heads,
             head_dim,
             blocks,
-            keys: Store::new(dtype, blocks * kv_heads, head_dim),
-            values: Store::new(dtype, blocks * kv_heads, head_dim),
+            store: Store::new(dtype, places, head_dim),
         }
     }
 
@@ -76,11 +87,11 @@ impl KvLayer {
         self.blocks
     }
 
-    /// Stores the keys and values of the spans' tokens; both are `[tokens, kv_heads, head_dim]`.
+    /// Stores layer `layer`'s keys and values of the spans' tokens; both are `[tokens, kv_heads, head_dim]`.
     ///
     /// # Panics
     /// If lengths do not fit, or a block table is too short or names a block that is not there.
-    pub fn store(&mut self, spans: &[Span<'_>], keys: &[f32], values: &[f32]) {
+    pub fn store(&mut self, layer: usize, spans: &[Span<'_>], keys: &[f32], values: &[f32]) {
         let tokens: usize = spans.iter().map(|span| span.tokens).sum();
         let width = self.kv_heads * self.head_dim;
         assert_eq!(keys.len(), tokens * width, "keys for every token");
@@ -91,21 +102,34 @@ impl KvLayer {
         });
         let rows = keys.chunks_exact(width).zip(values.chunks_exact(width));
         for ((blocks, position), (keys, values)) in positions.zip(rows) {
-            let block = blocks[position / BLOCK_TOKENS] as usize;
+            let block = blocks[position / BLOCK_TOKENS];
             let slot = position % BLOCK_TOKENS;
             let heads = keys.chunks_exact(self.head_dim);
             for (head, (keys, values)) in heads.zip(values.chunks_exact(self.head_dim)).enumerate()
             {
-                let head = block * self.kv_heads + head;
-                self.keys.store(head, slot, true, keys);
-                self.values.store(head, slot, false, values);
+                let head = Head { layer, head };
+                let [at_keys, at_values] = [true, false].map(|keys| self.place(block, head, keys));
+                self.store.store(at_keys, slot, true, keys);
+                self.store.store(at_values, slot, false, values);
             }
         }
     }
 
+    /// Where a block's keys or values of a head lie among all.
+    #[inline(always)]
+    fn place(&self, block: u32, Head { layer, head }: Head, keys: bool) -> usize {
+        let block = block as usize;
+        assert!(
+            block < self.blocks && layer < self.layers,
+            "a block and a layer that are there"
+        );
+        let head = (block / RUN * self.layers + layer) * self.kv_heads + head;
+        (2 * head + usize::from(!keys)) * RUN + block % RUN
+    }
+
     /// How keys and values are stored.
     pub(super) fn dtype(&self) -> KvDtype {
-        match self.keys {
+        match self.store {
             Store::F32(_) => KvDtype::F32,
             Store::F16(_) => KvDtype::F16,
             Store::Q8 { .. } => KvDtype::Q8_0,
@@ -122,21 +146,26 @@ impl KvLayer {
     pub(super) unsafe fn numbers<S: Isa, N: Numbers>(
         &self,
         block: u32,
-        head: usize,
+        head: Head,
         keys: bool,
         room: &mut [f32],
     ) -> N {
-        let store = if keys { &self.keys } else { &self.values };
-        let head = block as usize * self.kv_heads + head;
+        let place = self.place(block, head, keys);
         // SAFETY: passed on.
-        unsafe { N::of::<S>(store, head, keys, self.head_dim, room) }
+        unsafe { N::of::<S>(&self.store, place, keys, self.head_dim, room) }
     }
 
-    /// Asks for a block's keys or values, which are read soon: blocks of one head lie far apart.
+    /// Where a block's keys or values begin.
     #[inline(always)]
-    pub(super) fn ask_for(&self, block: u32, head: usize, keys: bool) {
-        let store = if keys { &self.keys } else { &self.values };
-        let head = block as usize * self.kv_heads + head;
-        store.ask_for(head, BLOCK_TOKENS * self.head_dim);
+    pub(super) fn start(&self, block: u32, head: Head, keys: bool) -> *const u8 {
+        let place = self.place(block, head, keys);
+        self.store.start(place, BLOCK_TOKENS * self.head_dim)
     }
+}
+
+/// One head of one layer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub(super) layer: usize,
+    pub(super) head: usize,
 }

@@ -10,10 +10,15 @@
     reason = "reads blocks by pointer, inside lengths that were looked at when the pointer was made"
 )]
 
+use std::marker::PhantomData;
+
 use super::kv::{BLOCK_TOKENS, GROUP};
 use super::store::Store;
 use crate::half;
 use crate::isa::Isa;
+
+/// Bytes that memory gives at a time.
+const LINE: usize = 64;
 
 /// The keys, `[head_dim, BLOCK_TOKENS]`, or values, `[BLOCK_TOKENS, head_dim]`, of a block's head.
 ///
@@ -21,6 +26,9 @@ use crate::isa::Isa;
 /// Methods may only be called where the machine has `S` and the caller is compiled for it, for numbers that
 /// lie inside the block, while the store and the room it was made of are borrowed.
 pub(super) trait Numbers: Copy {
+    /// Bytes of a number where those that are read soon are asked for; 0 where the caches hold them.
+    const ASKED: usize;
+
     /// Those of head `head` of `store`, of which there are `BLOCK_TOKENS * width`. `room` has as many places, for
     /// what does not go straight into registers.
     unsafe fn of<S: Isa>(
@@ -51,9 +59,32 @@ pub(super) trait Numbers: Copy {
     unsafe fn value(self, position: usize, number: usize, width: usize) -> f32;
 }
 
+/// Numbers of a block that is read soon.
+#[derive(Clone, Copy)]
+pub(super) struct Later<N>(*const u8, PhantomData<N>);
+
+impl<N: Numbers> Later<N> {
+    /// Those of a block that begins at `block`.
+    pub(super) fn at(block: *const u8) -> Self {
+        Self(block, PhantomData)
+    }
+
+    /// Asks for the line that begins with number `at`, if one does.
+    ///
+    /// # Safety
+    /// The machine has `S`, and the caller is compiled for it.
+    #[inline(always)]
+    pub(super) unsafe fn ask_for<S: Isa>(self, at: usize) {
+        let at = at * N::ASKED;
+        if N::ASKED > 0 && at.is_multiple_of(LINE) {
+            S::prefetch_far(self.0.wrapping_add(at));
+        }
+    }
+}
+
 /// Reals as they are stored, or any numbers widened.
 #[derive(Clone, Copy)]
-pub(super) struct Reals(*const f32);
+pub(super) struct Reals<const FEW: bool>(*const f32);
 
 /// Half-precision reals.
 #[derive(Clone, Copy)]
@@ -67,7 +98,9 @@ pub(super) struct Codes {
     groups: usize,
 }
 
-impl Numbers for Reals {
+impl<const FEW: bool> Numbers for Reals<FEW> {
+    const ASKED: usize = if FEW { 4 } else { 0 };
+
     unsafe fn of<S: Isa>(
         store: &Store,
         head: usize,
@@ -95,6 +128,8 @@ impl Numbers for Reals {
 }
 
 impl Numbers for Halves {
+    const ASKED: usize = 2;
+
     unsafe fn of<S: Isa>(store: &Store, head: usize, _: bool, width: usize, _: &mut [f32]) -> Self {
         let Store::F16(numbers) = store else {
             unreachable!("only halves are read as such")
@@ -115,6 +150,8 @@ impl Numbers for Halves {
 }
 
 impl Numbers for Codes {
+    const ASKED: usize = 1;
+
     unsafe fn of<S: Isa>(
         store: &Store,
         head: usize,

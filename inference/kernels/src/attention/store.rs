@@ -10,7 +10,7 @@
 use super::kv::{BLOCK_TOKENS, GROUP, KvDtype};
 use super::room::Room;
 use crate::half;
-use crate::isa::{self, Isa, Kernel, Path};
+use crate::isa::{Isa, Kernel, Path};
 
 /// Numbers of one kind, keys or values.
 #[derive(Debug)]
@@ -100,13 +100,13 @@ impl Store {
         }
     }
 
-    /// Asks for the `count` numbers of head `head`, which are read soon.
+    /// Where the numbers of head `head` begin, each of which has `count`.
     #[inline(always)]
-    pub(super) fn ask_for(&self, head: usize, count: usize) {
+    pub(super) fn start(&self, head: usize, count: usize) -> *const u8 {
         match self {
-            Self::F32(numbers) => isa::prefetch(&numbers[head * count..][..count]),
-            Self::F16(numbers) => isa::prefetch(&numbers[head * count..][..count]),
-            Self::Q8 { codes, .. } => isa::prefetch(&codes[head * count..][..count]),
+            Self::F32(numbers) => numbers[head * count..].as_ptr().cast(),
+            Self::F16(numbers) => numbers[head * count..].as_ptr().cast(),
+            Self::Q8 { codes, .. } => codes[head * count..].as_ptr().cast(),
         }
     }
 }

@@ -36,6 +36,13 @@ impl Task<'_> {
         within(visible.start)..within(visible.end)
     }
 
+    /// Whether all tokens see all of block `block`, as of most blocks.
+    pub(super) fn all_see(&self, block: usize, window: Option<usize>) -> bool {
+        let start = block * BLOCK_TOKENS;
+        start + BLOCK_TOKENS <= self.visible(0, window).end
+            && self.visible(self.tokens - 1, window).start <= start
+    }
+
     /// The tokens that see something of block `block`: later ones see later positions, so they are neighbors.
     pub(super) fn looking(&self, block: usize, window: Option<usize>) -> Range<usize> {
         run(0..self.tokens, |token| {

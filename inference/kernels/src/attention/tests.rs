@@ -18,6 +18,10 @@ const SPANS: [Span<'static>; 2] = [
     },
 ];
 
+/// Layers of a cache, and the one that is looked at.
+const LAYERS: usize = 3;
+const LAYER: usize = 1;
+
 /// A sequence of several stretches, its blocks in no order.
 const LONG: [Span<'static>; 1] = [Span {
     blocks: &scattered(),
@@ -65,14 +69,15 @@ impl Case {
         numbers(self.kv_heads * self.head_dim, seed)
     }
 
-    fn layer(&self, dtype: KvDtype) -> KvLayer {
+    /// A cache whose layer [`LAYER`] has the spans' keys and values, and the others something else.
+    fn cache(&self, dtype: KvDtype) -> KvCache {
         let blocks = self
             .spans
             .iter()
             .map(|span| span.blocks.len())
             .sum::<usize>()
             + 1;
-        let mut layer = KvLayer::new(blocks, self.kv_heads, self.head_dim, dtype);
+        let mut cache = KvCache::new(LAYERS, blocks, self.kv_heads, self.head_dim, dtype);
         for (sequence, span) in self.spans.iter().enumerate() {
             for position in 0..span.position + span.tokens {
                 let span = Span {
@@ -80,14 +85,18 @@ impl Case {
                     position,
                     tokens: 1,
                 };
-                layer.store(
-                    &[span],
-                    &self.row(sequence, position, 1),
-                    &self.row(sequence, position, 2),
-                );
+                for layer in 0..LAYERS {
+                    let seed = u32::try_from(layer.abs_diff(LAYER)).expect("fits") * 10;
+                    cache.store(
+                        layer,
+                        &[span],
+                        &self.row(sequence, position, seed + 1),
+                        &self.row(sequence, position, seed + 2),
+                    );
+                }
             }
         }
-        layer
+        cache
     }
 
     fn queries(&self) -> Vec<f32> {
@@ -104,10 +113,10 @@ impl Case {
         })
     }
 
-    fn run(&self, path: Path, layer: &KvLayer) -> Vec<f32> {
+    fn run(&self, path: Path, cache: &KvCache) -> Vec<f32> {
         let queries = self.queries();
         let mut out = vec![f32::NAN; queries.len()];
-        layer.attend_on(path, self.spans, self.attend, &queries, &mut out);
+        cache.attend_on(path, LAYER, self.spans, self.attend, &queries, &mut out);
         out
     }
 
@@ -150,7 +159,7 @@ impl Case {
 
     #[track_caller]
     fn check(&self, dtype: KvDtype, tolerance: f64) {
-        let (layer, queries) = (self.layer(dtype), self.queries());
+        let (cache, queries) = (self.cache(dtype), self.queries());
         let queries = queries.chunks_exact(self.attend.heads * self.head_dim);
         let expected: Vec<_> = self
             .tokens()
@@ -163,7 +172,7 @@ impl Case {
             })
             .collect();
         for path in Path::all() {
-            let found = self.run(path, &layer);
+            let found = self.run(path, &cache);
             for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
                 assert!(
                     (f64::from(*found) - expected).abs() < tolerance,
@@ -219,8 +228,8 @@ fn a_token_gets_the_same_bits_alone_and_in_company() {
                 spans,
                 ..Case::new(4, 2, 32)
             };
-            let layer = case.layer(dtype);
-            let (together, queries) = (case.run(path, &layer), case.queries());
+            let cache = case.cache(dtype);
+            let (together, queries) = (case.run(path, &cache), case.queries());
             let bits = |out: &[f32]| out.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             for (token, (sequence, position)) in case.tokens().enumerate() {
                 let part = token * 128..(token + 1) * 128;
@@ -231,7 +240,7 @@ fn a_token_gets_the_same_bits_alone_and_in_company() {
                     ..spans[sequence]
                 };
                 let queries = &queries[part.clone()];
-                layer.attend_on(path, &[span], case.attend, queries, &mut alone);
+                cache.attend_on(path, LAYER, &[span], case.attend, queries, &mut alone);
                 let together = &together[part];
                 assert_eq!(bits(&alone), bits(together), "{dtype:?} {path:?} {token}");
             }

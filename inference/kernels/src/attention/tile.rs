@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use super::BLOCK_TOKENS;
 use super::kv::GROUP;
-use super::numbers::Numbers;
+use super::numbers::{Later, Numbers};
 use crate::isa::Isa;
 
 /// The scores of `Q` queries with the keys of `B` blocks. Those of a query are `stride` after those of the one
@@ -26,6 +26,7 @@ use crate::isa::Isa;
 pub(super) unsafe fn score<S: Isa, N: Numbers, const Q: usize, const B: usize>(
     queries: [*const f32; Q],
     keys: [N; B],
+    later: [Later<N>; B],
     width: usize,
     scale: f32,
     scores: *mut f32,
@@ -42,6 +43,7 @@ pub(super) unsafe fn score<S: Isa, N: Numbers, const Q: usize, const B: usize>(
             for number in group * GROUP..width.min((group + 1) * GROUP) {
                 let mut vectors = [zero; B];
                 for b in 0..B {
+                    later[b].ask_for::<S>(number * BLOCK_TOKENS + position);
                     vectors[b] = keys[b].vector::<S>(number * BLOCK_TOKENS + position, scales[b]);
                 }
                 for (sums, query) in sums.iter_mut().zip(queries) {
@@ -70,18 +72,30 @@ pub(super) unsafe fn score<S: Isa, N: Numbers, const Q: usize, const B: usize>(
 #[inline(always)]
 pub(super) unsafe fn mix<S: Isa, N: Numbers, const Q: usize>(
     weights: [*const f32; Q],
-    values: N,
+    (values, later): (N, Later<N>),
     positions: Range<usize>,
     width: usize,
     outs: [*mut f32; Q],
 ) {
     let mut number = 0;
     while number + 2 * S::LANES <= width {
-        columns::<S, N, Q, 2>(weights, values, positions.clone(), (number, width), outs);
+        columns::<S, N, Q, 2>(
+            weights,
+            (values, later),
+            positions.clone(),
+            (number, width),
+            outs,
+        );
         number += 2 * S::LANES;
     }
     if number + S::LANES <= width {
-        columns::<S, N, Q, 1>(weights, values, positions.clone(), (number, width), outs);
+        columns::<S, N, Q, 1>(
+            weights,
+            (values, later),
+            positions.clone(),
+            (number, width),
+            outs,
+        );
         number += S::LANES;
     }
     for (weights, out) in weights.into_iter().zip(outs) {
@@ -101,7 +115,7 @@ pub(super) unsafe fn mix<S: Isa, N: Numbers, const Q: usize>(
 #[inline(always)]
 unsafe fn columns<S: Isa, N: Numbers, const Q: usize, const V: usize>(
     weights: [*const f32; Q],
-    values: N,
+    (values, later): (N, Later<N>),
     positions: Range<usize>,
     (number, width): (usize, usize),
     outs: [*mut f32; Q],
@@ -118,6 +132,7 @@ unsafe fn columns<S: Isa, N: Numbers, const Q: usize, const V: usize>(
         for (v, vector) in vectors.iter_mut().enumerate() {
             let number = number + v * S::LANES;
             let scale = values.value_scale::<S>(position, number);
+            later.ask_for::<S>(position * width + number);
             *vector = values.vector::<S>(position * width + number, scale);
         }
         for (sums, weights) in sums.iter_mut().zip(weights) {

@@ -11,11 +11,12 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::numbers::{Codes, Halves, Numbers, Reals};
+use super::kv::Head;
+use super::numbers::{Codes, Halves, Later, Numbers, Reals};
 use super::share::Share;
 use super::task::Task;
 use super::tile::{mix, score};
-use super::{Attend, BLOCK_TOKENS, KvDtype, KvLayer};
+use super::{Attend, BLOCK_TOKENS, KvCache, KvDtype};
 use crate::disjoint::Disjoint;
 use crate::isa::{Isa, Kernel, Path};
 
@@ -26,7 +27,7 @@ const STRETCH: usize = BLOCKS * BLOCK_TOKENS;
 /// Queries that wait for memory more than for arithmetic.
 const FEW: usize = 8;
 /// Blocks that few queries ask for ahead.
-const AHEAD: usize = 8;
+const AHEAD: usize = 4;
 
 thread_local! {
     static WORK: RefCell<Work> = RefCell::default();
@@ -49,7 +50,8 @@ struct Work {
 /// A task and what it reads and writes.
 #[derive(Clone, Copy)]
 pub(super) struct Attention<'a> {
-    pub(super) layer: &'a KvLayer,
+    pub(super) cache: &'a KvCache,
+    pub(super) layer: usize,
     pub(super) task: &'a Task<'a>,
     pub(super) attend: Attend<'a>,
     pub(super) queries: &'a [f32],
@@ -71,10 +73,11 @@ impl Kernel for Job<'_, '_> {
         let Self(attention, work) = self;
         // Vectors of halves are read byte by byte, the lower first.
         let few = attention.count() <= FEW && cfg!(target_endian = "little");
-        match attention.layer.dtype() {
+        match attention.cache.dtype() {
             KvDtype::F16 if few => attention.all::<S, Halves>(work),
             KvDtype::Q8_0 if few => attention.all::<S, Codes>(work),
-            _ => attention.all::<S, Reals>(work),
+            KvDtype::F32 if few => attention.all::<S, Reals<true>>(work),
+            _ => attention.all::<S, Reals<false>>(work),
         }
     }
 }
@@ -83,7 +86,7 @@ impl Kernel for Job<'_, '_> {
 macro_rules! in_groups {
     ($queries:expr, ($many:ident, $at:ident) => $body:expr) => {{
         let Range { start: mut $at, end } = $queries;
-        in_groups!(@ $many $at end $body, 8 4 2 1);
+        in_groups!(@ $many $at end $body, 8 7 6 5 4 3 2 1);
     }};
     (@ $many:ident $at:ident $end:ident $body:expr, $($count:literal)*) => {
         $(while $count <= S::QUERIES_MAX && $end - $at >= $count {
@@ -109,7 +112,7 @@ macro_rules! addresses {
 impl Attention<'_> {
     /// Query heads that share a head of keys and values.
     fn group(&self) -> usize {
-        self.attend.heads / self.layer.kv_heads()
+        self.attend.heads / self.cache.kv_heads()
     }
 
     /// Queries.
@@ -125,16 +128,24 @@ impl Attention<'_> {
     /// Where query `query` begins among all queries, and what it gets among all that is given.
     fn row(&self, query: usize) -> usize {
         let token = self.task.row + self.task.first + query / self.group();
-        (token * self.attend.heads + self.head(query)) * self.layer.head_dim()
+        (token * self.attend.heads + self.head(query)) * self.cache.head_dim()
+    }
+
+    /// The head of keys and values.
+    fn kv_head(&self) -> Head {
+        Head {
+            layer: self.layer,
+            head: self.task.kv_head,
+        }
     }
 
     /// All stretches in order.
     ///
     /// # Safety
-    /// The machine has `S`, and the caller is compiled for it; the layer's numbers can be read as `N`.
+    /// The machine has `S`, and the caller is compiled for it; the cache's numbers can be read as `N`.
     #[inline(always)]
     unsafe fn all<S: Isa, N: Numbers>(&self, work: &mut Work) {
-        let (count, width) = (self.count(), self.layer.head_dim());
+        let (count, width) = (self.count(), self.cache.head_dim());
         work.room.resize(2 * BLOCK_TOKENS * width, 0.0);
         work.scores.resize(count * STRETCH, 0.0);
         work.mixed.resize(count * width, 0.0);
@@ -171,11 +182,13 @@ impl Attention<'_> {
     /// As [`all`](Self::all).
     #[inline(always)]
     unsafe fn score<S: Isa, N: Numbers>(&self, blocks: Range<usize>, work: &mut Work) {
-        let (count, width) = (self.count(), self.layer.head_dim());
+        let (count, width) = (self.count(), self.cache.head_dim());
         let (one, two) = work.room.split_at_mut(BLOCK_TOKENS * width);
         for block in blocks.clone().step_by(2) {
-            self.ask_for(block + AHEAD, true);
-            self.ask_for(block + AHEAD + 1, true);
+            let later = [
+                self.later(block + AHEAD, true),
+                self.later(block + 1 + AHEAD, true),
+            ];
             let keys = self.numbers::<S, N>(block, true, one);
             let other = block + 1;
             let other = (other < blocks.end).then(|| self.numbers::<S, N>(other, true, two));
@@ -186,8 +199,8 @@ impl Attention<'_> {
                 let scale = self.attend.scale;
                 // SAFETY: of `Q` queries, each with a row of scores that has room for the rest of the stretch.
                 match other {
-                    Some(other) => score::<S, N, Q, 2>(rows, [keys, other], width, scale, to, STRETCH),
-                    None => score::<S, N, Q, 1>(rows, [keys], width, scale, to, STRETCH),
+                    Some(other) => score::<S, N, Q, 2>(rows, [keys, other], later, width, scale, to, STRETCH),
+                    None => score::<S, N, Q, 1>(rows, [keys], [later[0]], width, scale, to, STRETCH),
                 }
             });
         }
@@ -211,16 +224,21 @@ impl Attention<'_> {
     /// As [`all`](Self::all).
     #[inline(always)]
     unsafe fn mix<S: Isa, N: Numbers>(&self, blocks: Range<usize>, work: &mut Work) {
-        let (task, window, width) = (self.task, self.attend.window, self.layer.head_dim());
+        let (task, window, width) = (self.task, self.attend.window, self.cache.head_dim());
         let group = self.group();
         work.mixed.fill(0.0);
         let (scores, mixed) = (work.scores.as_ptr(), work.mixed.as_mut_ptr());
         for block in blocks {
-            self.ask_for(block + AHEAD, false);
+            let later = self.later(block + AHEAD, false);
             let values = self.numbers::<S, N>(block, false, &mut work.room);
             let at = block % BLOCKS * BLOCK_TOKENS;
-            let looking = task.looking(block, window);
-            let whole = task.whole(block, window, &looking);
+            let (looking, whole) = if task.all_see(block, window) {
+                (0..task.tokens, 0..task.tokens)
+            } else {
+                let looking = task.looking(block, window);
+                let whole = task.whole(block, window, &looking);
+                (looking, whole)
+            };
             // Tokens that see all of the block together, others each by itself.
             let parts = (looking.start..whole.start).chain(whole.end..looking.end);
             let alone = parts.map(|token| (token..token + 1, task.seen(token, block, window)));
@@ -229,7 +247,7 @@ impl Attention<'_> {
                     // SAFETY: of `Q` queries of the task, each with the block's weights and a row of its own.
                     let weights = addresses!(Q, q => scores.add((query + q) * STRETCH + at));
                     let outs = addresses!(Q, q => mixed.add((query + q) * width));
-                    mix::<S, N, Q>(weights, values, seen.clone(), width, outs);
+                    mix::<S, N, Q>(weights, (values, later), seen.clone(), width, outs);
                 });
             }
         }
@@ -242,16 +260,14 @@ impl Attention<'_> {
     #[inline(always)]
     unsafe fn numbers<S: Isa, N: Numbers>(&self, block: usize, keys: bool, room: &mut [f32]) -> N {
         let id = self.task.span.blocks[block];
-        self.layer
-            .numbers::<S, N>(id, self.task.kv_head, keys, room)
+        self.cache.numbers::<S, N>(id, self.kv_head(), keys, room)
     }
 
-    /// Asks for the keys or values of block `block`, if it is one of the task's and few queries wait for it.
+    /// The keys or values of block `block` of the span, or of its last.
     #[inline(always)]
-    fn ask_for(&self, block: usize, keys: bool) {
-        if self.count() <= FEW && block < self.task.end().div_ceil(BLOCK_TOKENS) {
-            let id = self.task.span.blocks[block];
-            self.layer.ask_for(id, self.task.kv_head, keys);
-        }
+    fn later<N: Numbers>(&self, block: usize, keys: bool) -> Later<N> {
+        let last = self.task.end().div_ceil(BLOCK_TOKENS) - 1;
+        let id = self.task.span.blocks[block.min(last)];
+        Later::at(self.cache.start(id, self.kv_head(), keys))
     }
 }

@@ -1,6 +1,6 @@
 //! The attention part of a layer: projections, normalized and turned queries and keys, the sum over the past.
 
-use inference_kernels::{Attend, KvDtype, KvLayer, Span};
+use inference_kernels::{Attend, KvCache, Span};
 
 use super::linear::{Linear, multiply_all};
 use super::workspace::Workspace;
@@ -10,9 +10,11 @@ use crate::layers::{RmsNorm, Rope};
 use crate::names::{Names, Part};
 use crate::weights::Weights;
 
-/// The attention part of a layer, with its keys and values.
+/// The attention part of a layer.
 #[derive(Debug)]
 pub(super) struct AttentionLayer {
+    /// Its number.
+    number: usize,
     layer: LayerConfig,
     /// `[heads * head_dim, hidden]`
     query: Linear,
@@ -27,7 +29,6 @@ pub(super) struct AttentionLayer {
     key_norm: Option<RmsNorm>,
     /// `[heads]`
     sinks: Option<Vec<f32>>,
-    cache: KvLayer,
 }
 
 impl AttentionLayer {
@@ -36,8 +37,6 @@ impl AttentionLayer {
         names: Names,
         config: &DecoderConfig,
         number: usize,
-        blocks: usize,
-        kv_dtype: KvDtype,
     ) -> Result<Self, ModelError> {
         let name = |part| names.layer(number, part);
         let (hidden, queries, keys) =
@@ -66,6 +65,7 @@ impl AttentionLayer {
         let sinks = name(Part::Sinks) + if names.gguf { ".weight" } else { "" };
         let heads = config.num_attention_heads;
         Ok(Self {
+            number,
             layer: config.layers[number],
             query,
             key,
@@ -78,21 +78,16 @@ impl AttentionLayer {
                 .sinks
                 .then(|| weights.vector(&sinks, heads))
                 .transpose()?,
-            cache: KvLayer::new(
-                blocks,
-                config.num_key_value_heads,
-                config.head_dim,
-                kv_dtype,
-            ),
         })
     }
 
     /// Takes `normed` and gives `normed`.
     pub(super) fn apply(
-        &mut self,
+        &self,
         config: &DecoderConfig,
         ropes: &[Rope],
         spans: &[Span<'_>],
+        cache: &mut KvCache,
         work: &mut Workspace,
     ) {
         multiply_all(
@@ -108,7 +103,7 @@ impl AttentionLayer {
         if let Some(rope) = self.layer.rope {
             work.rotate(rope, &ropes[rope], config);
         }
-        self.cache.store(spans, &work.keys, &work.values);
+        cache.store(self.number, spans, &work.keys, &work.values);
         let attend = Attend {
             heads: config.num_attention_heads,
             scale: config.attention.scale,
@@ -116,8 +111,7 @@ impl AttentionLayer {
             softcap: config.attention.softcap,
             sinks: self.sinks.as_deref(),
         };
-        self.cache
-            .attend(spans, attend, &work.queries, &mut work.mixed);
+        cache.attend(self.number, spans, attend, &work.queries, &mut work.mixed);
         self.output
             .multiply(&work.mixed, &mut work.normed, &mut work.scratch);
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use inference_nn::{Activations, DecoderOptions, ModelSource};
+use inference_nn::{DecoderOptions, ModelSource};
 
 use super::passes::{Pass, STREAM_LENGTH, batch, blocks, read_on};
 use super::report::{Batch, MachineReport, ModelReport, Phase};
@@ -35,8 +35,7 @@ pub(super) fn measure(
     let source = ModelSource::open(file).with_context(|| format!("open {}", file.display()))?;
     let wanted = DecoderOptions {
         context_length_max: longest.max(STREAM_LENGTH),
-        activations: Activations::Int8,
-        ..DecoderOptions::default()
+        ..DecoderOptions::fast()
     };
     let mut decoder =
         inference_nn::load(&source, wanted).with_context(|| format!("load {}", file.display()))?;
