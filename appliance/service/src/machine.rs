@@ -12,14 +12,14 @@ use std::sync::atomic::AtomicU64;
 use anyhow::Context;
 use inference_core::speed::{Machine, advice};
 use inference_kernels::instruction_set;
-use inference_kernels::limits::Limits;
+use inference_kernels::limits::{Limits, bytes_beyond_caches};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::memory;
 
-/// Bytes read at start: fewer than a figure to publish needs, since the memory may be short.
-const START_BYTES: usize = 128 << 20;
+/// Part of the memory that is read at most to measure it, since it may be short.
+const READ: u64 = 8;
 /// Memory that is assumed where the system does not say: that of a small site's machine.
 pub(crate) const MEMORY_BYTES: u64 = 8 << 30;
 
@@ -31,6 +31,12 @@ pub(crate) fn threads() -> usize {
 /// Bytes of memory this process may use.
 pub(crate) fn memory_bytes() -> u64 {
     memory::limit().unwrap_or(MEMORY_BYTES)
+}
+
+/// Bytes that are read to measure the memory: more than caches hold, if there is as much.
+pub(crate) fn bytes_read() -> usize {
+    let most = usize::try_from(memory_bytes() / READ).unwrap_or(usize::MAX);
+    bytes_beyond_caches().min(most)
 }
 
 /// What `threads` threads can do, measured over `bytes` bytes of memory.
@@ -64,7 +70,7 @@ pub(crate) fn known() -> Option<&'static Machine> {
 pub(crate) fn at_start() -> Option<&'static Machine> {
     let measured = MEASURED.get_or_init(|| {
         let threads = threads();
-        let limits = measure(threads, START_BYTES)
+        let limits = measure(threads, bytes_read())
             .inspect_err(|error| tracing::warn!(error = %format!("{error:#}"), "the machine was not measured"))
             .ok()?;
         let machine = machine(&limits);

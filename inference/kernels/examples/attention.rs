@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use inference_kernels::limits::{BYTES, Limits};
+use inference_kernels::limits::{Limits, bytes_beyond_caches};
 use inference_kernels::pool::{Pool, default_threads};
 use inference_kernels::{Attend, BLOCK_TOKENS, KvCache, KvDtype, Span};
 
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         group: number(4)?,
     };
     let pool = Pool::new(default_threads())?;
-    let limits = pool.install(|| Limits::measure(BYTES))?;
+    let limits = pool.install(|| Limits::measure(bytes_beyond_caches()))?;
     println!("memory: {:.1} GB/s", limits.memory_bytes / 1e9);
     for (name, dtype) in [
         ("f32", KvDtype::F32),

@@ -121,7 +121,7 @@ mod tests {
         for tokens in [1, 7, 101] {
             check([Dtype::Q4K, Dtype::Q4K, Dtype::Q6K], (256, 1280), tokens);
             check([Dtype::Q8_0, Dtype::Q8_0, Dtype::Q4_0], (96, 160), tokens);
-            check([Dtype::Q5_0, Dtype::Q5_0, Dtype::Q4K], (512, 768), tokens);
+            check([Dtype::Q5_0, Dtype::Q5_0, Dtype::Q4K], (512, 1024), tokens);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What this machine can do at most: the measure of everything else here.
 //!
-//! Work runs on the current thread pool, as products do. Runs last a fraction of a millisecond, so that on a busy
+//! Work runs on the current thread pool, as products do. Runs last about a millisecond, so that on a busy
 //! machine some pass undisturbed, and the best counts, since others can only take time away. More are made until some
 //! agree with the best or the time for it is spent.
 
@@ -9,23 +9,27 @@
     reason = "kernels by instruction set, and bytes seen as reals"
 )]
 
+mod caches;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use memmap2::{Advice, MmapMut};
 use pulp::{Arch, Simd, WithSimd};
 
+pub use self::caches::bytes_beyond_caches;
 use crate::isa::{Isa, Kernel, Path};
 use crate::pool;
 
-/// Bytes that [`Limits::measure`] reads for a figure to publish: several times the caches of most machines.
-pub const BYTES: usize = 512 << 20;
 /// Bytes a thread reads at a time.
 const SHARE: usize = 1 << 20;
-/// Parts of the memory, of which a run reads one.
-const PARTS: usize = 4;
-/// Runs that are made in any case, once round the memory among them, and how many must agree with the best.
-const RUNS_MIN: usize = 2 * PARTS;
+/// Shares that are timed together, about a millisecond.
+const PART: usize = 32;
+/// Times that all parts are read at most; of each the best counts, and of the memory their sum, since what
+/// caches hold of it is the same share of every reading.
+const ROUNDS_MAX: usize = 8;
+/// Runs that are made in any case, and how many must agree with the best.
+const RUNS_MIN: usize = 8;
 const AGREEING: usize = 3;
 /// How far from the best is agreement.
 const NEAR: f64 = 0.97;
@@ -49,7 +53,8 @@ pub struct Limits {
 
 impl Limits {
     /// Measures on the current thread pool, reading `bytes` bytes of memory for the first figure:
-    /// with fewer than the caches hold, theirs is measured. Takes about 0.3 s for [`BYTES`], under a second on a busy machine.
+    /// with fewer than the [caches hold](bytes_beyond_caches), theirs is measured. Takes about 0.3 s for half a gigabyte,
+    /// under a second on a busy machine.
     ///
     /// # Errors
     /// What the system says if there is no memory to read.
@@ -62,7 +67,11 @@ impl Limits {
     }
 }
 
-fn memory_bytes(length: usize) -> std::io::Result<f64> {
+/// Bytes read in a second, `length` of them over and over: from memory, but for what the caches hold of so many.
+///
+/// # Errors
+/// What the system says if there is no memory to read.
+pub fn memory_bytes(length: usize) -> std::io::Result<f64> {
     let mut bytes = MmapMut::map_anon(length.max(SHARE))?;
     // As packed weights have them: with small pages, translating addresses would be measured.
     #[cfg(target_os = "linux")]
@@ -72,17 +81,22 @@ fn memory_bytes(length: usize) -> std::io::Result<f64> {
     // SAFETY: any four bytes are a real.
     let (_, reals, _) = unsafe { bytes.align_to::<f32>() };
     let shares: Vec<_> = reals.chunks(SHARE / 4).collect();
-    let parts: Vec<_> = shares.chunks(shares.len().div_ceil(PARTS).max(1)).collect();
-    let read = |run: usize| {
-        let part = parts[run % parts.len()];
-        let started = Instant::now();
-        let sum = |share: usize| Arch::new().dispatch(Sum(part[share]));
-        let sum: f32 = pool::collect(part.len(), sum).into_iter().sum();
-        black_box(sum);
-        let bytes: usize = part.iter().map(|share| size_of_val(*share)).sum();
-        vec![rate(bytes, started)]
-    };
-    Ok(best(read))
+    let parts: Vec<_> = shares.chunks(PART).collect();
+    let mut bests = vec![f64::INFINITY; parts.len()];
+    let begun = Instant::now();
+    for round in 0..ROUNDS_MAX {
+        if round > 0 && begun.elapsed() > PATIENCE {
+            break;
+        }
+        for (part, best) in parts.iter().zip(&mut bests) {
+            let started = Instant::now();
+            let sum = |share: usize| Arch::new().dispatch(Sum(part[share]));
+            let sum: f32 = pool::collect(part.len(), sum).into_iter().sum();
+            black_box(sum);
+            *best = best.min(started.elapsed().as_secs_f64());
+        }
+    }
+    Ok(size_of_val(reals) as f64 / bests.iter().sum::<f64>().max(1e-9))
 }
 
 /// Adds reals up in as many sums as it takes to wait for memory alone.

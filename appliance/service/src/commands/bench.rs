@@ -10,7 +10,6 @@ mod same;
 mod work;
 
 use anyhow::Context;
-use inference_kernels::limits;
 
 use self::report::{MachineReport, Report};
 use crate::commands::{Outcome, print};
@@ -22,7 +21,7 @@ use crate::options::{BenchOptions, TableFormat};
 /// # Errors
 /// A model that cannot be loaded, or whose window is too small for what is asked.
 pub fn run(options: &BenchOptions) -> anyhow::Result<Outcome> {
-    let report = bench(options, limits::BYTES)?;
+    let report = bench(options, machine::bytes_read())?;
     print(&render(&report, options.format)?);
     Ok(Outcome::Done)
 }

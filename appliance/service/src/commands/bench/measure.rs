@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
+use inference_kernels::limits::memory_bytes;
 use inference_nn::{DecoderOptions, ModelSource};
 
 use super::passes::{Pass, STREAM_LENGTH, batch, blocks, read_on};
@@ -30,9 +31,12 @@ pub(super) fn measure(
     let decode = options.decode as usize;
     let longest = contexts.iter().map(|context| context + decode);
     let longest = longest.chain(prompts.iter().copied()).max().unwrap_or(0);
+    let open = || ModelSource::open(file).with_context(|| format!("open {}", file.display()));
+    let bytes = usize::try_from(open()?.weights_bytes())?;
+    let bandwidth = memory_bytes(bytes).context("measure memory")?;
     let before = memory::resident().unwrap_or(0);
     let started = Instant::now();
-    let source = ModelSource::open(file).with_context(|| format!("open {}", file.display()))?;
+    let source = open()?;
     let wanted = DecoderOptions {
         context_length_max: longest.max(STREAM_LENGTH),
         ..DecoderOptions::fast()
@@ -41,7 +45,7 @@ pub(super) fn measure(
         inference_nn::load(&source, wanted).with_context(|| format!("load {}", file.display()))?;
     let load_seconds = started.elapsed().as_secs_f64();
     let decoder = decoder.as_mut();
-    let mut report = ModelReport::new(decoder.info(), load_seconds);
+    let mut report = ModelReport::new(decoder.info(), load_seconds, bandwidth);
     let started = Instant::now();
     read_on(decoder, 0, 1)?;
     report.first_token_seconds = started.elapsed().as_secs_f64();
@@ -77,7 +81,7 @@ pub(super) fn measure(
         report.decode.push(Phase {
             tokens,
             tokens_per_second: rate,
-            share_of_limit: rate * (weights + kept) as f64 / machine.memory_bytes_per_second,
+            share_of_limit: rate * (weights + kept) as f64 / bandwidth,
         });
     }
     let room = decoder.info().blocks / blocks(STREAM_LENGTH);

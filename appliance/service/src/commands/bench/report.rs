@@ -105,6 +105,8 @@ pub(super) struct ModelReport {
     pub(super) parameters: u64,
     pub(super) weights_bytes: u64,
     pub(super) load_seconds: f64,
+    /// Most bytes the machine reads in a second, of as many as the weights have.
+    pub(super) read_bytes_per_second: f64,
     /// Time of the first token right after loading.
     pub(super) first_token_seconds: f64,
     /// Memory the process took for it when the first token was there; absent where the system does not say.
@@ -118,12 +120,13 @@ pub(super) struct ModelReport {
 }
 
 impl ModelReport {
-    pub(super) fn new(info: &DecoderInfo, load_seconds: f64) -> Self {
+    pub(super) fn new(info: &DecoderInfo, load_seconds: f64, read_bytes_per_second: f64) -> Self {
         Self {
             architecture: info.architecture.clone(),
             parameters: info.parameters,
             weights_bytes: info.weights_bytes,
             load_seconds,
+            read_bytes_per_second,
             first_token_seconds: 0.0,
             resident_bytes: None,
             prefill: Vec::new(),

@@ -85,11 +85,16 @@ impl Display for ModelReport {
                 self.first_token_seconds * 1e3
             )?;
         }
+        writeln!(
+            f,
+            "reading   as many bytes as the weights at {:.1} GB/s, the limit of decoding",
+            giga(self.read_bytes_per_second)
+        )?;
         for phase in &self.prefill {
             line(f, "prefill  ", "of", phase, "int8")?;
         }
         for phase in &self.decode {
-            line(f, "decode   ", "after", phase, "memory")?;
+            line(f, "decode   ", "after", phase, "reading")?;
         }
         for batch in &self.batches {
             let (streams, rate) = (batch.streams, batch.tokens_per_second);
