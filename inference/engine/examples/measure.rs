@@ -29,12 +29,14 @@ async fn main() -> anyhow::Result<()> {
             .nth(1)
             .context("usage: measure MODEL.gguf")?,
     );
-    let mut options = EngineOptions::default();
-    options.decoder = DecoderOptions {
-        kv_bytes_max: 1 << 30,
-        ..DecoderOptions::fast()
+    let options = EngineOptions {
+        decoder: DecoderOptions {
+            kv_bytes_max: 1 << 30,
+            ..DecoderOptions::fast()
+        },
+        queue_capacity: 2000,
+        ..EngineOptions::default()
     };
-    options.queue_capacity = 2000;
     let engine = load(&path, &options)?;
     println!("{:?}", engine.model());
     throughput(&engine).await?;
