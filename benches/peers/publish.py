@@ -69,7 +69,7 @@ def machine(rows):
         f"programs that wanted a processor before and after each run: {min(beside)} to {max(beside)}, half of the time at most "
         f"{statistics.median(beside):.0f}. Limits, best seen: {spread('memory_bytes_per_second')} GB/s memory, "
         f"{spread('int8_operations_per_second')} GOP/s int8, {spread('f32_operations_per_second')} GFLOP/s f32. A share is of the limit measured in "
-        "the same run: of the int8 limit for prefill, of the memory's bandwidth for decode (a file that the cache holds may pass it)."
+        "the same run: of the int8 limit for prefill, for decode of what reading as many bytes as the weights have takes."
     )
 
 

@@ -66,7 +66,7 @@ pub(crate) fn known() -> Option<&'static Machine> {
     MEASURED.get()?.as_ref()
 }
 
-/// Measures the machine, if that was not done; `None` where it cannot be. Blocks for a fraction of a second.
+/// Measures the machine, if that was not done; `None` where it cannot be. Blocks for about a second.
 pub(crate) fn at_start() -> Option<&'static Machine> {
     let measured = MEASURED.get_or_init(|| {
         let threads = threads();
