@@ -4,7 +4,7 @@
 //! seed and the token's position in the answer, so that the same seed gives the same
 //! text whatever else the engine does.
 //!
-//! Order: bias and penalties, mask, temperature, `top_k`, `typical_p`, `top_p`, `min_p`, draw.
+//! Order: bias and penalties, mask, `top_k`, temperature, `typical_p`, `top_p`, `min_p`, draw.
 //! Invariant: a masked token or one whose logit is NaN is never chosen.
 
 mod rng;
@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::mask::TokenMask;
 use crate::prompt::TokenId;
 use crate::request::SamplingParams;
+
+/// Candidates that are ranked first, and how many times as many each time they are too few.
+const RANKED: usize = 64;
 
 /// Chooses the tokens of one answer.
 #[derive(Clone, Debug)]
@@ -72,6 +75,7 @@ impl Sampler {
             return likeliest(logits, mask);
         }
         self.gather(logits, mask);
+        self.keep_top();
         self.weigh();
         self.cut();
         self.draw()
@@ -115,6 +119,15 @@ impl Sampler {
             }));
     }
 
+    /// Keeps the `top_k` likeliest: by their logits, so that no others are weighed.
+    fn keep_top(&mut self) {
+        let top_k = self.params.top_k;
+        if top_k > 0 && top_k < self.candidates.len() {
+            self.rank(0, top_k);
+            self.candidates.truncate(top_k);
+        }
+    }
+
     /// Turns logits into weights relative to the likeliest, which has weight 1.
     fn weigh(&mut self) {
         let most = self
@@ -129,34 +142,54 @@ impl Sampler {
 
     fn cut(&mut self) {
         let SamplingParams {
-            top_k,
             top_p,
             min_p,
             typical_p,
             ..
         } = self.params;
-        if top_k > 0 && top_k < self.candidates.len() {
-            self.rank();
-            self.candidates.truncate(top_k);
-        }
         if typical_p < 1.0 {
             self.rank_by_typicality();
             let kept = self.nucleus(typical_p);
             self.candidates.truncate(kept);
         }
         if top_p < 1.0 {
-            self.rank();
-            let kept = self.nucleus(top_p);
-            self.candidates.truncate(kept);
+            self.keep_nucleus(top_p);
         }
         self.candidates
             .retain(|candidate| candidate.weight >= min_p);
     }
 
-    /// The likeliest first; of equals, the lowest number.
-    fn rank(&mut self) {
-        self.candidates
-            .sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight).then(a.token.cmp(&b.token)));
+    /// The likeliest first, of equals the lowest number, from candidate `start`, before which all are likelier, up to
+    /// candidate `end`; the others behind them in no order.
+    fn rank(&mut self, start: usize, end: usize) {
+        let order = |a: &Candidate, b: &Candidate| {
+            b.weight.total_cmp(&a.weight).then(a.token.cmp(&b.token))
+        };
+        let rest = &mut self.candidates[start..];
+        let count = end - start;
+        if count < rest.len() {
+            rest.select_nth_unstable_by(count, order);
+        }
+        rest[..count].sort_unstable_by(order);
+    }
+
+    /// Keeps the likeliest that reach `share` of the weight, at least one. Most of the weight is with few of a large
+    /// vocabulary, so no more are ranked than it takes.
+    fn keep_nucleus(&mut self, share: f32) {
+        let wanted = self.total() * f64::from(share);
+        let (mut ranked, mut sum) = (0, 0.0);
+        while ranked < self.candidates.len() {
+            let end = (RANKED * ranked.max(1)).min(self.candidates.len());
+            self.rank(ranked, end);
+            for (number, candidate) in self.candidates[..end].iter().enumerate().skip(ranked) {
+                sum += f64::from(candidate.weight);
+                if sum >= wanted {
+                    self.candidates.truncate(number + 1);
+                    return;
+                }
+            }
+            ranked = end;
+        }
     }
 
     /// The one whose surprise is nearest to the expected surprise first.

@@ -155,6 +155,47 @@ fn bias_bans_and_forces() {
     );
 }
 
+/// What is kept of `logits` when all of them are ranked.
+fn kept_of_all(logits: &[f32], top_k: usize, top_p: f32) -> Vec<usize> {
+    let weights: Vec<f64> = logits.iter().map(|logit| f64::from(logit.exp())).collect();
+    let mut ranked: Vec<usize> = (0..logits.len()).collect();
+    ranked.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]));
+    if top_k > 0 {
+        ranked.truncate(top_k);
+    }
+    let total: f64 = ranked.iter().map(|token| weights[*token]).sum();
+    let mut sum = 0.0;
+    let before = ranked.iter().take_while(|token| {
+        sum += weights[**token];
+        sum < total * f64::from(top_p)
+    });
+    let kept = before.count() + 1;
+    ranked.truncate(kept);
+    ranked
+}
+
+#[test]
+fn no_more_are_ranked_than_it_takes_and_the_same_are_kept() {
+    // Few that hold most of the weight, and many that are all alike.
+    let steep: Vec<f32> = (0..40).map(|at| (at * 7 % 40) as f32 * -0.7).collect();
+    let flat = vec![0.0; 5000];
+    for logits in [steep, flat] {
+        for (top_k, top_p) in [(0, 0.3), (0, 0.999), (3, 1.0), (200, 0.5), (0, 0.9)] {
+            let mut sampler = Sampler::new(params(|p| (p.top_k, p.top_p) = (top_k, top_p)), 0, &[]);
+            sampler.gather(&logits, None);
+            sampler.keep_top();
+            sampler.weigh();
+            sampler.cut();
+            let found: Vec<usize> = sampler
+                .candidates
+                .iter()
+                .map(|c| c.token as usize)
+                .collect();
+            assert_eq!(found, kept_of_all(&logits, top_k, top_p), "{top_k} {top_p}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn the_same_seed_gives_the_same_tokens(seed: u64, logits in prop::collection::vec(-10.0_f32..10.0, 2..50)) {
