@@ -35,6 +35,8 @@ const AGREEING: usize = 3;
 const NEAR: f64 = 0.97;
 /// What each figure may take where runs do not agree.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// What reading the memory round by round may take: some rounds on a busy machine, too.
+const ROUNDS_PATIENCE: Duration = Duration::from_millis(600);
 /// Sums that are independent of each other: latency times units of current cores.
 const SUMS: usize = 12;
 /// Steps of a run, half a millisecond.
@@ -85,7 +87,7 @@ pub fn memory_bytes(length: usize) -> std::io::Result<f64> {
     let mut bests = vec![f64::INFINITY; parts.len()];
     let begun = Instant::now();
     for round in 0..ROUNDS_MAX {
-        if round > 0 && begun.elapsed() > PATIENCE {
+        if round > 0 && begun.elapsed() > ROUNDS_PATIENCE {
             break;
         }
         for (part, best) in parts.iter().zip(&mut bests) {
@@ -96,7 +98,16 @@ pub fn memory_bytes(length: usize) -> std::io::Result<f64> {
             *best = best.min(started.elapsed().as_secs_f64());
         }
     }
-    Ok(size_of_val(reals) as f64 / bests.iter().sum::<f64>().max(1e-9))
+    Ok(size_of_val(reals) as f64 / undisturbed(&mut bests).max(1e-9))
+}
+
+/// Seconds of all parts together, where others disturbed some in every round: what took longer than half of the
+/// parts counts as that half's longest. What caches hold may be faster.
+fn undisturbed(seconds: &mut [f64]) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    let most = seconds.get(seconds.len().saturating_sub(1) / 2).copied();
+    let most = most.unwrap_or(f64::INFINITY);
+    seconds.iter().map(|seconds| seconds.min(most)).sum()
 }
 
 /// Adds reals up in as many sums as it takes to wait for memory alone.
@@ -240,6 +251,13 @@ mod tests {
             _ => vec![1.0, 1.0],
         };
         assert!((best(disturbed) - 20.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn half_of_the_parts_may_be_disturbed() {
+        assert!((undisturbed(&mut [9.0, 2.0, 1.0, 7.0]) - 7.0).abs() < 1e-9);
+        assert!((undisturbed(&mut [3.0]) - 3.0).abs() < 1e-9);
+        assert!(undisturbed(&mut []).abs() < 1e-9);
     }
 
     #[test]
