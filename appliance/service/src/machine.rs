@@ -18,8 +18,8 @@ use prometheus_client::registry::Registry;
 
 use crate::memory;
 
-/// Part of the memory that is read at most to measure it, since it may be short.
-const READ: u64 = 8;
+/// Of the memory, which may be short, one part in so many is read at most to measure it.
+const READ_SHARE: u64 = 8;
 /// Memory that is assumed where the system does not say: that of a small site's machine.
 pub(crate) const MEMORY_BYTES: u64 = 8 << 30;
 
@@ -35,7 +35,7 @@ pub(crate) fn memory_bytes() -> u64 {
 
 /// Bytes that are read to measure the memory: more than caches hold, if there is as much.
 pub(crate) fn bytes_read() -> usize {
-    let most = usize::try_from(memory_bytes() / READ).unwrap_or(usize::MAX);
+    let most = usize::try_from(memory_bytes() / READ_SHARE).unwrap_or(usize::MAX);
     bytes_beyond_caches().min(most)
 }
 
