@@ -30,9 +30,12 @@ impl TokenMask {
 
     /// Whether `token` may come next; false past the mask's end.
     pub fn allows(&self, token: TokenId) -> bool {
-        self.words
-            .get(token as usize / 32)
-            .is_some_and(|word| word >> (token % 32) & 1 == 1)
+        self.word(token as usize / 32) >> (token % 32) & 1 == 1
+    }
+
+    /// The bits of the tokens from `32 * number` on, the first in the lowest; 0 past the mask's end.
+    pub(crate) fn word(&self, number: usize) -> u32 {
+        self.words.get(number).copied().unwrap_or(0)
     }
 }
 

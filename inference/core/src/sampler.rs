@@ -7,12 +7,17 @@
 //! Order: bias and penalties, mask, `top_k`, temperature, `typical_p`, `top_p`, `min_p`, draw.
 //! Invariant: a masked token or one whose logit is NaN is never chosen.
 
+mod exp;
 mod rng;
+mod runs;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::exp::exp;
+use self::runs::Runs;
 use crate::mask::TokenMask;
 use crate::prompt::TokenId;
 use crate::request::SamplingParams;
@@ -67,18 +72,28 @@ impl Sampler {
         self.position += 1;
     }
 
-    /// The next token; `None` if nothing is allowed. `logits` are changed by
-    /// bias and penalties. Does not [`accept`](Self::accept) the token.
+    /// The next token; `None` if nothing is allowed. `logits` are used up.
+    /// Does not [`accept`](Self::accept) the token.
     pub fn sample(&mut self, logits: &mut [f32], mask: Option<&TokenMask>) -> Option<TokenId> {
         self.adjust(logits);
+        let runs = Runs::of(logits, mask)?;
         if self.params.is_greedy() {
-            return likeliest(logits, mask);
+            return runs.likeliest();
         }
-        self.gather(logits, mask);
-        self.keep_top();
-        self.weigh();
-        self.cut();
-        self.draw()
+        let uniform = rng::uniform(self.seed, self.position);
+        let SamplingParams {
+            temperature,
+            top_p,
+            top_k,
+            min_p,
+            typical_p,
+            ..
+        } = self.params;
+        if top_k == 0 && typical_p >= 1.0 && top_p >= 1.0 {
+            return runs.weigh(temperature, min_p).draw(uniform);
+        }
+        self.keep(runs);
+        self.draw(uniform)
     }
 
     fn adjust(&self, logits: &mut [f32]) {
@@ -110,13 +125,43 @@ impl Sampler {
         }
     }
 
-    fn gather(&mut self, logits: &[f32], mask: Option<&TokenMask>) {
-        self.candidates.clear();
+    /// Makes candidates of the tokens one of which is drawn.
+    fn keep(&mut self, runs: Runs<'_>) {
+        let SamplingParams {
+            temperature,
+            top_p,
+            top_k,
+            min_p,
+            typical_p,
+            ..
+        } = self.params;
+        if top_k == 0 && typical_p >= 1.0 {
+            let weights = runs.weigh(temperature, 0.0);
+            let total = weights.total();
+            let wanted = total * f64::from(top_p);
+            self.gather(weights.all_but(total - wanted));
+            self.keep_nucleus(wanted);
+        } else {
+            self.gather(runs.top(top_k));
+            self.keep_top();
+            self.weigh();
+            if typical_p < 1.0 {
+                self.rank_by_typicality();
+                let kept = self.nucleus(typical_p);
+                self.candidates.truncate(kept);
+            }
+            if top_p < 1.0 {
+                self.keep_nucleus(self.total() * f64::from(top_p));
+            }
+        }
         self.candidates
-            .extend(allowed(logits, mask).map(|(token, logit)| Candidate {
-                token,
-                weight: logit,
-            }));
+            .retain(|candidate| candidate.weight >= min_p);
+    }
+
+    fn gather(&mut self, tokens: impl Iterator<Item = (TokenId, f32)>) {
+        let candidates = tokens.map(|(token, weight)| Candidate { token, weight });
+        self.candidates.clear();
+        self.candidates.extend(candidates);
     }
 
     /// Keeps the `top_k` likeliest: by their logits, so that no others are weighed.
@@ -136,27 +181,8 @@ impl Sampler {
             .map(|candidate| candidate.weight)
             .fold(f32::NEG_INFINITY, f32::max);
         for candidate in &mut self.candidates {
-            candidate.weight = ((candidate.weight - most) / self.params.temperature).exp();
+            candidate.weight = exp((candidate.weight - most) / self.params.temperature);
         }
-    }
-
-    fn cut(&mut self) {
-        let SamplingParams {
-            top_p,
-            min_p,
-            typical_p,
-            ..
-        } = self.params;
-        if typical_p < 1.0 {
-            self.rank_by_typicality();
-            let kept = self.nucleus(typical_p);
-            self.candidates.truncate(kept);
-        }
-        if top_p < 1.0 {
-            self.keep_nucleus(top_p);
-        }
-        self.candidates
-            .retain(|candidate| candidate.weight >= min_p);
     }
 
     /// The likeliest first, of equals the lowest number, from candidate `start`, before which all are likelier, up to
@@ -173,10 +199,9 @@ impl Sampler {
         rest[..count].sort_unstable_by(order);
     }
 
-    /// Keeps the likeliest that reach `share` of the weight, at least one. Most of the weight is with few of a large
+    /// Keeps the likeliest that reach the weight `wanted`, at least one. Most of the weight is with few of a large
     /// vocabulary, so no more are ranked than it takes.
-    fn keep_nucleus(&mut self, share: f32) {
-        let wanted = self.total() * f64::from(share);
+    fn keep_nucleus(&mut self, wanted: f64) {
         let (mut ranked, mut sum) = (0, 0.0);
         while ranked < self.candidates.len() {
             let end = (RANKED * ranked.max(1)).min(self.candidates.len());
@@ -228,8 +253,8 @@ impl Sampler {
             .sum()
     }
 
-    fn draw(&self) -> Option<TokenId> {
-        let mut left = rng::uniform(self.seed, self.position) * self.total();
+    fn draw(&self, uniform: f64) -> Option<TokenId> {
+        let mut left = uniform * self.total();
         for candidate in &self.candidates {
             left -= f64::from(candidate.weight);
             if left < 0.0 {
@@ -254,30 +279,4 @@ fn repel(logits: &mut [f32], token: TokenId, repetition: f32, subtract: f32) {
             *logit * repetition
         } - subtract;
     }
-}
-
-/// Tokens with a usable logit that `mask` allows, in order.
-fn allowed<'a>(
-    logits: &'a [f32],
-    mask: Option<&'a TokenMask>,
-) -> impl Iterator<Item = (TokenId, f32)> + 'a {
-    (0..)
-        .zip(logits.iter().copied())
-        .filter(move |&(token, logit)| {
-            !logit.is_nan()
-                && logit > f32::NEG_INFINITY
-                && mask.is_none_or(|mask| mask.allows(token))
-        })
-        .map(|(token, logit)| (token, logit.min(f32::MAX)))
-}
-
-/// The token with the highest logit; of equals, the lowest number.
-fn likeliest(logits: &[f32], mask: Option<&TokenMask>) -> Option<TokenId> {
-    let mut best: Option<(TokenId, f32)> = None;
-    for (token, logit) in allowed(logits, mask) {
-        if best.is_none_or(|(_, most)| logit > most) {
-            best = Some((token, logit));
-        }
-    }
-    best.map(|(token, _)| token)
 }

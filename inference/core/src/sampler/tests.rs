@@ -45,6 +45,11 @@ fn check_kept(change: impl FnOnce(&mut SamplingParams), logits: &[f32], expected
 fn greedy_takes_the_lowest_number_of_equals() {
     let mut sampler = Sampler::new(SamplingParams::greedy(1), 0, &[]);
     assert_eq!(sampler.sample(&mut [1.0, 3.0, 3.0, 2.0], None), Some(1));
+    let mut many = vec![-1.0; 3000];
+    for equal in [1700, 1702, 2999] {
+        many[equal] = 0.5;
+    }
+    assert_eq!(sampler.sample(&mut many, None), Some(1700));
 }
 
 #[test]
@@ -176,22 +181,85 @@ fn kept_of_all(logits: &[f32], top_k: usize, top_p: f32) -> Vec<usize> {
 
 #[test]
 fn no_more_are_ranked_than_it_takes_and_the_same_are_kept() {
-    // Few that hold most of the weight, and many that are all alike.
+    // Few that hold most of the weight, many that are all alike, and many that are not.
     let steep: Vec<f32> = (0..40).map(|at| (at * 7 % 40) as f32 * -0.7).collect();
     let flat = vec![0.0; 5000];
-    for logits in [steep, flat] {
+    let mixed: Vec<f32> = (0..20_011)
+        .map(|at| (at * 7919 % 20_011) as f32 * -1e-3)
+        .collect();
+    for logits in [steep, flat, mixed] {
         for (top_k, top_p) in [(0, 0.3), (0, 0.999), (3, 1.0), (200, 0.5), (0, 0.9)] {
             let mut sampler = Sampler::new(params(|p| (p.top_k, p.top_p) = (top_k, top_p)), 0, &[]);
-            sampler.gather(&logits, None);
-            sampler.keep_top();
-            sampler.weigh();
-            sampler.cut();
+            sampler.keep(Runs::of(&mut logits.clone(), None).expect("has tokens"));
             let found: Vec<usize> = sampler
                 .candidates
                 .iter()
                 .map(|c| c.token as usize)
                 .collect();
             assert_eq!(found, kept_of_all(&logits, top_k, top_p), "{top_k} {top_p}");
+        }
+    }
+}
+
+/// Where in the sum of all weights each token lies, by the book.
+fn shares(
+    logits: &[f32],
+    mask: Option<&TokenMask>,
+    params: &SamplingParams,
+) -> Vec<std::ops::Range<f64>> {
+    let usable = |token: usize| {
+        let allowed = mask.is_none_or(|mask| mask.allows(TokenId::try_from(token).expect("few")));
+        allowed && logits[token] > f32::NEG_INFINITY
+    };
+    let most = (0..logits.len())
+        .filter(|&token| usable(token))
+        .fold(f32::NEG_INFINITY, |most, token| most.max(logits[token]));
+    let weight = |token: usize| {
+        let weight = (f64::from(logits[token] - most) / f64::from(params.temperature)).exp();
+        let kept = usable(token) && weight >= f64::from(params.min_p);
+        if kept { weight } else { 0.0 }
+    };
+    let total: f64 = (0..logits.len()).map(weight).sum();
+    let mut sum = 0.0;
+    let shares = (0..logits.len()).map(|token| {
+        let start = sum;
+        sum += weight(token) / total;
+        start..sum
+    });
+    shares.collect()
+}
+
+#[test]
+fn each_token_of_a_large_vocabulary_is_drawn_by_its_share() {
+    // Runs and words of a mask that are whole, cut short and empty.
+    for count in [1, 31, 33, 512, 513, 1100, 5000] {
+        let mut logits: Vec<f32> = (0..count)
+            .map(|at| (at * 7919 % 4999) as f32 * 2e-3)
+            .collect();
+        logits[count / 2] = f32::NAN;
+        logits[count / 3] = f32::NEG_INFINITY;
+        logits[0] = 9.5;
+        let few = TokenMask::of(&[0, 2, 30, 600, 601, 4000]);
+        let bits = (0..count.div_ceil(32) / 2).map(|at| if at % 5 == 0 { 0 } else { 0xf731_5a01 });
+        let many = TokenMask::from_words([1].into_iter().chain(bits).collect());
+        for mask in [None, Some(&few), Some(&many)] {
+            for (temperature, min_p) in [(1.0, 0.0), (0.3, 0.0), (2.0, 0.5), (1e-3, 0.0)] {
+                let params = params(|p| (p.temperature, p.min_p) = (temperature, min_p));
+                let shares = shares(&logits, mask, &params);
+                let mut sampler = Sampler::new(params, 0, &[]);
+                for position in 0..200 {
+                    sampler.position = position;
+                    let token = sampler.sample(&mut logits.clone(), mask);
+                    let share = &shares[token.expect("is one") as usize];
+                    let uniform = rng::uniform(42, position);
+                    assert!(
+                        share.start < share.end
+                            && share.start - 1e-6 < uniform
+                            && uniform < share.end + 1e-6,
+                        "{count} {temperature} {min_p}: {token:?} at {share:?} for {uniform}"
+                    );
+                }
+            }
         }
     }
 }
