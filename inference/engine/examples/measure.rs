@@ -1,10 +1,11 @@
 //! Measures an engine: throughput by streams, time to the first token with and without the
-//! prefix cache, how soon a cancelled request is gone, memory after a thousand of them, and how
-//! many guesses are right.
+//! prefix cache, how soon a cancelled request is gone, memory after a thousand of them, how
+//! many guesses are right, and what choosing tokens costs where many answers are written at once.
 //!
 //! ```sh
 //! python inference/engine/examples/random_model.py models/starter/starter.gguf random.gguf
 //! cargo run --release -p inference-engine --example measure -- random.gguf
+//! cargo run --release -p inference-engine --example measure -- random.gguf draws
 //! ```
 
 #![allow(
@@ -27,8 +28,11 @@ async fn main() -> anyhow::Result<()> {
     let path = PathBuf::from(
         std::env::args_os()
             .nth(1)
-            .context("usage: measure MODEL.gguf")?,
+            .context("usage: measure MODEL.gguf [draws]")?,
     );
+    let draws_alone = std::env::args_os()
+        .nth(2)
+        .is_some_and(|part| part == "draws");
     let options = EngineOptions {
         decoder: DecoderOptions {
             kv_bytes_max: 1 << 30,
@@ -37,6 +41,9 @@ async fn main() -> anyhow::Result<()> {
         queue_capacity: 2000,
         ..EngineOptions::default()
     };
+    if draws_alone {
+        return draws(&path, &options).await;
+    }
     let engine = load(&path, &options)?;
     println!("{:?}", engine.model());
     throughput(&engine).await?;
@@ -44,7 +51,8 @@ async fn main() -> anyhow::Result<()> {
     cancellation(&engine).await?;
     memory(&engine).await?;
     drop(engine);
-    guesses(&path, &options).await
+    guesses(&path, &options).await?;
+    draws(&path, &options).await
 }
 
 fn load(path: &std::path::Path, options: &EngineOptions) -> anyhow::Result<LocalEngine> {
@@ -205,6 +213,60 @@ async fn guesses(path: &std::path::Path, options: &EngineOptions) -> anyhow::Res
             usage.drafted_tokens,
             usage.accepted_tokens
         );
+    }
+    Ok(())
+}
+
+/// Answers behind next to no prompt and without guesses, so that a step is the model's part and choosing tokens.
+/// A random model finds many tokens alike, so that `top_p` ranks more than it does anywhere else.
+async fn draws(path: &std::path::Path, options: &EngineOptions) -> anyhow::Result<()> {
+    let options = EngineOptions {
+        speculation: false,
+        ..options.clone()
+    };
+    let engine = load(path, &options)?;
+    let plain = SamplingParams {
+        seed: Some(7),
+        max_tokens: Some(96),
+        ..SamplingParams::default()
+    };
+    let kinds = [
+        ("likeliest", SamplingParams::greedy(96)),
+        ("drawn", plain.clone()),
+        (
+            "top_k 40",
+            SamplingParams {
+                top_k: 40,
+                ..plain.clone()
+            },
+        ),
+        (
+            "top_p 0.95",
+            SamplingParams {
+                top_p: 0.95,
+                ..plain
+            },
+        ),
+    ];
+    for (what, sampling) in kinds {
+        for streams in [1, 16] {
+            let running: Vec<Generation> = (0..streams)
+                .map(|number| {
+                    engine.submit(GenerateRequest {
+                        prompt: Prompt::tokens(noise(&engine, number, 2)),
+                        sampling: sampling.clone(),
+                        ..GenerateRequest::default()
+                    })
+                })
+                .collect::<Result<_, _>>()?;
+            let start = Instant::now();
+            let mut tokens = 0;
+            for stream in running {
+                tokens += finish(stream).await?.usage.completion_tokens;
+            }
+            let rate = tokens as f64 / start.elapsed().as_secs_f64();
+            println!("{what}, {streams:2} streams: {rate:7.1} tokens/s, {tokens} tokens");
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! Invariant: every request taken ends with `Done` or `Failed`, unless its stream was dropped.
 
 mod fault;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -253,30 +254,10 @@ impl Worker {
             tracing::error!(panic, requests = batch.len(), "a step broke the model");
             internal()
         })?;
-        let mut logits = passed.map_err(|error| EngineError::Failed(error.to_string()))?;
-        let mut steps = Vec::with_capacity(batch.len());
-        for planned in batch {
-            let rows = wanted(planned).rows(planned.known + planned.drafts);
-            let own;
-            (own, logits) = logits.split_at_mut(rows * vocab_size);
-            // Of known tokens only the last one's logits say what follows.
-            let skipped = rows.saturating_sub(1 + planned.drafts) * vocab_size;
-            let step = match answers.get_mut(&planned.id) {
-                Some(answer) if planned.complete => {
-                    let drafts = scheduler
-                        .sequence(planned.id)
-                        .map_or(&[][..], |sequence| sequence.planned_drafts(planned));
-                    fault::contain(|| answer.write(&mut own[skipped..], drafts, tokenizer))
-                        .unwrap_or_else(|panic| {
-                            tracing::error!(panic, "a request broke its answer; it was ended");
-                            Err(internal())
-                        })
-                }
-                _ => Ok(Step::default()),
-            };
-            steps.push(step);
-        }
-        Ok(steps)
+        let logits = passed.map_err(|error| EngineError::Failed(error.to_string()))?;
+        Ok(writing::write(
+            batch, logits, vocab_size, scheduler, answers, tokenizer,
+        ))
     }
 
     /// Takes what was written into the sequence, guesses what comes next, or ends it.

@@ -23,7 +23,7 @@ mod segment;
 mod source;
 mod weights;
 
-pub use inference_kernels::pool::{Pool, default_threads};
+pub use inference_kernels::pool::{Pool, default_threads, share_chunks};
 pub use inference_kernels::{Activations, KvDtype};
 
 pub use self::decoder::{Decoder, DecoderInfo, DecoderOptions, load};

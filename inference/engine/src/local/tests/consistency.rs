@@ -195,6 +195,42 @@ fn an_answer_depends_on_its_request_alone() {
     assert!(preempted);
 }
 
+/// Answers of one step are written by several threads.
+#[test]
+fn answers_sampled_side_by_side_are_those_sampled_alone() {
+    let kinds: [fn(&mut SamplingParams); 5] = [
+        |_| (),
+        |sampling| sampling.top_k = 5,
+        |sampling| sampling.top_p = 0.7,
+        |sampling| sampling.min_p = 0.1,
+        |sampling| sampling.typical_p = 0.5,
+    ];
+    let requests: Vec<GenerateRequest> = (0..15)
+        .map(|number| {
+            let mut sampling = seeded(number, 30);
+            kinds[usize::try_from(number % 5).expect("small")](&mut sampling);
+            GenerateRequest {
+                constraint: (number % 3 == 0).then(|| Constraint::Regex("[a-z ]+".to_owned())),
+                logprobs: (number % 4 == 0).then_some(2),
+                ..request("the pod is", sampling)
+            }
+        })
+        .collect();
+    let expected = alone(&requests);
+    for threads in [1, 2, 4] {
+        let options = EngineOptions {
+            threads: NonZero::new(threads),
+            ..options_with(128)
+        };
+        let engine = engine_with(&options, &mut Registry::default());
+        let submit = |request: &GenerateRequest| engine.submit(request.clone()).expect("is taken");
+        let streams: Vec<Generation> = requests.iter().map(submit).collect();
+        for (stream, expected) in streams.into_iter().zip(&expected) {
+            assert_eq!(&seen(stream, &mut [0; 2]), expected, "{threads} threads");
+        }
+    }
+}
+
 /// Guesses out of the prompt hold what the grammar forces; an answer must not read the logits of the wrong one.
 #[test]
 fn guesses_that_hold_forced_tokens_change_nothing() {

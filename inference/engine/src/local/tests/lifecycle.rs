@@ -7,7 +7,8 @@ use inference_nn::{DecoderInfo, ModelError, Segment};
 
 use super::*;
 
-/// A decoder that takes 5 ms a step and panics at prompts that begin with `!`, over the tiny model.
+/// A decoder that takes 5 ms a step, panics at prompts that begin with `!` and knows nothing behind those that begin
+/// with `?`, over the tiny model.
 #[derive(Debug)]
 struct Slow(Box<dyn Decoder>);
 
@@ -17,11 +18,24 @@ impl Decoder for Slow {
     }
 
     fn forward(&mut self, batch: &[Segment<'_>]) -> Result<&mut [f32], ModelError> {
-        // `!` is the first printable byte, so token 33 of the byte alphabet.
-        let asked = |segment: &Segment<'_>| segment.position == 0 && segment.tokens[0] == 33;
-        assert!(!batch.iter().any(asked), "asked to panic");
+        // The tiny model's alphabet is that of bytes.
+        let begins = |segment: &Segment<'_>, byte: u8| {
+            segment.position == 0 && segment.tokens[0] == TokenId::from(byte)
+        };
+        let asked = batch.iter().any(|segment| begins(segment, b'!'));
+        assert!(!asked, "asked to panic");
         thread::sleep(Duration::from_millis(5));
-        self.0.forward(batch)
+        let vocab_size = self.info().vocab_size;
+        let logits = self.0.forward(batch)?;
+        let mut start = 0;
+        for segment in batch {
+            let end = start + segment.logits.rows(segment.tokens.len()) * vocab_size;
+            if begins(segment, b'?') {
+                logits[start..end].fill(f32::NAN);
+            }
+            start = end;
+        }
+        Ok(logits)
     }
 }
 
@@ -165,6 +179,27 @@ fn a_panic_ends_its_request_alone() {
     assert!(matches!(failed, Err(EngineError::Failed(_))), "{failed:?}");
     assert_eq!(complete(neighbour).expect("is answered").0, alone.0);
     assert_eq!(answer(&engine, request("x", seeded(1, 50))).0, alone.0);
+}
+
+#[test]
+fn an_answer_that_fails_leaves_those_written_beside_it_alone() {
+    let engine = slow_engine(|_| ());
+    let sampled = |seed| request("x", seeded(seed, 20));
+    let alone: Vec<_> = (0..6)
+        .map(|seed| answer(&engine, sampled(seed)).0)
+        .collect();
+    let submit = |request| engine.submit(request).expect("is taken");
+    let streams: Vec<_> = (0..6)
+        .map(|seed| {
+            let broken = submit(request("?", seeded(seed, 5)));
+            (submit(sampled(seed)), broken)
+        })
+        .collect();
+    for ((stream, broken), alone) in streams.into_iter().zip(alone) {
+        let failed = complete(broken);
+        assert!(matches!(failed, Err(EngineError::Failed(_))), "{failed:?}");
+        assert_eq!(complete(stream).expect("is answered").0, alone);
+    }
 }
 
 #[test]
