@@ -98,10 +98,10 @@ pub struct Model {
 pub enum KvDtype {
     /// 32-bit reals.
     F32,
-    /// 16-bit reals: eleven bits of each number, where products with weights keep eight.
-    #[default]
+    /// 16-bit reals.
     F16,
-    /// Signed bytes with a scale for each 32 of them.
+    /// Signed bytes with a scale for each 32 of them, as products with weights round what they take.
+    #[default]
     #[serde(rename = "q8_0")]
     Q8,
 }

@@ -1,8 +1,9 @@
-//! Measures how fast one token looks at a long context, beside the memory's bandwidth.
+//! Measures how fast a token, or those of a prompt, look at a long context, beside the memory's bandwidth.
 //!
-//!     cargo run --release -p inference-kernels --example attention -- [CONTEXT [KV_HEADS [HEAD_DIM [GROUP]]]]
+//!     cargo run --release -p inference-kernels --example attention -- [CONTEXT [KV_HEADS [HEAD_DIM [GROUP [TOKENS]]]]]
 //!
-//! Keys and values are read once for a token, so that its time has a floor: their bytes over the bandwidth.
+//! Keys and values are read once for a token, so that its time has a floor: their bytes over the bandwidth. The time of
+//! many tokens is that of the arithmetic.
 
 #![allow(clippy::print_stdout, reason = "prints what it measured")]
 
@@ -26,6 +27,8 @@ struct Shape {
     head_dim: usize,
     /// Query heads of each head of keys and values.
     group: usize,
+    /// Tokens that look, the last of the context.
+    tokens: usize,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -39,7 +42,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         kv_heads: number(8)?,
         head_dim: number(64)?,
         group: number(4)?,
+        tokens: number(1)?,
     };
+    if shape.tokens > shape.context {
+        return Err("no more tokens can look than the context has".into());
+    }
     let pool = Pool::new(default_threads())?;
     let limits = pool.install(|| Limits::measure(bytes_beyond_caches()))?;
     println!("memory: {:.1} GB/s", limits.memory_bytes / 1e9);
@@ -68,12 +75,13 @@ fn measure(dtype: KvDtype, shape: Shape, layers: usize) -> f64 {
         kv_heads,
         head_dim,
         group,
+        tokens,
     } = shape;
     let blocks: Vec<u32> = (0..).take(context.div_ceil(BLOCK_TOKENS)).collect();
-    let span = |position| Span {
+    let span = |position, tokens| Span {
         blocks: &blocks,
         position,
-        tokens: 1,
+        tokens,
     };
     let width = kv_heads * head_dim;
     let numbers = |count: usize| -> Vec<f32> {
@@ -81,10 +89,10 @@ fn measure(dtype: KvDtype, shape: Shape, layers: usize) -> f64 {
             .map(|number| (number * 37 % 64) as f32 / 64.0 - 0.5)
             .collect()
     };
-    let (row, queries) = (numbers(width), numbers(width * group));
+    let (row, queries) = (numbers(width), numbers(width * group * tokens));
     let mut cache = KvCache::new(layers, blocks.len(), kv_heads, head_dim, dtype);
     for (layer, position) in (0..layers).flat_map(|layer| (0..context).map(move |at| (layer, at))) {
-        cache.store(layer, &[span(position)], &row, &row);
+        cache.store(layer, &[span(position, 1)], &row, &row);
     }
     let attend = Attend {
         heads: kv_heads * group,
@@ -93,12 +101,18 @@ fn measure(dtype: KvDtype, shape: Shape, layers: usize) -> f64 {
         softcap: None,
         sinks: None,
     };
-    let mut out = vec![0.0; width * group];
+    let mut out = vec![0.0; width * group * tokens];
     let mut runs: Vec<f64> = (0..RUNS)
         .map(|_| {
             let started = Instant::now();
             for layer in 0..layers {
-                cache.attend(layer, &[span(context - 1)], attend, &queries, &mut out);
+                cache.attend(
+                    layer,
+                    &[span(context - tokens, tokens)],
+                    attend,
+                    &queries,
+                    &mut out,
+                );
             }
             started.elapsed().as_secs_f64() / layers as f64
         })

@@ -10,15 +10,15 @@
 //! # Source
 //! Ainslie and others, "GQA" (arXiv:2305.13245); Kwon and others, "`PagedAttention`" (arXiv:2309.06180).
 
+mod codes;
 mod kv;
-mod numbers;
+mod reals;
 mod room;
 mod share;
 mod store;
 mod task;
 #[cfg(test)]
 mod tests;
-mod tile;
 mod work;
 
 pub use self::kv::{BLOCK_TOKENS, KvCache, KvDtype};

@@ -147,7 +147,7 @@ fn softmax_inline(scores: &mut [f32], sink: Option<f32>) {
     }
 }
 
-/// Folds 16 lanes next to each other, then the lanes, then the rest.
+/// Folds 16 lanes next to each other, then the halves of the lanes until one is left, then the rest.
 #[inline(always)]
 pub(crate) fn fold(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
     let (chunks, rest) = values.as_chunks::<16>();
@@ -157,8 +157,18 @@ pub(crate) fn fold(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -
             *lane = fold(*lane, *value);
         }
     }
-    let folded = lanes.into_iter().fold(start, &fold);
-    rest.iter().copied().fold(folded, fold)
+    // A loop for each, not one over their lengths: lanes stay in registers.
+    for lane in 0..8 {
+        lanes[lane] = fold(lanes[lane], lanes[lane + 8]);
+    }
+    for lane in 0..4 {
+        lanes[lane] = fold(lanes[lane], lanes[lane + 4]);
+    }
+    for lane in 0..2 {
+        lanes[lane] = fold(lanes[lane], lanes[lane + 2]);
+    }
+    lanes[0] = fold(lanes[0], lanes[1]);
+    rest.iter().copied().fold(lanes[0], fold)
 }
 
 /// The gate of a `SwiGLU` feed-forward layer: `gate` becomes `silu(gate) * up`.
@@ -201,7 +211,7 @@ fn gelu_tanh(x: f32) -> f32 {
 
 /// The exponential, within 2 units of the last place for results that are normal; below, nearly zero.
 ///
-/// Plain arithmetic, so that loops over it become vectors.
+/// Arithmetic without branches, so that loops over it become vectors.
 ///
 /// # Source
 /// Cody and Waite's reduction to `[-ln 2 / 2, ln 2 / 2]`; coefficients of Cephes' `expf`.
@@ -210,16 +220,15 @@ pub(crate) fn exp(x: f32) -> f32 {
     /// 1.5 * 2^23: adding it rounds to a whole number, which its lowest bits then hold.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.3, 88.3);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
-    let p = 1.987_569_2e-4;
-    let p = p * r + 1.398_2e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 0.5;
-    let p = p * r * r + r + 1.0;
+    let r = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_4, x));
+    let p = r.mul_add(1.987_569_2e-4, 1.398_2e-3);
+    let p = p.mul_add(r, 8.333_452e-3);
+    let p = p.mul_add(r, 4.166_579_6e-2);
+    let p = p.mul_add(r, 1.666_666_5e-1);
+    let p = p.mul_add(r, 0.5);
+    let p = (p * r).mul_add(r, r) + 1.0;
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 

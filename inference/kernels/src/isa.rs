@@ -54,6 +54,8 @@ pub(crate) trait Isa: Copy {
     unsafe fn splat2(from: *const i16) -> Self::Int;
     /// `LANES` signed bytes, one for each lane.
     unsafe fn load_i8(from: *const i8) -> Self::Int;
+    /// `2 * LANES` signed bytes as numbers of 16 bits, two for each lane.
+    unsafe fn load_i8_pairs(from: *const i8) -> Self::Int;
     /// `2 * LANES` bytes as numbers of 16 bits, two for each lane.
     unsafe fn load_u8_pairs(from: *const u8) -> Self::Int;
     /// `LANES` reals.

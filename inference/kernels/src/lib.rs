@@ -27,6 +27,7 @@ mod isa;
 mod mapping;
 mod matrix;
 mod packed;
+mod quantize;
 mod vectorized;
 mod widen;
 

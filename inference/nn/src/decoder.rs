@@ -34,10 +34,10 @@ pub struct DecoderOptions {
 }
 
 impl DecoderOptions {
-    /// As models are served: quantized weights times bytes, keys and values in 16 bits.
+    /// As models are served: quantized weights times bytes, keys and values in bytes.
     pub fn fast() -> Self {
         Self {
-            kv_dtype: KvDtype::F16,
+            kv_dtype: KvDtype::Q8_0,
             activations: Activations::Int8,
             ..Self::default()
         }

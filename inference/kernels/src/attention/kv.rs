@@ -5,14 +5,12 @@
 //! other, so that a short one takes few pages.
 
 use super::Span;
-use super::numbers::Numbers;
+use super::codes::Layout;
+use super::reals::Numbers;
 use super::store::Store;
-use crate::isa::Isa;
 
 /// Tokens whose keys and values lie together.
 pub const BLOCK_TOKENS: usize = 16;
-/// Values of a head that share a scale when stored as bytes.
-pub(super) const GROUP: usize = 32;
 
 /// Neighboring blocks whose keys or values of one head lie together: a sequence has most of its blocks in order, and
 /// memory is read fastest in order. More of them brought no more.
@@ -36,7 +34,7 @@ impl KvDtype {
         let head = match self {
             Self::F32 => 4 * head_dim,
             Self::F16 => 2 * head_dim,
-            Self::Q8_0 => head_dim + 2 * head_dim.div_ceil(GROUP),
+            Self::Q8_0 => Layout::new(head_dim).bytes() / BLOCK_TOKENS,
         };
         2 * kv_heads * head
     }
@@ -132,8 +130,14 @@ impl KvCache {
         match self.store {
             Store::F32(_) => KvDtype::F32,
             Store::F16(_) => KvDtype::F16,
-            Store::Q8 { .. } => KvDtype::Q8_0,
+            Store::Q8_0(..) => KvDtype::Q8_0,
         }
+    }
+
+    /// How blocks of a head lie that are stored as bytes.
+    #[inline(always)]
+    pub(super) fn layout(&self) -> Layout {
+        Layout::new(self.head_dim)
     }
 
     /// The keys, `[head_dim, BLOCK_TOKENS]`, or values, `[BLOCK_TOKENS, head_dim]`, of a block's head; `room` is
@@ -143,7 +147,7 @@ impl KvCache {
     /// As [`Numbers`].
     #[inline(always)]
     #[allow(unsafe_code, reason = "passes the contract of what it calls on")]
-    pub(super) unsafe fn numbers<S: Isa, N: Numbers>(
+    pub(super) unsafe fn numbers<N: Numbers>(
         &self,
         block: u32,
         head: Head,
@@ -152,7 +156,7 @@ impl KvCache {
     ) -> N {
         let place = self.place(block, head, keys);
         // SAFETY: passed on.
-        unsafe { N::of::<S>(&self.store, place, keys, self.head_dim, room) }
+        unsafe { N::of(&self.store, place, self.head_dim, room) }
     }
 
     /// Where a block's keys or values begin.

@@ -26,7 +26,7 @@ unsafe impl Number for f32 {}
 // SAFETY: any two bytes are a number.
 unsafe impl Number for u16 {}
 // SAFETY: any byte is a number.
-unsafe impl Number for i8 {}
+unsafe impl Number for u8 {}
 
 /// Numbers of which pages are taken from the system as they are written.
 #[derive(Debug)]

@@ -7,6 +7,8 @@
 //! Milakov and Gimelshein, "Online normalizer calculation for softmax" (arXiv:1805.02867); Dao and others,
 //! "`FlashAttention`" (arXiv:2205.14135).
 
+use std::ops::Range;
+
 use crate::elementwise::{exp, fold};
 
 /// The largest score of the positions seen so far, and the sum of all weights relative to it.
@@ -23,14 +25,17 @@ impl Share {
         sum: 0.0,
     };
 
-    /// Turns the scores of what is seen of a stretch into weights, relative to the largest.
+    /// Turns scores, of which some are `seen`, into weights, relative to the largest; zero for those that are not.
     #[inline(always)]
-    pub(super) fn weigh(scores: &mut [f32], softcap: Option<f32>) -> Self {
+    pub(super) fn weigh(scores: &mut [f32], seen: Range<usize>, softcap: Option<f32>) -> Self {
         if let Some(cap) = softcap {
             for score in &mut *scores {
                 *score = cap - 2.0 * cap / (1.0 + exp(2.0 * *score / cap));
             }
         }
+        // What is not seen is weighed too, as nothing: whole vectors cost less than a look at each.
+        scores[..seen.start].fill(f32::NEG_INFINITY);
+        scores[seen.end..].fill(f32::NEG_INFINITY);
         let most = fold(scores, f32::NEG_INFINITY, |most, score| {
             if score > most { score } else { most }
         });
@@ -41,6 +46,8 @@ impl Share {
         for score in &mut *scores {
             *score = exp(*score - most);
         }
+        scores[..seen.start].fill(0.0);
+        scores[seen.end..].fill(0.0);
         let sum = fold(scores, 0.0, |sum, weight| sum + weight);
         Self { most, sum }
     }

@@ -7,7 +7,8 @@
     reason = "vectors of an instruction set that was found on the machine"
 )]
 
-use super::kv::{BLOCK_TOKENS, GROUP, KvDtype};
+use super::codes::Layout;
+use super::kv::{BLOCK_TOKENS, KvDtype};
 use super::room::Room;
 use crate::half;
 use crate::isa::{Isa, Kernel, Path};
@@ -17,7 +18,7 @@ use crate::isa::{Isa, Kernel, Path};
 pub(super) enum Store {
     F32(Room<f32>),
     F16(Room<u16>),
-    Q8 { codes: Room<i8>, scales: Room<u16> },
+    Q8_0(Room<u8>, Layout),
 }
 
 impl Store {
@@ -27,10 +28,10 @@ impl Store {
         match dtype {
             KvDtype::F32 => Self::F32(Room::new(numbers)),
             KvDtype::F16 => Self::F16(Room::new(numbers)),
-            KvDtype::Q8_0 => Self::Q8 {
-                codes: Room::new(numbers),
-                scales: Room::new(heads * BLOCK_TOKENS * head_dim.div_ceil(GROUP)),
-            },
+            KvDtype::Q8_0 => {
+                let layout = Layout::new(head_dim);
+                Self::Q8_0(Room::new(heads * layout.bytes()), layout)
+            }
         }
     }
 
@@ -47,18 +48,12 @@ impl Store {
         match self {
             Self::F32(numbers) => place(&mut numbers[at..], step, row, |x| x),
             Self::F16(numbers) => place(&mut numbers[at..], step, row, half::narrow),
-            Self::Q8 { codes, scales } => {
-                let groups = width.div_ceil(GROUP);
-                let scale_at = if keys { slot } else { slot * groups };
-                let scales = &mut scales[head * BLOCK_TOKENS * groups + scale_at..];
-                for (group, row) in row.chunks(GROUP).enumerate() {
-                    let most = row.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
-                    let scale = half::narrow(most / 127.0);
-                    let inverse = 1.0 / half::widen(scale).max(f32::MIN_POSITIVE);
-                    scales[group * step] = scale;
-                    let codes = &mut codes[at + group * GROUP * step..];
-                    #[allow(clippy::cast_possible_truncation, reason = "casts of reals saturate")]
-                    place(codes, step, row, |x| (x * inverse).round_ties_even() as i8);
+            Self::Q8_0(blocks, layout) => {
+                let block = &mut blocks[head * layout.bytes()..][..layout.bytes()];
+                if keys {
+                    layout.store_key(block, slot, row);
+                } else {
+                    layout.store_value(block, slot, row);
                 }
             }
         }
@@ -66,7 +61,7 @@ impl Store {
 
     /// Widens a block of head `head`, in the order it is stored.
     #[inline(always)]
-    pub(super) fn widen(&self, head: usize, keys: bool, out: &mut [f32]) {
+    pub(super) fn widen(&self, head: usize, out: &mut [f32]) {
         let from = head * out.len();
         match self {
             Self::F32(numbers) => out.copy_from_slice(&numbers[from..][..out.len()]),
@@ -74,20 +69,7 @@ impl Store {
                 from: &numbers[from..][..out.len()],
                 to: out,
             }),
-            Self::Q8 { codes, scales } => {
-                let width = out.len() / BLOCK_TOKENS;
-                let groups = width.div_ceil(GROUP);
-                let codes = &codes[from..][..out.len()];
-                let scales = &scales[head * BLOCK_TOKENS * groups..][..BLOCK_TOKENS * groups];
-                if keys {
-                    widen_keys(codes, scales, out);
-                } else {
-                    let rows = out.chunks_exact_mut(width).zip(codes.chunks_exact(width));
-                    for ((out, codes), scales) in rows.zip(scales.chunks_exact(groups)) {
-                        widen_values(codes, scales, out);
-                    }
-                }
-            }
+            Self::Q8_0(..) => unreachable!("bytes are read as they are"),
         }
     }
 
@@ -96,7 +78,7 @@ impl Store {
     pub(super) fn reals(&self, head: usize, count: usize) -> Option<&[f32]> {
         match self {
             Self::F32(numbers) => Some(&numbers[head * count..][..count]),
-            Self::F16(_) | Self::Q8 { .. } => None,
+            Self::F16(_) | Self::Q8_0(..) => None,
         }
     }
 
@@ -106,7 +88,9 @@ impl Store {
         match self {
             Self::F32(numbers) => numbers[head * count..].as_ptr().cast(),
             Self::F16(numbers) => numbers[head * count..].as_ptr().cast(),
-            Self::Q8 { codes, .. } => codes[head * count..].as_ptr().cast(),
+            Self::Q8_0(blocks, layout) => {
+                blocks[head * layout.bytes()..][..layout.bytes()].as_ptr()
+            }
         }
     }
 }
@@ -138,34 +122,6 @@ impl Kernel for WidenHalves<'_> {
         }
         for (to, from) in to.into_remainder().iter_mut().zip(from.remainder()) {
             *to = half::widen(*from);
-        }
-    }
-}
-
-#[inline(always)]
-fn widen_keys(codes: &[i8], scales: &[u16], out: &mut [f32]) {
-    let scales = scales.as_chunks::<BLOCK_TOKENS>().0;
-    let groups = out
-        .chunks_mut(GROUP * BLOCK_TOKENS)
-        .zip(codes.chunks(GROUP * BLOCK_TOKENS));
-    for ((out, codes), scales) in groups.zip(scales) {
-        let scales = scales.map(half::widen);
-        let rows = out.as_chunks_mut::<BLOCK_TOKENS>().0.iter_mut();
-        for (out, codes) in rows.zip(codes.as_chunks::<BLOCK_TOKENS>().0) {
-            for ((out, code), scale) in out.iter_mut().zip(codes).zip(&scales) {
-                *out = f32::from(*code) * scale;
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn widen_values(codes: &[i8], scales: &[u16], out: &mut [f32]) {
-    let groups = out.chunks_mut(GROUP).zip(codes.chunks(GROUP)).zip(scales);
-    for ((out, codes), scale) in groups {
-        let scale = half::widen(*scale);
-        for (out, code) in out.iter_mut().zip(codes) {
-            *out = f32::from(*code) * scale;
         }
     }
 }

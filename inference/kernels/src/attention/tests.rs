@@ -248,9 +248,59 @@ fn a_token_gets_the_same_bits_alone_and_in_company() {
     }
 }
 
+/// What is not a number lies where blocks are read, behind the first sixteen tokens and within their block.
+#[test]
+fn what_is_not_a_number_reaches_those_alone_that_see_it() {
+    let case = Case::new(4, 2, 32);
+    let queries = case.queries();
+    let bits = |out: &[f32]| out.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    for (dtype, path) in [KvDtype::F32, KvDtype::F16, KvDtype::Q8_0]
+        .into_iter()
+        .flat_map(|dtype| Path::all().into_iter().map(move |path| (dtype, path)))
+    {
+        let cache = case.cache(dtype);
+        let expected = case.run(path, &cache);
+        for (odd, value) in [f32::NAN, f32::INFINITY]
+            .into_iter()
+            .flat_map(|odd| [(odd, true), (odd, false)])
+        {
+            let mut broken = case.cache(dtype);
+            // The eleventh token of the first sequence, whose neighbors share its block.
+            let span = Span {
+                position: 40,
+                tokens: 1,
+                ..case.spans[0]
+            };
+            let (ordinary, odd) = (case.row(0, 40, 1), vec![odd; 64]);
+            let (keys, values) = if value {
+                (&ordinary, &odd)
+            } else {
+                (&odd, &ordinary)
+            };
+            broken.store(LAYER, &[span], keys, values);
+            let mut found = vec![0.0; queries.len()];
+            broken.attend_on(path, LAYER, case.spans, case.attend, &queries, &mut found);
+            for (token, (found, expected)) in
+                found.chunks(128).zip(expected.chunks(128)).enumerate()
+            {
+                if (10..20).contains(&token) {
+                    assert!(
+                        found.iter().all(|x| !x.is_finite()),
+                        "{dtype:?} {path:?} {token}"
+                    );
+                } else {
+                    assert_eq!(bits(found), bits(expected), "{dtype:?} {path:?} {token}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn stored_sizes_are_those_that_are_reported() {
     assert_eq!(KvDtype::F32.token_bytes(2, 64), 1024);
     assert_eq!(KvDtype::F16.token_bytes(2, 64), 512);
     assert_eq!(KvDtype::Q8_0.token_bytes(2, 64), 272);
+    // Whole groups of 32 and whole lines of memory.
+    assert_eq!(KvDtype::Q8_0.token_bytes(1, 80), 2 * 104);
 }

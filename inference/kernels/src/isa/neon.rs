@@ -4,14 +4,14 @@
 //! `sdot` and `usdot` are written as assembly, since their intrinsics are not stable in Rust 1.95.
 
 use std::arch::aarch64::{
-    float32x4_t, int8x16_t, int32x4_t, uint8x8_t, uint8x16_t, uint16x4_t, vaddq_s32, vandq_u8,
-    vcreate_s8, vcreate_u8, vcvt_f32_f16, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8, vdupq_n_s32,
-    vdupq_n_u8, veorq_u8, vfmaq_f32, vfmsq_f32, vget_high_s8, vget_high_s16, vget_low_s8,
-    vget_low_s16, vget_low_u16, vmovl_s8, vmovl_s16, vmovl_u8, vmovl_u16, vmull_s8, vmull_s16,
-    vmulq_f32, vorrq_s32, vpadalq_s16, vpaddq_s16, vpaddq_s32, vqtbl1q_u8, vreinterpret_f16_u16,
-    vreinterpretq_f32_u32, vreinterpretq_s8_s32, vreinterpretq_s8_u8, vreinterpretq_s16_s32,
-    vreinterpretq_s32_u8, vreinterpretq_s32_u16, vreinterpretq_u8_s32, vshlq_n_u32, vshlq_u8,
-    vst1q_f32, vst1q_u8,
+    float32x4_t, int8x8_t, int8x16_t, int32x4_t, uint8x8_t, uint8x16_t, uint16x4_t, vaddq_s32,
+    vandq_u8, vcreate_s8, vcreate_u8, vcvt_f32_f16, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8,
+    vdupq_n_s32, vdupq_n_u8, veorq_u8, vfmaq_f32, vfmsq_f32, vget_high_s8, vget_high_s16,
+    vget_low_s8, vget_low_s16, vget_low_u16, vmovl_s8, vmovl_s16, vmovl_u8, vmovl_u16, vmull_s8,
+    vmull_s16, vmulq_f32, vorrq_s32, vpadalq_s16, vpaddq_s16, vpaddq_s32, vqtbl1q_u8,
+    vreinterpret_f16_u16, vreinterpretq_f32_u32, vreinterpretq_s8_s32, vreinterpretq_s8_u8,
+    vreinterpretq_s16_s32, vreinterpretq_s32_s16, vreinterpretq_s32_u8, vreinterpretq_s32_u16,
+    vreinterpretq_u8_s32, vshlq_n_u32, vshlq_u8, vst1q_f32, vst1q_u8,
 };
 use std::arch::{asm, is_aarch64_feature_detected};
 
@@ -130,6 +130,11 @@ impl<const LEVEL: u8> Isa for Neon<LEVEL> {
     unsafe fn load_i8(from: *const i8) -> Self::Int {
         let bytes = u64::from(from.cast::<u32>().read_unaligned());
         vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(bytes))))
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8_pairs(from: *const i8) -> Self::Int {
+        vreinterpretq_s32_s16(vmovl_s8(from.cast::<int8x8_t>().read_unaligned()))
     }
 
     #[inline(always)]

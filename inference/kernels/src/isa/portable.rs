@@ -77,6 +77,12 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
+    unsafe fn load_i8_pairs(from: *const i8) -> Self::Int {
+        let pairs = from.cast::<[[i8; 2]; LANES]>().read_unaligned();
+        pairs.map(|[a, b]| i32::from(a) & 0xffff | i32::from(b) << 16)
+    }
+
+    #[inline(always)]
     unsafe fn load_u8_pairs(from: *const u8) -> Self::Int {
         let pairs = from.cast::<[[u8; 2]; LANES]>().read_unaligned();
         pairs.map(|[a, b]| i32::from(a) | i32::from(b) << 16)

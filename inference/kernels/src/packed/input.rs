@@ -13,6 +13,7 @@
 use super::format::Format;
 use crate::disjoint::Disjoint;
 use crate::pool;
+use crate::quantize::{extent, round};
 use crate::vectorized::vectorized;
 
 /// Values that a thread takes at a time: some microseconds of work.
@@ -222,30 +223,6 @@ fn quantize_row(x: &[f32], unit: usize, codes: &mut [i8], scales: &mut [f32], su
             *sum = codes.iter().map(|code| i16::from(*code)).sum();
         }
     }
-}
-
-/// The largest magnitude; not a number if anything is not finite, so that it is seen in the product.
-#[inline(always)]
-fn extent(x: &[f32]) -> f32 {
-    /// The bits of infinity: those of what is finite are below, and in the order of magnitudes.
-    const INFINITE: u32 = f32::INFINITY.to_bits();
-    let magnitudes = x.iter().map(|x| x.abs().to_bits());
-    match magnitudes.fold(0, u32::max) {
-        INFINITE.. => f32::NAN,
-        most => f32::from_bits(most),
-    }
-}
-
-/// The nearest whole number, halves to even, of a real between -127 and 127.
-#[inline(always)]
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the lowest byte is the number"
-)]
-fn round(x: f32) -> i8 {
-    /// 1.5 * 2^23: the lowest bits of a sum with it are the whole number.
-    const ROUND: f32 = 12_582_912.0;
-    (x + ROUND).to_bits() as i8
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@
 use std::ops::Range;
 
 use super::BLOCK_TOKENS;
-use super::kv::GROUP;
 use super::numbers::{Later, Numbers};
 use crate::isa::Isa;
 
@@ -35,22 +34,16 @@ pub(super) unsafe fn score<S: Isa, N: Numbers, const Q: usize, const B: usize>(
     let zero = S::splat_real(0.0);
     for position in (0..BLOCK_TOKENS).step_by(S::LANES) {
         let mut sums = [[zero; B]; Q];
-        for group in 0..width.div_ceil(GROUP) {
-            let mut scales = [zero; B];
-            for (scales, keys) in scales.iter_mut().zip(keys) {
-                *scales = keys.key_scales::<S>(group, position);
+        for number in 0..width {
+            let mut vectors = [zero; B];
+            for b in 0..B {
+                later[b].ask_for::<S>(number * BLOCK_TOKENS + position);
+                vectors[b] = keys[b].vector::<S>(number * BLOCK_TOKENS + position);
             }
-            for number in group * GROUP..width.min((group + 1) * GROUP) {
-                let mut vectors = [zero; B];
-                for b in 0..B {
-                    later[b].ask_for::<S>(number * BLOCK_TOKENS + position);
-                    vectors[b] = keys[b].vector::<S>(number * BLOCK_TOKENS + position, scales[b]);
-                }
-                for (sums, query) in sums.iter_mut().zip(queries) {
-                    let query = S::splat_real(*query.add(number));
-                    for (sum, vector) in sums.iter_mut().zip(vectors) {
-                        *sum = S::fused(query, vector, *sum);
-                    }
+            for (sums, query) in sums.iter_mut().zip(queries) {
+                let query = S::splat_real(*query.add(number));
+                for (sum, vector) in sums.iter_mut().zip(vectors) {
+                    *sum = S::fused(query, vector, *sum);
                 }
             }
         }
@@ -131,9 +124,8 @@ unsafe fn columns<S: Isa, N: Numbers, const Q: usize, const V: usize>(
         let mut vectors = [zero; V];
         for (v, vector) in vectors.iter_mut().enumerate() {
             let number = number + v * S::LANES;
-            let scale = values.value_scale::<S>(position, number);
             later.ask_for::<S>(position * width + number);
-            *vector = values.vector::<S>(position * width + number, scale);
+            *vector = values.vector::<S>(position * width + number);
         }
         for (sums, weights) in sums.iter_mut().zip(weights) {
             let weight = S::splat_real(*weights.add(position));
