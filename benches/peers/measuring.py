@@ -14,6 +14,8 @@ CONFIGURATIONS = {
     "no repack": ["--plain"],
     "no flash": ["--attention", "off"],
     "no repack, no flash": ["--plain", "--attention", "off"],
+    "bytes": ["--bytes"],
+    "no repack, bytes": ["--plain", "--bytes"],
 }
 
 

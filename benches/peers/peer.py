@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Measures llama.cpp on one file as `anchorite bench` measures ours; prints one JSON object.
 
-    python peer.py MODEL --threads 2 --prefill 512,4096 --context 512,8192 --decode 64 [--plain] [--attention off]
+    python peer.py MODEL --threads 2 --prefill 512,4096 --context 512,8192 --decode 64 [--plain] [--attention off] [--bytes]
 
-`--plain` turns its repacking of weights off, which is faster for some types, `--attention off` its fused attention:
-compare with the best of all. Lists and meanings are those of `anchorite bench`: one prompt is read as far as the
+`--plain` turns its repacking of weights off, which is faster for some types, `--attention off` its fused attention,
+and `--bytes` keeps keys and values as Q8_0, as ours does, where its own default is F16: compare with the best of all. Lists and meanings are those of `anchorite bench`: one prompt is read as far as the
 longest length, and the speed told at each length it passes.
 """
 
@@ -58,6 +58,7 @@ def parse():
     parser.add_argument("--streams", type=numbers, default=[4, 8, 16])
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--attention", choices=ATTENTION, default="auto")
+    parser.add_argument("--bytes", action="store_true")
     parser.add_argument("--processor-time", action="store_true", help="with one thread: count only time on a processor")
     return parser.parse_args()
 
@@ -82,6 +83,8 @@ class Peer:
         params.n_threads = params.n_threads_batch = options.threads
         params.n_seq_max, params.kv_unified, params.no_perf = max(options.streams), True, True
         params.flash_attn_type = ATTENTION[options.attention]
+        if options.bytes:
+            params.type_k = params.type_v = lc.GGML_TYPE_Q8_0
         self.context = lc.llama_init_from_model(self.model, params)
         if not self.context:
             raise SystemExit("llama.cpp gives no context of this size")

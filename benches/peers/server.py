@@ -155,10 +155,14 @@ def llama_cpp_server(options, _folder, port):
             "--model_alias", "llama_cpp.server", "--verbose", "false", "--flash_attn", "true"]
 
 
+# Keys and values as ours keeps them.
+BYTES = ["--cache-type-k", "q8_0", "--cache-type-v", "q8_0"]
 SERVERS = {
     OURS: ours,
     "llama-server": llama_server(),
     "llama-server, no repack": llama_server("--no-repack"),
+    "llama-server, bytes": llama_server(*BYTES),
+    "llama-server, no repack, bytes": llama_server("--no-repack", *BYTES),
     "llama-server, guesses": llama_server("--spec-type", "ngram-simple"),
     "llama-server, no repack, guesses": llama_server("--no-repack", "--spec-type", "ngram-simple"),
     "llama_cpp.server": llama_cpp_server,

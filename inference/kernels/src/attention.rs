@@ -5,7 +5,7 @@
 //! of a fixed length, so that what a task keeps does not grow with the context.
 //!
 //! Invariant: what a token gets is the same to the last bit whatever else is in the call;
-//! blocks of other sequences and positions behind a token are never read.
+//! blocks of other sequences are never read, and positions behind a token count for nothing.
 //!
 //! # Source
 //! Ainslie and others, "GQA" (arXiv:2305.13245); Kwon and others, "`PagedAttention`" (arXiv:2309.06180).

@@ -137,10 +137,8 @@ fn softmax_inline(scores: &mut [f32], sink: Option<f32>) {
     if most == f32::NEG_INFINITY {
         return scores.fill(0.0);
     }
-    for score in &mut *scores {
-        *score = exp(*score - most);
-    }
-    let sum = fold(scores, 0.0, |sum, weight| sum + weight);
+    let weight = |score| exp(score - most);
+    let sum = fold_map(scores, 0.0, weight, |sum, weight| sum + weight);
     let scale = 1.0 / (sum + sink.map_or(0.0, |sink| exp(sink - most)));
     for score in &mut *scores {
         *score *= scale;
@@ -157,6 +155,36 @@ pub(crate) fn fold(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -
             *lane = fold(*lane, *value);
         }
     }
+    rest.iter().copied().fold(halve(lanes, &fold), fold)
+}
+
+/// As [`fold`], of what `map` makes of the values, which replaces them.
+#[inline(always)]
+pub(crate) fn fold_map(
+    values: &mut [f32],
+    start: f32,
+    map: impl Fn(f32) -> f32,
+    fold: impl Fn(f32, f32) -> f32,
+) -> f32 {
+    let (chunks, rest) = values.as_chunks_mut::<16>();
+    let mut lanes = [start; 16];
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *value = map(*value);
+            *lane = fold(*lane, *value);
+        }
+    }
+    let mut folded = halve(lanes, &fold);
+    for value in rest {
+        *value = map(*value);
+        folded = fold(folded, *value);
+    }
+    folded
+}
+
+/// Folds the halves of `lanes` until one is left.
+#[inline(always)]
+fn halve(mut lanes: [f32; 16], fold: impl Fn(f32, f32) -> f32) -> f32 {
     // A loop for each, not one over their lengths: lanes stay in registers.
     for lane in 0..8 {
         lanes[lane] = fold(lanes[lane], lanes[lane + 8]);
@@ -167,8 +195,7 @@ pub(crate) fn fold(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -
     for lane in 0..2 {
         lanes[lane] = fold(lanes[lane], lanes[lane + 2]);
     }
-    lanes[0] = fold(lanes[0], lanes[1]);
-    rest.iter().copied().fold(lanes[0], fold)
+    fold(lanes[0], lanes[1])
 }
 
 /// The gate of a `SwiGLU` feed-forward layer: `gate` becomes `silu(gate) * up`.

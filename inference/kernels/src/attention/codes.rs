@@ -4,7 +4,8 @@
 //! mixed by becomes whole numbers of 16 bits over a stretch, scales of values among them, so that a stretch is added
 //! up without a rounding. Keys and queries are [rotated](rotate) before they are rounded.
 //!
-//! Invariant: what a query gets of a stretch depends on the query and on what it sees of the stretch alone.
+//! Invariant: what a query gets of a stretch depends on the query and on what it sees of the stretch alone. What lies
+//! beside that in a block is multiplied by nothing.
 //!
 //! # Source
 //! Zhang and others, "`SageAttention`" (arXiv:2410.02367), which takes queries and keys as bytes.
@@ -31,10 +32,9 @@ use crate::quantize::{extent, round, round_wide};
 
 /// Numbers of a head that share a scale.
 pub(super) const GROUP: usize = 32;
-/// What weights go to.
+/// What the largest weight of a stretch becomes: products of 256 of them with codes fit 32 bits.
 const WEIGHT_MAX: f32 = 32_767.0;
-/// Weights below this, of which the largest of a stretch is about a 127th of a value, are nothing; what they are
-/// divided by stays a number.
+/// If all weights are below this they are nothing: [`WEIGHT_MAX`] over them would be no number.
 const WEIGHT_LEAST: f32 = 1e-30;
 
 /// Memory of one task.
@@ -124,18 +124,7 @@ impl<const FEW: bool> Reading for Codes<FEW> {
     unsafe fn mix<S: Isa>(attention: &Attention<'_>, blocks: Range<usize>, work: &mut Work) {
         let (count, layout) = (attention.count(), attention.cache.layout());
         let (width, groups) = (layout.width(), layout.groups());
-        for block in blocks.clone() {
-            let values = attention.start(block, false);
-            let at = block % BLOCKS * BLOCK_TOKENS;
-            for group in 0..groups {
-                let to =
-                    work.codes.value_scales[group * STRETCH + at..][..BLOCK_TOKENS].as_mut_ptr();
-                for position in (0..BLOCK_TOKENS).step_by(S::LANES) {
-                    let scales = layout.scales::<S>(values, group, position);
-                    S::store(to.add(position), scales);
-                }
-            }
-        }
+        gather_scales::<S>(attention, &blocks, &mut work.codes);
         let positions = positions(&blocks);
         for (query, weights) in work.scores.chunks_exact(STRETCH).enumerate() {
             weigh(weights, positions.clone(), query, groups, &mut work.codes);
@@ -158,17 +147,36 @@ impl<const FEW: bool> Reading for Codes<FEW> {
                 tile::mix::<S, Q, FEW>(rows, values, later, layout, STRETCH, outs);
             });
         }
-        let head = attention.cache.head_dim();
-        let rows = work
-            .mixed
-            .chunks_exact_mut(head)
-            .zip(room.sums.chunks_exact(width));
-        for ((mixed, sums), scales) in rows.zip(room.weight_scales.chunks_exact(groups)) {
-            let parts = mixed.chunks_mut(GROUP).zip(sums.chunks(GROUP)).zip(scales);
-            for ((mixed, sums), scale) in parts {
+        let head_dim = attention.cache.head_dim();
+        for (query, mixed) in work.mixed.chunks_exact_mut(head_dim).enumerate() {
+            let sums = room.sums[query * width..][..width].chunks(GROUP);
+            let scales = &room.weight_scales[query * groups..][..groups];
+            for ((mixed, sums), scale) in mixed.chunks_mut(GROUP).zip(sums).zip(scales) {
                 for (mixed, sum) in mixed.iter_mut().zip(sums) {
                     *mixed = *sum as f32 * scale;
                 }
+            }
+        }
+    }
+}
+
+/// Widens the scales of the values of `blocks` of a stretch.
+///
+/// # Safety
+/// As [`Reading`].
+#[inline(always)]
+unsafe fn gather_scales<S: Isa>(attention: &Attention<'_>, blocks: &Range<usize>, room: &mut Room) {
+    let layout = attention.cache.layout();
+    for block in blocks.clone() {
+        let values = attention.start(block, false);
+        let at = block % BLOCKS * BLOCK_TOKENS;
+        for group in 0..layout.groups() {
+            let to = room.value_scales[group * STRETCH + at..][..BLOCK_TOKENS].as_mut_ptr();
+            for position in (0..BLOCK_TOKENS).step_by(S::LANES) {
+                S::store(
+                    to.add(position),
+                    layout.scales::<S>(values, group, position),
+                );
             }
         }
     }

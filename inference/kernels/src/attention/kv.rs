@@ -1,8 +1,8 @@
 //! Keys and values of all layers, in blocks of tokens.
 //!
-//! Within a block and head, keys are `[head_dim, BLOCK_TOKENS]`, so that 16 positions are
+//! Within a block and head, reals of keys are `[head_dim, BLOCK_TOKENS]`, so that 16 positions are
 //! scored side by side, and values `[BLOCK_TOKENS, head_dim]`. What one sequence has of all layers lies near each
-//! other, so that a short one takes few pages.
+//! other, so that a short one takes few pages. How bytes lie is in `codes/layout.rs`.
 
 use super::Span;
 use super::codes::Layout;
@@ -11,6 +11,9 @@ use super::store::Store;
 
 /// Tokens whose keys and values lie together.
 pub const BLOCK_TOKENS: usize = 16;
+
+/// Bytes that memory gives at a time.
+pub(super) const LINE: usize = 64;
 
 /// Neighboring blocks whose keys or values of one head lie together: a sequence has most of its blocks in order, and
 /// memory is read fastest in order. More of them brought no more.

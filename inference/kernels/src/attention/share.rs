@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use crate::elementwise::{exp, fold};
+use crate::elementwise::{exp, fold, fold_map};
 
 /// The largest score of the positions seen so far, and the sum of all weights relative to it.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +43,10 @@ impl Share {
             scores.fill(0.0);
             return Self::NONE;
         }
-        for score in &mut *scores {
-            *score = exp(*score - most);
-        }
+        let weight = |score| exp(score - most);
+        let sum = fold_map(scores, 0.0, weight, |sum, weight| sum + weight);
         scores[..seen.start].fill(0.0);
         scores[seen.end..].fill(0.0);
-        let sum = fold(scores, 0.0, |sum, weight| sum + weight);
         Self { most, sum }
     }
 

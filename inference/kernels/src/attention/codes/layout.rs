@@ -12,7 +12,7 @@
     reason = "reads blocks by pointer; the contract is that of the methods"
 )]
 
-use super::super::kv::BLOCK_TOKENS;
+use super::super::kv::{BLOCK_TOKENS, LINE};
 use super::GROUP;
 use super::rotate::rotate;
 use crate::half;
@@ -21,8 +21,6 @@ use crate::quantize::{extent, round};
 
 /// The code of a key's zero.
 pub(super) const ZERO: i32 = 128;
-/// Bytes that memory gives at a time.
-const LINE: usize = 64;
 
 /// A block of one head's keys or values.
 #[derive(Clone, Copy, Debug)]

@@ -9,11 +9,9 @@
     reason = "reads queries and blocks by pointer; the contracts are those of the functions"
 )]
 
+use super::super::kv::LINE;
 use super::{BLOCK_TOKENS, GROUP, Layout, Room};
 use crate::isa::Isa;
-
-/// Bytes that memory gives at a time.
-const LINE: usize = 64;
 
 /// A query as bytes.
 #[derive(Clone, Copy)]

@@ -12,13 +12,10 @@
 
 use std::marker::PhantomData;
 
-use super::super::kv::BLOCK_TOKENS;
+use super::super::kv::{BLOCK_TOKENS, LINE};
 use super::super::store::Store;
 use crate::half;
 use crate::isa::Isa;
-
-/// Bytes that memory gives at a time.
-const LINE: usize = 64;
 
 /// The keys, `[head_dim, BLOCK_TOKENS]`, or values, `[BLOCK_TOKENS, head_dim]`, of a block's head.
 ///
