@@ -97,18 +97,24 @@ async fn finish(mut stream: Generation) -> anyhow::Result<Outcome> {
     anyhow::bail!("the stream ended early")
 }
 
+/// Waits for answers that are written side by side and tells how fast they were.
+async fn finish_all(what: &str, running: Vec<Generation>) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let mut tokens = 0;
+    for stream in running {
+        tokens += finish(stream).await?.usage.completion_tokens;
+    }
+    let rate = tokens as f64 / start.elapsed().as_secs_f64();
+    println!("{what}: {rate:7.1} tokens/s in all, {tokens} tokens");
+    Ok(())
+}
+
 async fn throughput(engine: &LocalEngine) -> anyhow::Result<()> {
     for streams in [1, 4, 8, 16] {
         let running: Vec<Generation> = (0..streams)
             .map(|number| submit(engine, noise(engine, 1000 * streams + number, 64), 96))
             .collect::<Result<_, _>>()?;
-        let start = Instant::now();
-        let mut tokens = 0;
-        for stream in running {
-            tokens += finish(stream).await?.usage.completion_tokens;
-        }
-        let rate = tokens as f64 / start.elapsed().as_secs_f64();
-        println!("{streams:2} streams: {rate:7.1} tokens/s in all, {tokens} tokens");
+        finish_all(&format!("{streams:2} streams"), running).await?;
     }
     Ok(())
 }
@@ -259,13 +265,7 @@ async fn draws(path: &std::path::Path, options: &EngineOptions) -> anyhow::Resul
                     })
                 })
                 .collect::<Result<_, _>>()?;
-            let start = Instant::now();
-            let mut tokens = 0;
-            for stream in running {
-                tokens += finish(stream).await?.usage.completion_tokens;
-            }
-            let rate = tokens as f64 / start.elapsed().as_secs_f64();
-            println!("{what}, {streams:2} streams: {rate:7.1} tokens/s, {tokens} tokens");
+            finish_all(&format!("{what}, {streams:2} streams"), running).await?;
         }
     }
     Ok(())

@@ -89,7 +89,7 @@ impl<N: Numbers> Reading for Stored<N> {
                 let whole = task.whole(block, window, &looking);
                 (looking, whole)
             };
-            // Tokens that see all of the block together, others each by itattention.
+            // Tokens that see all of the block together, others each by itself.
             let parts = (looking.start..whole.start).chain(whole.end..looking.end);
             let alone = parts.map(|token| (token..token + 1, task.seen(token, block, window)));
             for (tokens, seen) in std::iter::once((whole.clone(), 0..BLOCK_TOKENS)).chain(alone) {
