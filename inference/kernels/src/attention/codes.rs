@@ -26,7 +26,7 @@ pub(super) use self::layout::Layout;
 use self::rotate::{ROTATED, rotate};
 use self::tile::Query;
 use super::BLOCK_TOKENS;
-use super::work::{AHEAD, Attention, BLOCKS, Reading, STRETCH, Work, in_groups, positions};
+use super::work::{AHEAD, Attention, BLOCKS, Reading, STRETCH, Work, each, in_groups, positions};
 use crate::isa::Isa;
 use crate::quantize::{extent, round, round_wide};
 
@@ -104,10 +104,7 @@ impl<const FEW: bool> Reading for Codes<FEW> {
             }
             let two = block + 1 < blocks.end;
             in_groups!(0..attention.count(), (Q, query) => {
-                let mut queries = [Query::of(room, layout, query); Q];
-                for (q, place) in queries.iter_mut().enumerate() {
-                    *place = Query::of(room, layout, query + q);
-                }
+                let queries = each!(Q, q => Query::of(room, layout, query + q));
                 let at = query * STRETCH + block % BLOCKS * BLOCK_TOKENS;
                 let to = work.scores[at..(query + Q) * STRETCH].as_mut_ptr();
                 // SAFETY: of `Q` queries, each with a row of scores that has room for the rest of the stretch.
@@ -137,13 +134,9 @@ impl<const FEW: bool> Reading for Codes<FEW> {
             let at = block % BLOCKS * BLOCK_TOKENS;
             let (weights, sums) = (room.weights.as_ptr(), room.sums.as_mut_ptr());
             in_groups!(0..count, (Q, query) => {
-                let mut rows = [weights; Q];
-                let mut outs = [sums; Q];
-                for (q, (row, out)) in rows.iter_mut().zip(&mut outs).enumerate() {
-                    *row = weights.add((query + q) * groups * STRETCH + at);
-                    *out = sums.add((query + q) * width);
-                }
                 // SAFETY: of `Q` queries of the task, each with the stretch's weights and a row of its own.
+                let rows = each!(Q, q => weights.add((query + q) * groups * STRETCH + at));
+                let outs = each!(Q, q => sums.add((query + q) * width));
                 tile::mix::<S, Q, FEW>(rows, values, later, layout, STRETCH, outs);
             });
         }

@@ -16,24 +16,12 @@ use self::numbers::Later;
 pub(super) use self::numbers::{Halves, Numbers, Reals};
 use self::tile::{mix, score};
 use super::BLOCK_TOKENS;
-use super::work::{AHEAD, Attention, BLOCKS, Reading, STRETCH, Work, in_groups};
+use super::work::{AHEAD, Attention, BLOCKS, Reading, STRETCH, Work, each, in_groups};
 use crate::isa::Isa;
 
 /// Keys and values that are stored as, or widened to, `N`.
 #[derive(Clone, Copy)]
 pub(super) struct Stored<N>(PhantomData<N>);
-
-/// The addresses of what `$of` gives for `$count` numbers from 0 on.
-macro_rules! addresses {
-    ($count:ident, $number:ident => $of:expr) => {{
-        let $number = 0;
-        let mut addresses = [$of; $count];
-        for ($number, address) in addresses.iter_mut().enumerate() {
-            *address = $of;
-        }
-        addresses
-    }};
-}
 
 impl<N: Numbers> Reading for Stored<N> {
     #[inline(always)]
@@ -55,7 +43,7 @@ impl<N: Numbers> Reading for Stored<N> {
             let other = block + 1;
             let other = (other < blocks.end).then(|| numbers::<S, N>(attention, other, true, two));
             in_groups!(0..count, (Q, query) => {
-                let rows = addresses!(Q, q => attention.query(query + q).as_ptr());
+                let rows = each!(Q, q => attention.query(query + q).as_ptr());
                 let at = query * STRETCH + block % BLOCKS * BLOCK_TOKENS;
                 let to = work.scores[at..(query + Q) * STRETCH].as_mut_ptr();
                 let scale = attention.attend.scale;
@@ -95,8 +83,8 @@ impl<N: Numbers> Reading for Stored<N> {
             for (tokens, seen) in std::iter::once((whole.clone(), 0..BLOCK_TOKENS)).chain(alone) {
                 in_groups!(tokens.start * group..tokens.end * group, (Q, query) => {
                     // SAFETY: of `Q` queries of the task, each with the block's weights and a row of its own.
-                    let weights = addresses!(Q, q => scores.add((query + q) * STRETCH + at));
-                    let outs = addresses!(Q, q => mixed.add((query + q) * width));
+                    let weights = each!(Q, q => scores.add((query + q) * STRETCH + at));
+                    let outs = each!(Q, q => mixed.add((query + q) * width));
                     mix::<S, N, Q>(weights, (values, later), seen.clone(), width, outs);
                 });
             }

@@ -123,7 +123,19 @@ macro_rules! in_groups {
     };
 }
 
-pub(super) use in_groups;
+/// What `$of` gives for `$count` numbers from 0 on. A loop, since what calls a closure may be compiled by itself.
+macro_rules! each {
+    ($count:ident, $number:ident => $of:expr) => {{
+        let $number = 0;
+        let mut each = [$of; $count];
+        for ($number, place) in each.iter_mut().enumerate() {
+            *place = $of;
+        }
+        each
+    }};
+}
+
+pub(super) use {each, in_groups};
 
 impl Attention<'_> {
     /// Query heads that share a head of keys and values.
