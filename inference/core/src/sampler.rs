@@ -81,16 +81,10 @@ impl Sampler {
             return runs.likeliest();
         }
         let uniform = rng::uniform(self.seed, self.position);
-        let SamplingParams {
-            temperature,
-            top_p,
-            top_k,
-            min_p,
-            typical_p,
-            ..
-        } = self.params;
-        if top_k == 0 && typical_p >= 1.0 && top_p >= 1.0 {
-            return runs.weigh(temperature, min_p).draw(uniform);
+        let params = &self.params;
+        if params.top_k == 0 && params.typical_p >= 1.0 && params.top_p >= 1.0 {
+            let weights = runs.weigh(params.temperature, params.min_p);
+            return weights.draw(uniform);
         }
         self.keep(runs);
         self.draw(uniform)

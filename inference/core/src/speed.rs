@@ -82,7 +82,8 @@ pub struct ModelClass {
     pub multiplied: f64,
     /// Bytes of the file.
     pub bytes: u64,
-    /// Bytes of keys and values of a token, as 16-bit reals.
+    /// Bytes of keys and values of a token as 16-bit reals, nearly twice what they take as they are kept by default: a
+    /// recommendation is to hold with either.
     pub kv_bytes: u64,
 }
 

@@ -248,7 +248,7 @@ fn a_token_gets_the_same_bits_alone_and_in_company() {
     }
 }
 
-/// What is not a number lies where blocks are read, behind the first sixteen tokens and within their block.
+/// Earlier tokens of the same call look at the block in which it lies.
 #[test]
 fn what_is_not_a_number_reaches_those_alone_that_see_it() {
     let case = Case::new(4, 2, 32);
