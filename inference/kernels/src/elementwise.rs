@@ -4,6 +4,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use crate::exp::exp;
 use crate::vectorized::vectorized;
 
 /// The sum of products of `a` and `b`; what is longer is cut.
@@ -147,7 +148,7 @@ fn softmax_inline(scores: &mut [f32], sink: Option<f32>) {
 
 /// Folds 16 lanes next to each other, then the halves of the lanes until one is left, then the rest.
 #[inline(always)]
-pub(crate) fn fold(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
+fn fold(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
     let (chunks, rest) = values.as_chunks::<16>();
     let mut lanes = [start; 16];
     for chunk in chunks {
@@ -160,7 +161,7 @@ pub(crate) fn fold(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -
 
 /// As [`fold`], of what `map` makes of the values, which replaces them.
 #[inline(always)]
-pub(crate) fn fold_map(
+fn fold_map(
     values: &mut [f32],
     start: f32,
     map: impl Fn(f32) -> f32,
@@ -184,7 +185,7 @@ pub(crate) fn fold_map(
 
 /// Folds the halves of `lanes` until one is left.
 #[inline(always)]
-fn halve(mut lanes: [f32; 16], fold: impl Fn(f32, f32) -> f32) -> f32 {
+pub(crate) fn halve(mut lanes: [f32; 16], fold: impl Fn(f32, f32) -> f32) -> f32 {
     // A loop for each, not one over their lengths: lanes stay in registers.
     for lane in 0..8 {
         lanes[lane] = fold(lanes[lane], lanes[lane + 8]);
@@ -236,29 +237,6 @@ fn gelu_tanh(x: f32) -> f32 {
     x / (1.0 + exp(-FACTOR * (x + 0.044_715 * x * x * x)))
 }
 
-/// The exponential, within 2 units of the last place for results that are normal; below, nearly zero.
-///
-/// Arithmetic without branches, so that loops over it become vectors.
-///
-/// # Source
-/// Cody and Waite's reduction to `[-ln 2 / 2, ln 2 / 2]`; coefficients of Cephes' `expf`.
-#[inline(always)]
-pub(crate) fn exp(x: f32) -> f32 {
-    /// 1.5 * 2^23: adding it rounds to a whole number, which its lowest bits then hold.
-    const ROUND: f32 = 12_582_912.0;
-    let x = x.clamp(-87.3, 88.3);
-    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
-    let n = shifted - ROUND;
-    let r = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_4, x));
-    let p = r.mul_add(1.987_569_2e-4, 1.398_2e-3);
-    let p = p.mul_add(r, 8.333_452e-3);
-    let p = p.mul_add(r, 4.166_579_6e-2);
-    let p = p.mul_add(r, 1.666_666_5e-1);
-    let p = p.mul_add(r, 0.5);
-    let p = (p * r).mul_add(r, r) + 1.0;
-    f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,20 +250,6 @@ mod tests {
                 "{found} for {expected}"
             );
         }
-    }
-
-    #[test]
-    fn exponentials_are_within_two_units_of_the_last_place() {
-        for step in -8730_i16..8830 {
-            let x = f32::from(step) * 0.01;
-            let (found, expected) = (f64::from(exp(x)), f64::from(x).exp());
-            assert!(
-                (found / expected - 1.0).abs() < 2.4e-7,
-                "{x}: {found} for {expected}"
-            );
-        }
-        assert!(exp(f32::NEG_INFINITY) < 2e-38);
-        assert!(exp(f32::NAN).is_nan());
     }
 
     #[test]

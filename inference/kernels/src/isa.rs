@@ -85,8 +85,19 @@ pub(crate) trait Isa: Copy {
     unsafe fn fused(a: Self::Real, b: Self::Real, c: Self::Real) -> Self::Real;
     /// `c - a * b` of reals.
     unsafe fn fused_negative(a: Self::Real, b: Self::Real, c: Self::Real) -> Self::Real;
+    unsafe fn add(a: Self::Real, b: Self::Real) -> Self::Real;
+    /// `a` where it is above `b`, `b` elsewhere: what is not a number in `a` is passed over.
+    unsafe fn maximum(a: Self::Real, b: Self::Real) -> Self::Real;
+    /// The larger of two that are not negative; what is not a number is above all.
+    unsafe fn larger(a: Self::Real, b: Self::Real) -> Self::Real;
+    /// `a * b` where `a` is above zero, zero elsewhere, whatever `b` is.
+    unsafe fn multiply_positive(a: Self::Real, b: Self::Real) -> Self::Real;
+    /// Adds to the exponent of `a` the whole number in the lowest bits of `n`; both it and the result are within bounds.
+    unsafe fn raise(a: Self::Real, n: Self::Real) -> Self::Real;
     /// Writes `LANES` reals.
     unsafe fn store(to: *mut f32, a: Self::Real);
+    /// Writes the whole numbers of 16 bits that are nearest to `LANES` reals of each: four of `a`, four of `b`, and so on.
+    unsafe fn store_rounded(to: *mut i16, a: Self::Real, b: Self::Real);
     /// Writes `4 * LANES` bytes.
     unsafe fn keep(to: *mut u8, a: Self::Int);
     /// Asks for the line at `from`, which need not be readable.

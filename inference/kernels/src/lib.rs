@@ -21,6 +21,7 @@ mod disjoint;
 mod dtype;
 mod error;
 mod exact;
+mod exp;
 mod gated;
 mod half;
 mod isa;

@@ -25,16 +25,6 @@ pub(crate) fn round(x: f32) -> i8 {
     (x + ROUND).to_bits() as i8
 }
 
-/// The nearest whole number of a real between -32,767 and 32,767.
-#[inline(always)]
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the lowest two bytes are the number"
-)]
-pub(crate) fn round_wide(x: f32) -> i16 {
-    (x + ROUND).to_bits() as i16
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,8 +32,6 @@ mod tests {
     #[test]
     fn halves_go_to_the_even_number() {
         assert_eq!([-2.5, -0.5, 1.5, 126.6].map(round), [-2, 0, 2, 127]);
-        let wide = [-32_767.0, -0.6, 2.5, 32_766.5];
-        assert_eq!(wide.map(round_wide), [-32_767, -1, 2, 32_766]);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Scores are products of bytes: queries become bytes as keys do, [`GROUP`] of which share a scale. What values are
 //! mixed by becomes whole numbers of 16 bits over a stretch, scales of values among them, so that a stretch is added
-//! up without a rounding. Keys and queries are [rotated](rotate) before they are rounded.
+//! up without a rounding. Keys and queries are [rotated](rotate) before they are rounded. A few queries at a time go
+//! through a stretch, so that its keys, scores, weights and values lie in the nearest caches.
 //!
 //! Invariant: what a query gets of a stretch depends on the query and on what it sees of the stretch alone. What lies
 //! beside that in a block is multiplied by nothing.
@@ -16,43 +17,43 @@
     reason = "reads blocks by pointer, inside lengths that were looked at when the pointer was made"
 )]
 
+mod ahead;
 mod layout;
+mod places;
 mod rotate;
 mod tile;
+mod weights;
 
 use std::ops::Range;
 
+use self::ahead::Ahead;
 pub(super) use self::layout::Layout;
+use self::places::Places;
 use self::rotate::{ROTATED, rotate};
 use self::tile::Query;
+use self::weights::Weights;
 use super::BLOCK_TOKENS;
 use super::work::{AHEAD, Attention, BLOCKS, Reading, STRETCH, Work, each, in_groups, positions};
 use crate::isa::Isa;
-use crate::quantize::{extent, round, round_wide};
+use crate::quantize::{extent, round};
 
 /// Numbers of a head that share a scale.
 pub(super) const GROUP: usize = 32;
-/// What the largest weight of a stretch becomes: products of 256 of them with codes fit 32 bits.
-const WEIGHT_MAX: f32 = 32_767.0;
-/// If all weights are below this they are nothing: [`WEIGHT_MAX`] over them would be no number.
-const WEIGHT_LEAST: f32 = 1e-30;
 
 /// Memory of one task.
 #[derive(Default)]
 pub(super) struct Room {
+    layout: Layout,
     /// `[queries, width]`.
     codes: Vec<i8>,
     /// What the zero of keys' codes adds, taken off; `[queries, groups]`.
     starts: Vec<i32>,
     /// `[queries, groups]`.
     scales: Vec<f32>,
-    /// Scales of a stretch's values, `[groups, STRETCH]`.
-    value_scales: Vec<f32>,
-    /// What values are mixed by, `[queries, groups, STRETCH]`, and its scale, `[queries, groups]`.
-    weights: Vec<i16>,
-    weight_scales: Vec<f32>,
-    /// `[queries, width]`.
-    sums: Vec<i32>,
+    /// Of the queries that go through a stretch together.
+    weights: Weights,
+    places: Places,
+    ahead: Ahead,
 }
 
 /// Keys and values as bytes, for `FEW` queries or many.
@@ -65,14 +66,18 @@ impl<const FEW: bool> Reading for Codes<FEW> {
     unsafe fn begin<S: Isa>(attention: &Attention<'_>, work: &mut Work) {
         let (count, layout) = (attention.count(), attention.cache.layout());
         let (width, groups) = (layout.width(), layout.groups());
+        work.scores.resize(S::QUERIES_MAX * STRETCH, 0.0);
         let room = &mut work.codes;
+        room.layout = layout;
+        room.places.find(attention);
+        if FEW {
+            room.ahead = Ahead::new(&room.places, groups);
+            room.ahead.catch_up::<S>(&room.places, 1);
+        }
         room.codes.resize(count * width, 0);
         room.starts.resize(count * groups, 0);
         room.scales.resize(count * groups, 0.0);
-        room.value_scales.resize(groups * STRETCH, 0.0);
-        room.weights.resize(count * groups * STRETCH, 0);
-        room.weight_scales.resize(count * groups, 0.0);
-        room.sums.resize(count * width, 0);
+        room.weights.resize(S::QUERIES_MAX, groups);
         let zero = if S::WIDE_IS_SIGNED { 0 } else { -layout::ZERO };
         let places = room.starts.iter_mut().zip(&mut room.scales);
         let places = places.zip(room.codes.as_chunks_mut::<GROUP>().0);
@@ -90,115 +95,99 @@ impl<const FEW: bool> Reading for Codes<FEW> {
     }
 
     #[inline(always)]
-    unsafe fn score<S: Isa>(attention: &Attention<'_>, blocks: Range<usize>, work: &mut Work) {
-        let layout = attention.cache.layout();
-        let room = &work.codes;
+    unsafe fn stretch<S: Isa>(attention: &Attention<'_>, blocks: Range<usize>, work: &mut Work) {
+        let count = attention.count();
+        for first in (0..count).step_by(S::QUERIES_MAX) {
+            let queries = first..count.min(first + S::QUERIES_MAX);
+            let looked_at = if FEW {
+                blocks.clone()
+            } else {
+                attention.looked_at(&blocks, queries.end - 1)
+            };
+            // What few queries read is asked for by the first of them.
+            let ask = FEW && first == 0;
+            work.codes
+                .score::<S, FEW>(&looked_at, queries.clone(), ask, &mut work.scores);
+            let Room {
+                places,
+                ahead,
+                weights,
+                ..
+            } = &mut work.codes;
+            if first == 0 {
+                weights.gather_scales::<S>((places, &blocks), attention.cache.layout());
+            }
+            let rows = work.scores.chunks_exact_mut(STRETCH);
+            for (number, (query, scores)) in queries.clone().zip(rows).enumerate() {
+                work.parts[query] = attention.weigh::<S>(query, &looked_at, scores);
+                if ask {
+                    ahead.catch_up::<S>(places, queries.len() - number);
+                }
+                weights.weigh::<S>(number, scores, positions(&looked_at));
+            }
+            let head_dim = attention.cache.head_dim();
+            let mixed = &mut work.mixed[first * head_dim..queries.end * head_dim];
+            work.codes.mix::<S, FEW>(&looked_at, head_dim, ask, mixed);
+        }
+    }
+}
+
+impl Room {
+    /// Fills `scores`, `[queries, STRETCH]`, with those of `queries` with the keys of `blocks` of a stretch.
+    ///
+    /// # Safety
+    /// As [`Reading`]; there are at most `QUERIES_MAX` queries.
+    #[inline(always)]
+    unsafe fn score<S: Isa, const FEW: bool>(
+        &mut self,
+        blocks: &Range<usize>,
+        queries: Range<usize>,
+        ask: bool,
+        scores: &mut [f32],
+    ) {
+        let layout = self.layout;
         for block in blocks.clone().step_by(2) {
-            let later = [0, 1].map(|b| attention.start(block + b + AHEAD, true));
-            let keys = [0, 1].map(|b| attention.start(block + b, true));
-            if FEW {
-                // The scales of the stretch's values are read before the values.
-                for b in [0, 1] {
-                    layout.ask_for_scales::<S>(attention.start(block + b, false));
+            let keys = [0, 1].map(|b| self.places.start(block + b, true));
+            if ask {
+                for block in [block, block + 1] {
+                    layout.ask_for_scales::<S>(self.places.start(block + AHEAD, true));
+                    layout.ask_for_scales::<S>(self.places.start(block, false));
                 }
             }
             let two = block + 1 < blocks.end;
-            in_groups!(0..attention.count(), (Q, query) => {
-                let queries = each!(Q, q => Query::of(room, layout, query + q));
+            in_groups!(0..queries.len(), (Q, query) => {
+                let rows = each!(Q, q => Query::of(self, queries.start + query + q));
                 let at = query * STRETCH + block % BLOCKS * BLOCK_TOKENS;
-                let to = work.scores[at..(query + Q) * STRETCH].as_mut_ptr();
+                let to = scores[at..(query + Q) * STRETCH].as_mut_ptr();
+                let asking = ask.then_some((&mut self.ahead, &self.places));
                 // SAFETY: of `Q` queries, each with a row of scores that has room for the rest of the stretch.
                 if two {
-                    tile::score::<S, Q, 2, FEW>(queries, keys, later, layout, to, STRETCH);
+                    tile::score::<S, Q, 2, FEW>(rows, keys, asking, layout, to, STRETCH);
                 } else {
-                    tile::score::<S, Q, 1, FEW>(queries, [keys[0]], [later[0]], layout, to, STRETCH);
+                    tile::score::<S, Q, 1, FEW>(rows, [keys[0]], asking, layout, to, STRETCH);
                 }
             });
         }
     }
 
+    /// Fills `mixed`, `[queries, head_dim]`, with the values of `blocks` of a stretch by the weights of the queries.
+    ///
+    /// # Safety
+    /// As for [`score`](Self::score).
     #[inline(always)]
-    unsafe fn mix<S: Isa>(attention: &Attention<'_>, blocks: Range<usize>, work: &mut Work) {
-        let (count, layout) = (attention.count(), attention.cache.layout());
-        let (width, groups) = (layout.width(), layout.groups());
-        gather_scales::<S>(attention, &blocks, &mut work.codes);
-        let positions = positions(&blocks);
-        for (query, weights) in work.scores.chunks_exact(STRETCH).enumerate() {
-            weigh(weights, positions.clone(), query, groups, &mut work.codes);
-        }
-        let room = &mut work.codes;
-        room.sums.fill(0);
-        for block in blocks {
-            let later = attention.start(block + AHEAD, false);
-            let values = attention.start(block, false);
-            let at = block % BLOCKS * BLOCK_TOKENS;
-            let (weights, sums) = (room.weights.as_ptr(), room.sums.as_mut_ptr());
-            in_groups!(0..count, (Q, query) => {
-                // SAFETY: of `Q` queries of the task, each with the stretch's weights and a row of its own.
-                let rows = each!(Q, q => weights.add((query + q) * groups * STRETCH + at));
-                let outs = each!(Q, q => sums.add((query + q) * width));
-                tile::mix::<S, Q, FEW>(rows, values, later, layout, STRETCH, outs);
-            });
-        }
-        let head_dim = attention.cache.head_dim();
-        for (query, mixed) in work.mixed.chunks_exact_mut(head_dim).enumerate() {
-            let sums = room.sums[query * width..][..width].chunks(GROUP);
-            let scales = &room.weight_scales[query * groups..][..groups];
-            for ((mixed, sums), scale) in mixed.chunks_mut(GROUP).zip(sums).zip(scales) {
-                for (mixed, sum) in mixed.iter_mut().zip(sums) {
-                    *mixed = *sum as f32 * scale;
-                }
-            }
-        }
-    }
-}
-
-/// Widens the scales of the values of `blocks` of a stretch.
-///
-/// # Safety
-/// As [`Reading`].
-#[inline(always)]
-unsafe fn gather_scales<S: Isa>(attention: &Attention<'_>, blocks: &Range<usize>, room: &mut Room) {
-    let layout = attention.cache.layout();
-    for block in blocks.clone() {
-        let values = attention.start(block, false);
-        let at = block % BLOCKS * BLOCK_TOKENS;
-        for group in 0..layout.groups() {
-            let to = room.value_scales[group * STRETCH + at..][..BLOCK_TOKENS].as_mut_ptr();
-            for position in (0..BLOCK_TOKENS).step_by(S::LANES) {
-                S::store(
-                    to.add(position),
-                    layout.scales::<S>(values, group, position),
-                );
-            }
-        }
-    }
-}
-
-/// Turns query `query`'s weights of `positions` of a stretch into what values' codes are mixed by: for each group of a
-/// value's numbers the product with their scale.
-#[inline(always)]
-fn weigh(weights: &[f32], positions: Range<usize>, query: usize, groups: usize, room: &mut Room) {
-    let weights = &weights[positions.clone()];
-    let rows = room.weights[query * groups * STRETCH..].chunks_exact_mut(STRETCH);
-    let places = rows.zip(&mut room.weight_scales[query * groups..][..groups]);
-    let mut products = [0.0; STRETCH];
-    let products = &mut products[..weights.len()];
-    for ((row, place), scales) in places.zip(room.value_scales.chunks_exact(STRETCH)) {
-        let scales = &scales[positions.clone()];
-        for ((product, weight), scale) in products.iter_mut().zip(weights).zip(scales) {
-            // What is not seen has no weight; its scale may be of another sequence.
-            *product = if *weight > 0.0 { weight * scale } else { 0.0 };
-        }
-        let most = extent(products);
-        *place = most / WEIGHT_MAX;
-        let inverse = if most > WEIGHT_LEAST {
-            WEIGHT_MAX / most
-        } else {
-            0.0
-        };
-        for (code, product) in row[positions.clone()].iter_mut().zip(&*products) {
-            *code = round_wide(product * inverse);
-        }
+    unsafe fn mix<S: Isa, const FEW: bool>(
+        &mut self,
+        blocks: &Range<usize>,
+        head_dim: usize,
+        ask: bool,
+        mixed: &mut [f32],
+    ) {
+        in_groups!(0..mixed.len() / head_dim, (Q, query) => {
+            let rows = each!(Q, q => self.weights.row(query + q));
+            let asking = ask.then_some((&mut self.ahead, &self.places));
+            let outs = &mut mixed[query * head_dim..][..Q * head_dim];
+            // SAFETY: of `Q` queries, each with the stretch's weights.
+            tile::mix::<S, Q, FEW>(rows, (&self.places, blocks), asking, self.layout, outs);
+        });
     }
 }

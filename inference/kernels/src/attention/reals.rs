@@ -28,8 +28,25 @@ impl<N: Numbers> Reading for Stored<N> {
     unsafe fn begin<S: Isa>(attention: &Attention<'_>, work: &mut Work) {
         let width = attention.cache.head_dim();
         work.reals.resize(2 * BLOCK_TOKENS * width, 0.0);
+        work.scores.resize(attention.count() * STRETCH, 0.0);
     }
 
+    #[inline(always)]
+    unsafe fn stretch<S: Isa>(attention: &Attention<'_>, blocks: Range<usize>, work: &mut Work) {
+        Self::score::<S>(attention, blocks.clone(), work);
+        let rows = work.scores.chunks_exact_mut(STRETCH).zip(&mut work.parts);
+        for (query, (scores, part)) in rows.enumerate() {
+            *part = attention.weigh::<S>(query, &blocks, scores);
+        }
+        Self::mix::<S>(attention, blocks, work);
+    }
+}
+
+impl<N: Numbers> Stored<N> {
+    /// Scores of all queries with the keys of `blocks` of a stretch.
+    ///
+    /// # Safety
+    /// As [`Reading`].
     #[inline(always)]
     unsafe fn score<S: Isa>(attention: &Attention<'_>, blocks: Range<usize>, work: &mut Work) {
         let (count, width) = (attention.count(), attention.cache.head_dim());
@@ -56,6 +73,10 @@ impl<N: Numbers> Reading for Stored<N> {
         }
     }
 
+    /// Mixes the values of `blocks` of a stretch by the weights of each query.
+    ///
+    /// # Safety
+    /// As [`Reading`].
     #[inline(always)]
     unsafe fn mix<S: Isa>(attention: &Attention<'_>, blocks: Range<usize>, work: &mut Work) {
         let (task, window, width) = (

@@ -7,9 +7,18 @@
 //! Milakov and Gimelshein, "Online normalizer calculation for softmax" (arXiv:1805.02867); Dao and others,
 //! "`FlashAttention`" (arXiv:2205.14135).
 
+#![allow(
+    unsafe_code,
+    unsafe_op_in_unsafe_fn,
+    reason = "vector operations on scores of whole blocks"
+)]
+
 use std::ops::Range;
 
-use crate::elementwise::{exp, fold, fold_map};
+use super::BLOCK_TOKENS;
+use crate::elementwise::halve;
+use crate::exp::{exp, exp_of_negative};
+use crate::isa::Isa;
 
 /// The largest score of the positions seen so far, and the sum of all weights relative to it.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +35,15 @@ impl Share {
     };
 
     /// Turns scores, of which some are `seen`, into weights, relative to the largest; zero for those that are not.
+    ///
+    /// # Safety
+    /// The machine has `S`, and the caller is compiled for it; scores are of whole blocks.
     #[inline(always)]
-    pub(super) fn weigh(scores: &mut [f32], seen: Range<usize>, softcap: Option<f32>) -> Self {
+    pub(super) unsafe fn weigh<S: Isa>(
+        scores: &mut [f32],
+        seen: Range<usize>,
+        softcap: Option<f32>,
+    ) -> Self {
         if let Some(cap) = softcap {
             for score in &mut *scores {
                 *score = cap - 2.0 * cap / (1.0 + exp(2.0 * *score / cap));
@@ -36,15 +52,12 @@ impl Share {
         // What is not seen is weighed too, as nothing: whole vectors cost less than a look at each.
         scores[..seen.start].fill(f32::NEG_INFINITY);
         scores[seen.end..].fill(f32::NEG_INFINITY);
-        let most = fold(scores, f32::NEG_INFINITY, |most, score| {
-            if score > most { score } else { most }
-        });
+        let most = most::<S>(scores);
         if most == f32::NEG_INFINITY {
             scores.fill(0.0);
             return Self::NONE;
         }
-        let weight = |score| exp(score - most);
-        let sum = fold_map(scores, 0.0, weight, |sum, weight| sum + weight);
+        let sum = weights::<S>(scores, most);
         scores[..seen.start].fill(0.0);
         scores[seen.end..].fill(0.0);
         Self { most, sum }
@@ -88,4 +101,57 @@ impl Share {
             *out *= scale;
         }
     }
+}
+
+/// Vectors of a block, of the instruction set that needs most.
+const VECTORS: usize = 4;
+
+/// The largest of some scores.
+///
+/// # Safety
+/// As [`Share::weigh`].
+#[inline(always)]
+unsafe fn most<S: Isa>(scores: &[f32]) -> f32 {
+    let mut mosts = [S::splat_real(f32::NEG_INFINITY); VECTORS];
+    let (fours, rest) = scores.as_chunks::<{ 4 * BLOCK_TOKENS }>();
+    for four in fours {
+        // Several chains, so that one does not wait for the other.
+        for v in 0..4 * BLOCK_TOKENS / S::LANES {
+            let scores = S::load_real(four.as_ptr().add(v * S::LANES));
+            mosts[v % VECTORS] = S::maximum(scores, mosts[v % VECTORS]);
+        }
+    }
+    for scores in rest.chunks_exact(S::LANES) {
+        mosts[0] = S::maximum(S::load_real(scores.as_ptr()), mosts[0]);
+    }
+    let mosts = S::maximum(
+        S::maximum(mosts[0], mosts[1]),
+        S::maximum(mosts[2], mosts[3]),
+    );
+    let mut lanes = [f32::NEG_INFINITY; BLOCK_TOKENS];
+    S::store(lanes.as_mut_ptr(), mosts);
+    halve(lanes, |most, score| if score > most { score } else { most })
+}
+
+/// Turns scores into weights relative to the largest, `most`, and gives their sum.
+///
+/// # Safety
+/// As [`Share::weigh`].
+#[inline(always)]
+unsafe fn weights<S: Isa>(scores: &mut [f32], most: f32) -> f32 {
+    let most = S::splat_real(-most);
+    let mut sums = [S::splat_real(0.0); VECTORS];
+    for block in scores.as_chunks_mut::<BLOCK_TOKENS>().0 {
+        for (v, sum) in sums.iter_mut().take(BLOCK_TOKENS / S::LANES).enumerate() {
+            let at = block.as_mut_ptr().add(v * S::LANES);
+            let weights = exp_of_negative::<S>(S::add(S::load_real(at), most));
+            S::store(at, weights);
+            *sum = S::add(*sum, weights);
+        }
+    }
+    let mut lanes = [0.0; BLOCK_TOKENS];
+    for (v, sum) in sums.iter().take(BLOCK_TOKENS / S::LANES).enumerate() {
+        S::store(lanes.as_mut_ptr().add(v * S::LANES), *sum);
+    }
+    halve(lanes, |sum, weight| sum + weight)
 }

@@ -40,11 +40,11 @@ pub(super) struct Work {
     pub(super) reals: Vec<f32>,
     /// What attention in whole numbers needs.
     pub(super) codes: codes::Room,
-    /// Scores, then weights, of each query over a stretch.
+    /// Scores, then weights, of queries over a stretch.
     pub(super) scores: Vec<f32>,
-    /// What each query gets of a stretch, and its share.
+    /// What each query gets of a stretch, `[queries, head_dim]`, and its share.
     pub(super) mixed: Vec<f32>,
-    parts: Vec<Share>,
+    pub(super) parts: Vec<Share>,
     /// Each query's share so far.
     shares: Vec<Share>,
 }
@@ -94,11 +94,8 @@ pub(super) trait Reading {
     /// Makes ready what all stretches need.
     unsafe fn begin<S: Isa>(attention: &Attention<'_>, work: &mut Work);
 
-    /// Scores of all queries with the keys of `blocks` of a stretch.
-    unsafe fn score<S: Isa>(attention: &Attention<'_>, blocks: Range<usize>, work: &mut Work);
-
-    /// Mixes the values of `blocks` of a stretch by the weights of each query.
-    unsafe fn mix<S: Isa>(attention: &Attention<'_>, blocks: Range<usize>, work: &mut Work);
+    /// Of `blocks`, a stretch: what all queries get, and their shares.
+    unsafe fn stretch<S: Isa>(attention: &Attention<'_>, blocks: Range<usize>, work: &mut Work);
 }
 
 /// The positions of `blocks` of a stretch within it.
@@ -176,6 +173,21 @@ impl Attention<'_> {
         }
     }
 
+    /// The blocks of the span that any query sees something of.
+    #[inline(always)]
+    pub(super) fn blocks(&self) -> Range<usize> {
+        let first = self.task.visible(0, self.attend.window).start / BLOCK_TOKENS;
+        first..self.task.end().div_ceil(BLOCK_TOKENS)
+    }
+
+    /// Those of `blocks` that are not behind all that query `query` sees.
+    #[inline(always)]
+    pub(super) fn looked_at(&self, blocks: &Range<usize>, query: usize) -> Range<usize> {
+        let visible = self.task.visible(query / self.group(), self.attend.window);
+        let end = visible.end.div_ceil(BLOCK_TOKENS);
+        blocks.start..end.clamp(blocks.start, blocks.end)
+    }
+
     /// All stretches in order.
     ///
     /// # Safety
@@ -183,7 +195,6 @@ impl Attention<'_> {
     #[inline(always)]
     unsafe fn all<S: Isa, R: Reading>(&self, work: &mut Work) {
         let (count, width) = (self.count(), self.cache.head_dim());
-        work.scores.resize(count * STRETCH, 0.0);
         work.mixed.resize(count * width, 0.0);
         work.parts.resize(count, Share::NONE);
         work.shares.clear();
@@ -195,13 +206,10 @@ impl Attention<'_> {
                 self.out.part(self.row($query), width)
             };
         }
-        let first = self.task.visible(0, self.attend.window).start / BLOCK_TOKENS;
-        let end = self.task.end().div_ceil(BLOCK_TOKENS);
-        for stretch in first / BLOCKS..end.div_ceil(BLOCKS) {
-            let blocks = first.max(stretch * BLOCKS)..end.min((stretch + 1) * BLOCKS);
-            R::score::<S>(self, blocks.clone(), work);
-            self.weigh(&blocks, work);
-            R::mix::<S>(self, blocks, work);
+        let Range { start, end } = self.blocks();
+        for stretch in start / BLOCKS..end.div_ceil(BLOCKS) {
+            let blocks = start.max(stretch * BLOCKS)..end.min((stretch + 1) * BLOCKS);
+            R::stretch::<S>(self, blocks, work);
             let got = work.parts.iter().zip(work.mixed.chunks_exact(width));
             for (query, ((part, mixed), share)) in got.zip(&mut work.shares).enumerate() {
                 share.take(*part, mixed, out!(query));
@@ -213,15 +221,19 @@ impl Attention<'_> {
         }
     }
 
-    /// Turns what each query sees of its scores of `blocks` of a stretch into weights.
+    /// Turns what query `query` sees of its `scores` of a stretch, of which these are `blocks`, into weights.
+    ///
+    /// # Safety
+    /// The machine has `S`, and the caller is compiled for it.
     #[inline(always)]
-    fn weigh(&self, blocks: &Range<usize>, work: &mut Work) {
-        let positions = positions(blocks);
-        let rows = work.scores.chunks_exact_mut(STRETCH).zip(&mut work.parts);
-        for (query, (scores, part)) in rows.enumerate() {
-            let seen = self.seen(query, blocks);
-            *part = Share::weigh(&mut scores[positions.clone()], seen, self.attend.softcap);
-        }
+    pub(super) unsafe fn weigh<S: Isa>(
+        &self,
+        query: usize,
+        blocks: &Range<usize>,
+        scores: &mut [f32],
+    ) -> Share {
+        let seen = self.seen(query, blocks);
+        Share::weigh::<S>(&mut scores[positions(blocks)], seen, self.attend.softcap)
     }
 
     /// What query `query` sees of `blocks`, counted from their first position.

@@ -2,13 +2,15 @@
 //! on recent machines that lack AVX-512.
 
 use std::arch::x86_64::{
-    __m256, __m256i, _MM_HINT_T0, _MM_HINT_T1, _mm_cvtsi32_si128, _mm_loadl_epi64, _mm_loadu_si128,
-    _mm_prefetch, _mm256_abs_epi8, _mm256_add_epi32, _mm256_and_si256, _mm256_broadcastsi128_si256,
-    _mm256_castsi256_ps, _mm256_cvtepi8_epi16, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
+    __m256, __m256i, _CMP_GT_OQ, _MM_HINT_T0, _MM_HINT_T1, _mm_cvtsi32_si128, _mm_loadl_epi64,
+    _mm_loadu_si128, _mm_prefetch, _mm256_abs_epi8, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps,
+    _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castps_si256, _mm256_castsi256_ps,
+    _mm256_cmp_ps, _mm256_cvtepi8_epi16, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
     _mm256_cvtepu8_epi16, _mm256_cvtepu8_epi32, _mm256_cvtepu16_epi32, _mm256_cvtph_ps,
-    _mm256_dpbusd_avx_epi32, _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_ps,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_or_si256,
-    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_shuffle_epi8,
+    _mm256_cvtps_epi32, _mm256_dpbusd_avx_epi32, _mm256_fmadd_ps, _mm256_fnmadd_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_epu32,
+    _mm256_max_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_packs_epi32, _mm256_set1_epi8,
+    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_shuffle_epi8,
     _mm256_sign_epi8, _mm256_sll_epi16, _mm256_slli_epi32, _mm256_srl_epi16, _mm256_storeu_ps,
     _mm256_storeu_si256, _mm256_xor_si256,
 };
@@ -190,6 +192,40 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
     #[inline(always)]
     unsafe fn fused_negative(a: Self::Real, b: Self::Real, c: Self::Real) -> Self::Real {
         _mm256_fnmadd_ps(a, b, c)
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: Self::Real, b: Self::Real) -> Self::Real {
+        _mm256_add_ps(a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn maximum(a: Self::Real, b: Self::Real) -> Self::Real {
+        _mm256_max_ps(a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: Self::Real, b: Self::Real) -> Self::Real {
+        let bits = _mm256_max_epu32(_mm256_castps_si256(a), _mm256_castps_si256(b));
+        _mm256_castsi256_ps(bits)
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_positive(a: Self::Real, b: Self::Real) -> Self::Real {
+        let positive = _mm256_cmp_ps::<_CMP_GT_OQ>(a, _mm256_setzero_ps());
+        _mm256_and_ps(_mm256_mul_ps(a, b), positive)
+    }
+
+    #[inline(always)]
+    unsafe fn raise(a: Self::Real, n: Self::Real) -> Self::Real {
+        let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(n));
+        _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent))
+    }
+
+    #[inline(always)]
+    unsafe fn store_rounded(to: *mut i16, a: Self::Real, b: Self::Real) {
+        let rounded = _mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b));
+        _mm256_storeu_si256(to.cast(), rounded);
     }
 
     #[inline(always)]

@@ -2,13 +2,16 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    __m512, __m512i, _MM_HINT_T0, _MM_HINT_T1, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_prefetch,
-    _mm256_loadu_si256, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_castsi512_ps,
+    __m512, __m512i, _CMP_GT_OQ, _MM_HINT_T0, _MM_HINT_T1, _mm_cvtsi32_si128, _mm_loadu_si128,
+    _mm_prefetch, _mm256_loadu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512,
+    _mm512_broadcast_i32x4, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask,
     _mm512_cvtepi8_epi16, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi16,
-    _mm512_cvtepu8_epi32, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32,
-    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps,
-    _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_shuffle_epi8,
-    _mm512_sll_epi16, _mm512_slli_epi32, _mm512_srl_epi16, _mm512_storeu_ps, _mm512_storeu_si512,
+    _mm512_cvtepu8_epi32, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_cvtps_epi32,
+    _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_maskz_mul_ps, _mm512_max_epu32, _mm512_max_ps, _mm512_mul_ps, _mm512_or_si512,
+    _mm512_packs_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_shuffle_epi8, _mm512_sll_epi16, _mm512_slli_epi32, _mm512_srl_epi16, _mm512_storeu_ps,
+    _mm512_storeu_si512,
 };
 
 use super::Isa;
@@ -204,6 +207,40 @@ impl Isa for Avx512 {
     #[inline(always)]
     unsafe fn fused_negative(a: Self::Real, b: Self::Real, c: Self::Real) -> Self::Real {
         _mm512_fnmadd_ps(a, b, c)
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: Self::Real, b: Self::Real) -> Self::Real {
+        _mm512_add_ps(a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn maximum(a: Self::Real, b: Self::Real) -> Self::Real {
+        _mm512_max_ps(a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: Self::Real, b: Self::Real) -> Self::Real {
+        let bits = _mm512_max_epu32(_mm512_castps_si512(a), _mm512_castps_si512(b));
+        _mm512_castsi512_ps(bits)
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_positive(a: Self::Real, b: Self::Real) -> Self::Real {
+        let positive = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, _mm512_setzero_ps());
+        _mm512_maskz_mul_ps(positive, a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn raise(a: Self::Real, n: Self::Real) -> Self::Real {
+        let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(n));
+        _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), exponent))
+    }
+
+    #[inline(always)]
+    unsafe fn store_rounded(to: *mut i16, a: Self::Real, b: Self::Real) {
+        let rounded = _mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b));
+        _mm512_storeu_si512(to.cast(), rounded);
     }
 
     #[inline(always)]

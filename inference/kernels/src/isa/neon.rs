@@ -4,14 +4,16 @@
 //! `sdot` and `usdot` are written as assembly, since their intrinsics are not stable in Rust 1.95.
 
 use std::arch::aarch64::{
-    float32x4_t, int8x8_t, int8x16_t, int32x4_t, uint8x8_t, uint8x16_t, uint16x4_t, vaddq_s32,
-    vandq_u8, vcreate_s8, vcreate_u8, vcvt_f32_f16, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8,
+    float32x4_t, int8x8_t, int8x16_t, int32x4_t, uint8x8_t, uint8x16_t, uint16x4_t, vaddq_f32,
+    vaddq_s32, vaddq_u32, vandq_u8, vandq_u32, vbslq_f32, vcgtq_f32, vcgtzq_f32, vcombine_s16,
+    vcreate_s8, vcreate_u8, vcvt_f32_f16, vcvtnq_s32_f32, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s8,
     vdupq_n_s32, vdupq_n_u8, veorq_u8, vfmaq_f32, vfmsq_f32, vget_high_s8, vget_high_s16,
-    vget_low_s8, vget_low_s16, vget_low_u16, vmovl_s8, vmovl_s16, vmovl_u8, vmovl_u16, vmull_s8,
-    vmull_s16, vmulq_f32, vorrq_s32, vpadalq_s16, vpaddq_s16, vpaddq_s32, vqtbl1q_u8,
-    vreinterpret_f16_u16, vreinterpretq_f32_u32, vreinterpretq_s8_s32, vreinterpretq_s8_u8,
-    vreinterpretq_s16_s32, vreinterpretq_s32_s16, vreinterpretq_s32_u8, vreinterpretq_s32_u16,
-    vreinterpretq_u8_s32, vshlq_n_u32, vshlq_u8, vst1q_f32, vst1q_u8,
+    vget_low_s8, vget_low_s16, vget_low_u16, vmaxq_u32, vmovl_s8, vmovl_s16, vmovl_u8, vmovl_u16,
+    vmull_s8, vmull_s16, vmulq_f32, vorrq_s32, vpadalq_s16, vpaddq_s16, vpaddq_s32, vqmovn_s32,
+    vqtbl1q_u8, vreinterpret_f16_u16, vreinterpretq_f32_u32, vreinterpretq_s8_s32,
+    vreinterpretq_s8_u8, vreinterpretq_s16_s32, vreinterpretq_s32_s16, vreinterpretq_s32_u8,
+    vreinterpretq_s32_u16, vreinterpretq_u8_s32, vreinterpretq_u32_f32, vshlq_n_u32, vshlq_u8,
+    vst1q_f32, vst1q_s16, vst1q_u8,
 };
 use std::arch::{asm, is_aarch64_feature_detected};
 
@@ -228,6 +230,40 @@ impl<const LEVEL: u8> Isa for Neon<LEVEL> {
     #[inline(always)]
     unsafe fn fused_negative(a: Self::Real, b: Self::Real, c: Self::Real) -> Self::Real {
         vfmsq_f32(c, a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: Self::Real, b: Self::Real) -> Self::Real {
+        vaddq_f32(a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn maximum(a: Self::Real, b: Self::Real) -> Self::Real {
+        vbslq_f32(vcgtq_f32(a, b), a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: Self::Real, b: Self::Real) -> Self::Real {
+        let (a, b) = (vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(b));
+        vreinterpretq_f32_u32(vmaxq_u32(a, b))
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_positive(a: Self::Real, b: Self::Real) -> Self::Real {
+        let product = vreinterpretq_u32_f32(vmulq_f32(a, b));
+        vreinterpretq_f32_u32(vandq_u32(product, vcgtzq_f32(a)))
+    }
+
+    #[inline(always)]
+    unsafe fn raise(a: Self::Real, n: Self::Real) -> Self::Real {
+        let exponent = vshlq_n_u32::<23>(vreinterpretq_u32_f32(n));
+        vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(a), exponent))
+    }
+
+    #[inline(always)]
+    unsafe fn store_rounded(to: *mut i16, a: Self::Real, b: Self::Real) {
+        let [a, b] = [a, b].map(|reals| vqmovn_s32(vcvtnq_s32_f32(reals)));
+        vst1q_s16(to, vcombine_s16(a, b));
     }
 
     #[inline(always)]

@@ -35,7 +35,8 @@ fn pair(lane: i32) -> [i32; 2] {
 #[allow(
     unsafe_code,
     unsafe_op_in_unsafe_fn,
-    reason = "reads and writes what the trait's contract says is there"
+    clippy::cast_possible_truncation,
+    reason = "rounds what is within bounds; reads and writes what the trait's contract says is there"
 )]
 impl Isa for Portable {
     const LANES: usize = LANES;
@@ -171,6 +172,49 @@ impl Isa for Portable {
     #[inline(always)]
     unsafe fn fused_negative(a: Self::Real, b: Self::Real, c: Self::Real) -> Self::Real {
         lanes(|lane| c[lane] - a[lane] * b[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: Self::Real, b: Self::Real) -> Self::Real {
+        lanes(|lane| a[lane] + b[lane])
+    }
+
+    #[inline(always)]
+    unsafe fn maximum(a: Self::Real, b: Self::Real) -> Self::Real {
+        lanes(|lane| if a[lane] > b[lane] { a[lane] } else { b[lane] })
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: Self::Real, b: Self::Real) -> Self::Real {
+        lanes(|lane| f32::from_bits(a[lane].to_bits().max(b[lane].to_bits())))
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_positive(a: Self::Real, b: Self::Real) -> Self::Real {
+        lanes(|lane| {
+            if a[lane] > 0.0 {
+                a[lane] * b[lane]
+            } else {
+                0.0
+            }
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn raise(a: Self::Real, n: Self::Real) -> Self::Real {
+        lanes(|lane| f32::from_bits(a[lane].to_bits().wrapping_add(n[lane].to_bits() << 23)))
+    }
+
+    #[inline(always)]
+    unsafe fn store_rounded(to: *mut i16, a: Self::Real, b: Self::Real) {
+        let mut rounded = [[[0_i16; 4]; 2]; LANES / 4];
+        for (fours, number) in rounded.iter_mut().zip(0..) {
+            for (four, reals) in fours.iter_mut().zip([a, b]) {
+                *four = std::array::from_fn(|at| reals[4 * number + at].round_ties_even() as i16);
+            }
+        }
+        to.cast::<[[[i16; 4]; 2]; LANES / 4]>()
+            .write_unaligned(rounded);
     }
 
     #[inline(always)]

@@ -23,7 +23,7 @@ use crate::quantize::{extent, round};
 pub(super) const ZERO: i32 = 128;
 
 /// A block of one head's keys or values.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(in super::super) struct Layout {
     groups: usize,
 }
@@ -52,6 +52,12 @@ impl Layout {
     #[inline(always)]
     pub(in super::super) fn bytes(self) -> usize {
         (self.scale_at(self.groups, 0)).next_multiple_of(LINE)
+    }
+
+    /// Where the codes of group `group` begin.
+    #[inline(always)]
+    pub(super) fn group_at(group: usize) -> usize {
+        group * GROUP * BLOCK_TOKENS
     }
 
     /// Where the scale of a group of position `position` is.

@@ -9,8 +9,12 @@
     reason = "reads queries and blocks by pointer; the contracts are those of the functions"
 )]
 
+use std::ops::Range;
+
 use super::super::kv::LINE;
-use super::{BLOCK_TOKENS, GROUP, Layout, Room};
+use super::super::work::BLOCKS;
+use super::weights::Row;
+use super::{Ahead, BLOCK_TOKENS, GROUP, Layout, Places, Room};
 use crate::isa::Isa;
 
 /// A query as bytes.
@@ -24,7 +28,8 @@ pub(super) struct Query {
 impl Query {
     /// Query `query` of a task.
     #[inline(always)]
-    pub(super) fn of(room: &Room, layout: Layout, query: usize) -> Self {
+    pub(super) fn of(room: &Room, query: usize) -> Self {
+        let layout = room.layout;
         let groups = query * layout.groups()..(query + 1) * layout.groups();
         Self {
             codes: room.codes[query * layout.width()..(query + 1) * layout.width()].as_ptr(),
@@ -34,17 +39,20 @@ impl Query {
     }
 }
 
-/// The scores of `Q` queries with the keys of `B` blocks, while those of `later` are asked for if they are `FEW`. Those of a query are
+/// Where pieces are asked for, if this task's queries do.
+type Asking<'a> = Option<(&'a mut Ahead, &'a Places)>;
+
+/// The scores of `Q` queries with the keys of `B` blocks, while pieces are asked for if they are `FEW`. Those of a query are
 /// `stride` after those of the one before it, blocks' follow each other.
 ///
 /// # Safety
-/// Keys are blocks of `layout`, queries of as many groups, and `scores` has room for `Q * stride`; the machine has `S`,
-/// and the caller is compiled for it. `later` need not be readable.
+/// Keys are blocks of `layout`, queries of as many groups, and `scores` has room for `Q` rows; the machine has `S`,
+/// and the caller is compiled for it.
 #[inline(always)]
 pub(super) unsafe fn score<S: Isa, const Q: usize, const B: usize, const FEW: bool>(
     queries: [Query; Q],
     keys: [*const u8; B],
-    later: [*const u8; B],
+    mut asking: Asking<'_>,
     layout: Layout,
     scores: *mut f32,
     stride: usize,
@@ -53,22 +61,26 @@ pub(super) unsafe fn score<S: Isa, const Q: usize, const B: usize, const FEW: bo
     for position in (0..BLOCK_TOKENS).step_by(S::LANES) {
         let mut sums = [[S::splat_real(0.0); B]; Q];
         for group in 0..layout.groups() {
+            let start = Layout::group_at(group);
+            let mut later = keys[0];
+            if FEW && position == 0 {
+                later = piece(&mut asking, B, later);
+            }
             let mut ints = [[zero; B]; Q];
             for (ints, query) in ints.iter_mut().zip(queries) {
                 *ints = [S::splat(*query.starts.add(group)); B];
             }
             for four in 0..GROUP / 4 {
-                let number = group * GROUP + 4 * four;
-                let at = number * BLOCK_TOKENS + 4 * position;
+                let at = 4 * four * BLOCK_TOKENS + 4 * position;
+                if FEW && at.is_multiple_of(LINE) {
+                    S::prefetch_far(later.wrapping_add(at));
+                }
                 let mut vectors = [zero; B];
-                for b in 0..B {
-                    if FEW {
-                        ask_for::<S>(later[b], at);
-                    }
-                    vectors[b] = S::load(keys[b].add(at));
+                for (vector, keys) in vectors.iter_mut().zip(keys) {
+                    *vector = S::load(keys.add(start + at));
                 }
                 for (ints, query) in ints.iter_mut().zip(queries) {
-                    let query = S::splat4(query.codes.add(number));
+                    let query = S::splat4(query.codes.add(group * GROUP + 4 * four));
                     for (int, vector) in ints.iter_mut().zip(vectors) {
                         *int = S::dot_wide(*int, vector, query);
                     }
@@ -94,71 +106,76 @@ pub(super) unsafe fn score<S: Isa, const Q: usize, const B: usize, const FEW: bo
             }
         }
     }
-    if FEW {
-        for later in later {
-            layout.ask_for_scales::<S>(later);
-        }
-    }
 }
 
-/// Adds a block's `values` to what each of `Q` queries gets, by its `weights` of the block, while those of `later` are
-/// asked for if they are `FEW`. Weights of a group are `stride` after those of the one before it.
+/// Fills `outs`, `[Q, head_dim]`, with the values of `blocks` of a stretch mixed by `weights`, while pieces are asked for if
+/// queries are `FEW`.
 ///
 /// # Safety
-/// `values` is a block of `layout`, weights are of as many groups, and `outs` have room for as many numbers; the machine has
-/// `S`, and the caller is compiled for it. `later` need not be readable.
+/// Weights are of the stretch, of as many groups as a head has; the machine has `S`, and the caller is compiled for it.
 #[inline(always)]
 pub(super) unsafe fn mix<S: Isa, const Q: usize, const FEW: bool>(
-    weights: [*const i16; Q],
-    values: *const u8,
-    later: *const u8,
+    weights: [Row; Q],
+    (places, blocks): (&Places, &Range<usize>),
+    mut asking: Asking<'_>,
     layout: Layout,
-    stride: usize,
-    outs: [*mut i32; Q],
+    outs: &mut [f32],
 ) {
     /// Vectors of a value's numbers at a time.
     const V: usize = 2;
-    let zero = S::splat(0);
+    let (zero, head_dim) = (S::splat(0), outs.len() / Q);
     for number in (0..layout.width()).step_by(V * S::LANES) {
         let (group, within) = (number / GROUP, number % GROUP);
         let mut sums = [[zero; V]; Q];
-        for (sums, out) in sums.iter_mut().zip(outs) {
-            for (v, sum) in sums.iter_mut().enumerate() {
-                *sum = S::load(out.add(number + v * S::LANES).cast());
+        for block in blocks.clone() {
+            let first = block % BLOCKS * BLOCK_TOKENS;
+            let values = places.start(block, false).add(Layout::group_at(group));
+            let mut later = values;
+            if FEW && within == 0 {
+                later = piece(&mut asking, 1, values);
+            }
+            for position in (0..BLOCK_TOKENS).step_by(2) {
+                let mut vectors = [zero; V];
+                for (v, vector) in vectors.iter_mut().enumerate() {
+                    let at = position * GROUP + 2 * (within + v * S::LANES);
+                    if FEW && at.is_multiple_of(LINE) {
+                        S::prefetch_far(later.wrapping_add(at));
+                    }
+                    *vector = S::load_i8_pairs(values.add(at).cast());
+                }
+                for (sums, weights) in sums.iter_mut().zip(weights) {
+                    let weights = weights.two::<S>(group, first + position);
+                    for (sum, vector) in sums.iter_mut().zip(vectors) {
+                        *sum = S::dot_pairs(*sum, vector, weights);
+                    }
+                }
             }
         }
-        for pair in 0..BLOCK_TOKENS / 2 {
-            let mut vectors = [zero; V];
-            for (v, vector) in vectors.iter_mut().enumerate() {
-                let row = group * BLOCK_TOKENS / 2 + pair;
-                let at = 2 * (row * GROUP + within + v * S::LANES);
-                if FEW {
-                    ask_for::<S>(later, at);
+        let rows = outs.chunks_exact_mut(head_dim).zip(weights);
+        for ((out, weights), sums) in rows.zip(sums) {
+            let places = out.chunks_mut(S::LANES).skip(number / S::LANES);
+            for (out, sum) in places.zip(sums) {
+                let mixed = S::multiply(S::to_real(sum), weights.scale::<S>(group));
+                if out.len() == S::LANES {
+                    S::store(out.as_mut_ptr(), mixed);
+                } else {
+                    let mut whole = [0.0; BLOCK_TOKENS];
+                    S::store(whole.as_mut_ptr(), mixed);
+                    out.copy_from_slice(&whole[..out.len()]);
                 }
-                *vector = S::load_i8_pairs(values.add(at).cast());
-            }
-            for (sums, weights) in sums.iter_mut().zip(weights) {
-                let weight = S::splat2(weights.add(group * stride + 2 * pair));
-                for (sum, vector) in sums.iter_mut().zip(vectors) {
-                    *sum = S::dot_pairs(*sum, vector, weight);
-                }
-            }
-        }
-        for (sums, out) in sums.into_iter().zip(outs) {
-            for (v, sum) in sums.into_iter().enumerate() {
-                S::keep(out.add(number + v * S::LANES).cast(), sum);
             }
         }
     }
 }
 
-/// Asks for the line of `block` that begins at byte `at`, if one does.
-///
-/// # Safety
-/// The machine has `S`, and the caller is compiled for it.
+/// The next piece to be asked for while `read` are read; `near`, which is there anyway, where nobody asks.
 #[inline(always)]
-unsafe fn ask_for<S: Isa>(block: *const u8, at: usize) {
-    if at.is_multiple_of(LINE) {
-        S::prefetch_far(block.wrapping_add(at));
+fn piece(asking: &mut Asking<'_>, read: usize, near: *const u8) -> *const u8 {
+    match asking {
+        Some((ahead, places)) => {
+            ahead.read(read);
+            ahead.next(places)
+        }
+        None => near,
     }
 }
