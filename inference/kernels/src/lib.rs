@@ -16,6 +16,7 @@ pub mod elementwise;
 pub mod limits;
 pub mod pool;
 
+mod arena;
 mod bytes;
 mod disjoint;
 mod dtype;

@@ -20,11 +20,10 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use memmap2::{Advice, MmapMut};
-
 use self::format::{Format, TILE_ROWS, with_format};
 pub(crate) use self::input::Input;
 pub(crate) use self::run::{Product, gated_is_fair, multiply, multiply_gated, prepare};
+use crate::arena::Piece;
 use crate::dtype::Dtype;
 pub(crate) use crate::isa::Path;
 
@@ -41,7 +40,7 @@ pub(crate) struct Packed {
     columns: usize,
     tile_bytes: usize,
     /// `[tiles, units]` of the type's format.
-    tiles: Arc<MmapMut>,
+    tiles: Arc<Piece>,
 }
 
 impl Packed {
@@ -49,10 +48,7 @@ impl Packed {
     /// the type, or no memory for it.
     pub(crate) fn new(dtype: Dtype, bytes: &[u8], rows: usize, columns: usize) -> Option<Self> {
         let tile_bytes = with_format!(dtype, F => columns / F::UNIT * F::UNIT_BYTES)?;
-        let mut tiles = MmapMut::map_anon(rows.div_ceil(TILE_ROWS) * tile_bytes).ok()?;
-        // Large pages spare the translation of addresses; where there are none, small ones do.
-        #[cfg(target_os = "linux")]
-        let _ = tiles.advise(Advice::HugePage);
+        let mut tiles = Piece::new(rows.div_ceil(TILE_ROWS) * tile_bytes).ok()?;
         let row_bytes = dtype.row_bytes(columns);
         with_format!(dtype, F => pack::pack::<F>(bytes, row_bytes, &mut tiles))?;
         let tiles = Arc::new(tiles);

@@ -12,8 +12,9 @@ mod size;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use self::crew::Crew;
@@ -23,6 +24,8 @@ use crate::disjoint::Disjoint;
 thread_local! {
     /// Whose threads help the work of this thread.
     static CURRENT: RefCell<Option<Arc<Crew>>> = const { RefCell::new(None) };
+    /// This thread's number in its pool; whoever shares work out is the first.
+    static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Threads that compute together. Dropping it ends them.
@@ -45,7 +48,11 @@ impl Pool {
         for number in 1..threads {
             let crew = Arc::clone(&pool.crew);
             let thread = thread::Builder::new().name(format!("inference-{number}"));
-            pool.threads.push(thread.spawn(move || crew.work())?);
+            let work = move || {
+                NUMBER.set(number);
+                crew.work();
+            };
+            pool.threads.push(thread.spawn(work)?);
         }
         Ok(pool)
     }
@@ -88,6 +95,62 @@ pub fn share(parts: usize, work: impl Fn(usize) + Sync) {
     let crew = CURRENT.with_borrow(Clone::clone).filter(|_| parts > 1);
     if !crew.is_some_and(|crew| crew.share(parts, &work)) {
         (0..parts).for_each(work);
+    }
+}
+
+/// Does `work` for each part of several things that have `counts` parts, by the thing's number and its own, as [`share`] does.
+///
+/// Each thread begins with neighbors, in order, of everything the same share, whenever it is called; it helps others when it is
+/// done with its own. So what lies next to a part in memory, and was asked for with it, is used where it was asked for, and what a
+/// thread of one pool wrote first, which decides where memory is taken, is what it reads later.
+///
+/// # Panics
+/// As [`share`].
+pub fn share_runs(counts: &[usize], work: impl Fn(usize, usize) + Sync) {
+    let runs = threads().min(counts.iter().sum());
+    let runs: Vec<_> = (0..runs)
+        .map(|number| Run {
+            counts,
+            number,
+            runs,
+            next: AtomicUsize::new(0),
+        })
+        .collect();
+    share(runs.len(), |_| {
+        let (others, own) = runs.split_at(NUMBER.get() % runs.len());
+        for run in own.iter().chain(others) {
+            while let Some((thing, part)) = run.take() {
+                work(thing, part);
+            }
+        }
+    });
+}
+
+/// The parts that one of `runs` threads begins with; on a line of its own.
+#[repr(align(64))]
+struct Run<'a> {
+    counts: &'a [usize],
+    number: usize,
+    runs: usize,
+    /// How many of its parts were taken.
+    next: AtomicUsize,
+}
+
+impl Run<'_> {
+    /// The thing and the part of it that are next.
+    fn take(&self) -> Option<(usize, usize)> {
+        let mut left = self.next.fetch_add(1, Ordering::Relaxed);
+        for (thing, count) in self.counts.iter().enumerate() {
+            let (start, end) = (
+                self.number * count / self.runs,
+                (self.number + 1) * count / self.runs,
+            );
+            if left < end - start {
+                return Some((thing, start + left));
+            }
+            left -= end - start;
+        }
+        None
     }
 }
 

@@ -1,7 +1,13 @@
 //! Stored rows into tiles.
 
+#![allow(
+    unsafe_code,
+    reason = "tiles are handed to threads by their numbers, which no safe split of a slice gives"
+)]
+
 use super::codes::Unit;
 use super::format::{Format, PLANE, SLAB, TILE_ROWS};
+use crate::disjoint::Disjoint;
 use crate::pool;
 use crate::vectorized::vectorized;
 
@@ -10,7 +16,12 @@ use crate::vectorized::vectorized;
 /// Rows that the last tile lacks stay zero.
 pub(super) fn pack<F: Format>(rows: &[u8], row_bytes: usize, tiles: &mut [u8]) {
     let units = row_bytes / F::DTYPE.block_bytes();
-    pool::share_chunks(tiles, units * F::UNIT_BYTES, |number, tile| {
+    let (each, count) = (units * F::UNIT_BYTES, tiles.len() / (units * F::UNIT_BYTES));
+    let tiles = Disjoint::new(tiles);
+    // Whoever packs a tile is likely to multiply it.
+    pool::share_runs(&[count], |_, number| {
+        // SAFETY: tiles do not overlap, and every number is given once.
+        let tile = unsafe { tiles.part(number * each, each) };
         let rows = &rows[number * TILE_ROWS * row_bytes..];
         let rows = &rows[..rows.len().min(TILE_ROWS * row_bytes)];
         vectorized(

@@ -28,7 +28,7 @@ const PANEL: usize = WIDENED / SLAB * WIDE_SLAB + WIDENED / 16 * TILE_ROWS * siz
 /// How far ahead few tokens ask for weights: less leaves DRAM waiting, more is gone again when it is wanted.
 const AHEAD: usize = 12 << 10;
 /// Most tokens that read codes as they were packed.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 /// Memory of a thread at work; what is in it is of no use to anyone else.
 #[repr(align(64))]

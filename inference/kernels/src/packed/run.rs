@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::format::{Format, TILE_ROWS, with_format};
-use super::passes::{Room, tiles};
+use super::passes::{FEW, Room, tiles};
 use super::{Input, Packed};
 use crate::disjoint::Disjoint;
 use crate::isa::{Isa, Kernel, Path};
@@ -57,14 +57,16 @@ impl<'a> Product<'a> {
             input.tokens * packed.rows,
             "a place for every product"
         );
-        // Enough for a task, and some more where that leaves every thread its part.
+        // Enough for a task, and some more where that leaves every thread its part. Few tokens wait for memory, where
+        // what is left to one thread in the end is waited for by all.
         let work = input.tokens * packed.columns * TILE_ROWS;
         let fair = packed.tile_count() / (FAIR * pool::threads());
+        let share = (TASK / work.max(1)).max(fair.min(TILES)).max(1);
         Self {
             packed,
             input,
             out: Disjoint::new(out),
-            share: (TASK / work.max(1)).max(fair.min(TILES)).max(1),
+            share: if input.tokens <= FEW { 1 } else { share },
         }
     }
 
@@ -132,22 +134,17 @@ pub(crate) fn prepare(path: Path, packed: &Packed, input: &mut Input) {
     with_format!(packed.dtype, F => input.prepare::<F>(F::WIDE && path.wide_is_signed()));
 }
 
-/// Makes `products`; threads that are done with one go on with the next.
+/// Makes `products`; threads that are done with their parts of one go on with the next.
 pub(crate) fn multiply(path: Path, products: &[Product<'_>]) {
-    let run = |mut task: usize| {
-        for product in products {
-            if task < product.tasks() {
-                return run_any(path, product.job(task));
-            }
-            task -= product.tasks();
-        }
-    };
+    let run = |product: usize, task| run_any(path, products[product].job(task));
+    let tasks: Vec<_> = products.iter().map(Product::tasks).collect();
     let work: usize = products.iter().map(Product::work).sum();
-    let tasks = products.iter().map(Product::tasks).sum();
     if work < PARALLEL_MIN {
-        (0..tasks).for_each(run);
+        for (product, tasks) in tasks.into_iter().enumerate() {
+            (0..tasks).for_each(|task| run(product, task));
+        }
     } else {
-        pool::share(tasks, run);
+        pool::share_runs(&tasks, run);
     }
 }
 
@@ -206,7 +203,7 @@ pub(crate) fn multiply_gated(
     if 2 * tokens * rows * input.columns < PARALLEL_MIN {
         (0..tasks).for_each(part);
     } else {
-        pool::share(tasks, part);
+        pool::share_runs(&[tasks], |_, task| part(task));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every part is done once, whatever threads there are, and sleeping threads take no time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex};
 use std::time::Duration;
 
 use super::*;
@@ -13,6 +14,17 @@ fn check(threads: usize, parts: usize) {
         pool.install(|| share_chunks(&mut done, 1, |part, done| done[0] += part + 1));
         let expected: Vec<_> = (1..=parts).collect();
         assert_eq!(done, expected);
+        let things = [parts, 1, 0, 3 * parts];
+        let counts = things.map(|parts| (0..parts).map(|_| AtomicUsize::new(0)).collect());
+        let counts: [Vec<_>; 4] = counts;
+        pool.install(|| {
+            share_runs(&things, |thing, part| {
+                counts[thing][part].fetch_add(1, Ordering::Relaxed);
+            });
+        });
+        for count in counts.into_iter().flatten() {
+            assert_eq!(count.into_inner(), 1);
+        }
     }
 }
 
@@ -75,6 +87,10 @@ fn a_panic_comes_back_and_the_pool_goes_on() {
         }));
         let panic = panicked.expect_err("a part panics");
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"thirteen"));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            pool.install(|| share_runs(&[64], |_, part| assert!(part != 13, "thirteen")));
+        }));
+        assert!(panicked.is_err());
         assert_eq!(pool.install(|| collect(5, |part| part)), [0, 1, 2, 3, 4]);
     }
 }
@@ -88,4 +104,57 @@ fn idle_threads_are_found_asleep_and_wake_for_work() {
         }
         assert_eq!(pool.install(|| collect(50, |part| part)).len(), 50);
     }
+}
+
+#[test]
+fn runs_are_neighbors_of_everything_the_same_share() {
+    let counts = [10, 1, 3];
+    let next = || AtomicUsize::new(0);
+    let run = |number| Run {
+        counts: &counts,
+        number,
+        runs: 2,
+        next: next(),
+    };
+    let all = |run: &Run<'_>| std::iter::from_fn(|| run.take()).collect::<Vec<_>>();
+    let [first, last] = [run(0), run(1)];
+    assert_eq!(
+        all(&first),
+        [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (2, 0)]
+    );
+    let expected = [
+        (0, 5),
+        (0, 6),
+        (0, 7),
+        (0, 8),
+        (0, 9),
+        (1, 0),
+        (2, 1),
+        (2, 2),
+    ];
+    assert_eq!(all(&last), expected);
+    assert!(first.take().or_else(|| last.take()).is_none());
+}
+
+/// Both wait for the other, so that neither helps.
+#[test]
+fn a_thread_begins_with_the_same_run_every_time() {
+    let pool = Pool::new(2).expect("starts");
+    while pool.install(threads) < 2 {
+        thread::yield_now();
+    }
+    let owners: Vec<_> = (0..20)
+        .map(|_| {
+            let owners = [(); 2].map(|()| Mutex::new(None));
+            let both = Barrier::new(2);
+            pool.install(|| {
+                share_runs(&[2], |_, part| {
+                    both.wait();
+                    *owners[part].lock().expect("no panic") = Some(thread::current().id());
+                });
+            });
+            owners.map(|owner| owner.into_inner().expect("no panic"))
+        })
+        .collect();
+    assert!(owners.iter().all(|other| *other == owners[0]));
 }
