@@ -93,7 +93,12 @@ impl SentencePieces {
             tokens,
             scores: vocabulary.scores.clone(),
             bytes,
-            unknown: vocabulary.unknown,
+            // Text never gives a control token, whatever the file declares.
+            unknown: vocabulary.unknown.filter(|&token| {
+                kinds
+                    .get(token as usize)
+                    .is_some_and(|&kind| kind != TokenKind::Control)
+            }),
             add_space_prefix: vocabulary.add_space_prefix.unwrap_or(true),
         })
     }

@@ -214,6 +214,20 @@ fn vocabularies_that_contradict_themselves_are_refused() {
 }
 
 #[test]
+fn text_without_tokens_never_gives_an_end_declared_as_unknown() {
+    let mut vocabulary = sentence_pieces();
+    let place = vocabulary
+        .tokens
+        .iter()
+        .position(|token| token == "<0x78>")
+        .expect("every byte has a token");
+    vocabulary.kinds[place] = TokenKind::Unused;
+    check(&vocabulary, "ax", &["▁a", "<unk>"]);
+    vocabulary.eot = vocabulary.unknown;
+    check(&vocabulary, "ax", &["▁a"]);
+}
+
+#[test]
 fn text_of_a_megabyte_is_encoded_in_bounded_time() {
     let tokenizer = Tokenizer::try_new(&byte_level("llama-bpe")).expect("is usable");
     let hostile = " \n\t".repeat(100_000) + &"a".repeat(300_000);
