@@ -80,7 +80,7 @@ pub async fn load(
 ) -> anyhow::Result<Arc<LocalEngine>> {
     // A site's own model is large, and fast with bytes; the starter is small, and was judged with reals.
     let activations = if config.file.is_some() {
-        Activations::Int8
+        Activations::Rounded
     } else {
         Activations::Exact
     };
@@ -178,7 +178,7 @@ pub fn set(config: &Config, slot: EngineSlot, metrics: Metrics) -> ModelSet {
     let options = ModelSetOptions {
         directory: directory.unwrap_or_else(|| config.data_dir.join("models")),
         memory_bytes_max: memory_budget(inference),
-        engine: engine_options(&config.model, inference, Activations::Int8),
+        engine: engine_options(&config.model, inference, Activations::Rounded),
     };
     ModelSet::new(slot, options, metrics)
 }
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn what_is_served_is_what_is_measured() {
         let config = Config::default();
-        let options = engine_options(&config.model, &config.inference, Activations::Int8);
+        let options = engine_options(&config.model, &config.inference, Activations::Rounded);
         let measured = DecoderOptions::fast();
         assert_eq!(options.decoder.kv_dtype, measured.kv_dtype);
         assert_eq!(options.decoder.activations, measured.activations);

@@ -31,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
         perplexity(&exact)
     );
     println!("activations  keys and values  perplexity  mean shift of a token's log-probability");
-    for (activations, name) in [(Activations::Exact, "f32"), (Activations::Int8, "int8")] {
+    for (activations, name) in [(Activations::Exact, "f32"), (Activations::Rounded, "int8")] {
         for (kv_dtype, kv_name) in [
             (KvDtype::F32, "f32"),
             (KvDtype::F16, "f16"),

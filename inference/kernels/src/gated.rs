@@ -96,8 +96,9 @@ mod tests {
     /// Against one product after the other, each of all rows.
     #[track_caller]
     fn check([gate, up, down]: [Dtype; 3], (columns, rows): (usize, usize), tokens: usize) {
-        let packed =
-            |dtype, rows, columns| matrix(dtype, rows, columns).with_activations(Activations::Int8);
+        let packed = |dtype, rows, columns| {
+            matrix(dtype, rows, columns).with_activations(Activations::Rounded)
+        };
         let [gate, up] = [gate, up].map(|dtype| packed(dtype, rows, columns));
         let down = packed(down, 40, rows);
         let (x, scratch) = (numbers(tokens * columns, 7), &mut Scratch::default());

@@ -48,6 +48,23 @@ pub(crate) fn widen_bf16(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
+/// The upper half of the 32-bit real that is nearest to `x` among those, halves to even; what is not a number stays none.
+#[inline(always)]
+pub(crate) fn round_bf16(x: f32) -> u16 {
+    let bits = x.to_bits();
+    let rounded = if x.is_nan() {
+        bits | 0x0040_0000
+    } else {
+        bits + 0x7fff + (bits >> 16 & 1)
+    };
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "the upper half has 16 bits"
+    )]
+    let upper = (rounded >> 16) as u16;
+    upper
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +86,26 @@ mod tests {
         check(0x7c00, f32::INFINITY);
         check(0xfc00, f32::NEG_INFINITY);
         assert!(widen(0x7e00).is_nan());
+    }
+
+    #[test]
+    fn reals_are_rounded_to_the_nearest_upper_half() {
+        for bits in 0..=u16::MAX {
+            let x = widen_bf16(bits);
+            if x.is_nan() {
+                assert!(widen_bf16(round_bf16(x)).is_nan(), "{bits:#06x}");
+                continue;
+            }
+            assert_eq!(round_bf16(x), bits);
+            if x.is_finite() {
+                let near = |more: u32| round_bf16(f32::from_bits(x.to_bits() + more));
+                let next = bits + 1;
+                assert_eq!(near(0x7fff), bits, "{bits:#06x}");
+                assert_eq!(near(0x8000), next & !1, "{bits:#06x}");
+                assert_eq!(near(0x8001), next, "{bits:#06x}");
+            }
+        }
+        assert!(widen_bf16(round_bf16(f32::from_bits(0x7f80_0001))).is_nan());
     }
 
     #[test]

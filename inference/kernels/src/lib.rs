@@ -17,6 +17,7 @@ pub mod limits;
 pub mod pool;
 
 mod arena;
+mod bf16;
 mod bytes;
 mod disjoint;
 mod dtype;

@@ -11,7 +11,7 @@ use crate::dtype::Dtype;
 use crate::error::KernelError;
 use crate::packed::{self, Input, Packed, Path, Product};
 use crate::pool;
-use crate::{exact, gated, widen};
+use crate::{bf16, exact, gated, widen};
 
 /// Multiplications below this are not worth waking a thread for (about 20 µs of work).
 const PARALLEL_MIN: usize = 1 << 18;
@@ -29,10 +29,13 @@ pub enum Activations {
     /// 32-bit reals: results differ from a reference by the order of additions only.
     #[default]
     Exact,
-    /// Signed bytes with a scale for each 32 (or 256, for the `K` types and `IQ4_XS`) of them, times packed weights in whole numbers,
-    /// where weights are quantized; much faster. Every activation moves by at most 1/254 of the
-    /// largest near it, so a product of `n` columns by about `0.002 / sqrt(n)` of the sum of the products' magnitudes, 1/254 at worst.
-    Int8,
+    /// Rounded to what the machine multiplies fastest with the weights.
+    ///
+    /// Where these are quantized: signed bytes with a scale for each 32 (or 256, for the `K` types and `IQ4_XS`) of them, times packed
+    /// weights in whole numbers. Every activation moves by at most 1/254 of the largest near it, so a product of `n` columns by about
+    /// `0.002 / sqrt(n)` of the sum of the products' magnitudes, 1/254 at worst. Where they are BF16 and the machine has
+    /// instructions for it: BF16, so that every activation moves by at most 1/512 of itself. Reals elsewhere.
+    Rounded,
 }
 
 /// Memory that products reuse, one for each caller.
@@ -40,6 +43,8 @@ pub enum Activations {
 pub struct Scratch {
     /// `[rows, tokens]` before it is turned.
     turned: Vec<f32>,
+    /// Activations in BF16.
+    halves: Vec<u16>,
     pub(crate) inputs: Inputs,
     /// What is between the products of a gated network.
     pub(crate) gated: gated::Room,
@@ -99,6 +104,8 @@ pub struct Matrix {
     arch: Arch,
     /// The weights once more, where activations are bytes.
     pub(crate) packed: Option<Packed>,
+    /// The weights once more, where activations are BF16.
+    halves: Option<bf16::Packed>,
 }
 
 impl Matrix {
@@ -136,28 +143,46 @@ impl Matrix {
             columns,
             arch: Arch::new(),
             packed: None,
+            halves: None,
         })
     }
 
     /// The same matrix, made ready for `activations`.
     ///
-    /// For [`Activations::Int8`] quantized weights are packed into memory of their own, and what they were packed from is
-    /// [released](crate::Storage::release). Types without packed form stay as they are.
+    /// For [`Activations::Rounded`] weights are packed into memory of their own, and what they were packed from is
+    /// [released](crate::Storage::release). Types without packed form on this machine stay as they are.
     #[must_use]
     pub fn with_activations(mut self, activations: Activations) -> Self {
-        self.packed = match activations {
-            Activations::Exact => None,
-            Activations::Int8 => Packed::new(self.dtype, &self.bytes, self.rows, self.columns),
+        (self.packed, self.halves) = match (activations, self.dtype) {
+            (Activations::Exact, _) => (None, None),
+            (Activations::Rounded, Dtype::Bf16) => (
+                None,
+                bf16::Packed::new(&self.bytes, self.rows, self.columns),
+            ),
+            (Activations::Rounded, dtype) => (
+                Packed::new(dtype, &self.bytes, self.rows, self.columns),
+                None,
+            ),
         };
-        if self.packed.is_some() {
+        if self.packed_bytes() > 0 {
             self.bytes.release();
         }
         self
     }
 
+    /// Whether weights of `dtype` are packed on this machine for [`Activations::Rounded`].
+    pub fn packs(dtype: Dtype) -> bool {
+        match dtype {
+            Dtype::F32 | Dtype::F16 => false,
+            Dtype::Bf16 => bf16::is_here(),
+            _ => true,
+        }
+    }
+
     /// Bytes of memory of its own, besides those it was made from.
     pub fn packed_bytes(&self) -> usize {
-        self.packed.as_ref().map_or(0, Packed::bytes)
+        let bytes = self.packed.as_ref().map_or(0, Packed::bytes);
+        bytes + self.halves.as_ref().map_or(0, bf16::Packed::bytes)
     }
 
     /// Outputs.
@@ -253,16 +278,28 @@ pub fn multiply_many(
     assert_eq!(x.len() % columns, 0, "whole tokens");
     let path = Path::best();
     let packed = matrices.iter().filter_map(|matrix| matrix.packed.as_ref());
-    let Scratch { turned, inputs, .. } = scratch;
+    let Scratch {
+        turned,
+        halves,
+        inputs,
+        ..
+    } = scratch;
     inputs.quantize(path, packed, x, columns);
-    let mut products = Vec::with_capacity(matrices.len());
+    if matrices.iter().any(|matrix| matrix.halves.is_some()) {
+        bf16::round(x, halves);
+    }
+    let (mut of_bytes, mut of_halves) = (Vec::with_capacity(matrices.len()), Vec::new());
     for (matrix, out) in matrices.iter().zip(outs) {
-        match &matrix.packed {
-            Some(packed) => products.push(Product::new(packed, inputs.of(packed), out)),
-            None => matrix.multiply_exact(x, out, turned),
+        if let Some(packed) = &matrix.packed {
+            of_bytes.push(Product::new(packed, inputs.of(packed), out));
+        } else if let Some(packed) = &matrix.halves {
+            of_halves.push(bf16::Product::new(packed, out));
+        } else {
+            matrix.multiply_exact(x, out, turned);
         }
     }
-    packed::multiply(path, &products);
+    packed::multiply(path, &of_bytes);
+    bf16::multiply(&of_halves, halves);
 }
 
 /// Turns `[rows, tokens]` into `[tokens, rows]`.

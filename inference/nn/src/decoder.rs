@@ -28,17 +28,17 @@ pub struct DecoderOptions {
     pub kv_bytes_max: u64,
     /// How keys and values are stored.
     pub kv_dtype: KvDtype,
-    /// What quantized weights are multiplied with. Bytes are several times as fast as reals and
+    /// What weights are multiplied with. Rounded activations are several times as fast as reals and
     /// move logits a little (`inference_kernels::Activations`).
     pub activations: Activations,
 }
 
 impl DecoderOptions {
-    /// As models are served: quantized weights times bytes, keys and values in bytes.
+    /// As models are served: activations rounded for the machine's products, keys and values in bytes.
     pub fn fast() -> Self {
         Self {
             kv_dtype: KvDtype::Q8_0,
-            activations: Activations::Int8,
+            activations: Activations::Rounded,
             ..Self::default()
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use inference_kernels::Activations;
+use inference_kernels::{Activations, Matrix};
 
 use crate::error::ModelError;
 use crate::gguf::{self, Gguf, TensorInfo};
@@ -73,7 +73,7 @@ impl ModelSource {
             Self::Gguf(gguf) => {
                 let stored = |info: &TensorInfo| Stored {
                     bytes: info.range.len() as u64,
-                    quantized: info.dtype.block_weights() > 1,
+                    packable: Matrix::packs(info.dtype),
                     turned: false,
                 };
                 gguf.tensors().map(stored).collect()
@@ -81,7 +81,7 @@ impl ModelSource {
             Self::Safetensors(files) => {
                 let stored = |(name, tensor): (&str, &StoredTensor)| Stored {
                     bytes: tensor.range.len() as u64,
-                    quantized: tensor.dtype.is_none(),
+                    packable: tensor.dtype.is_none_or(Matrix::packs),
                     turned: name.contains(".experts.") && tensor.shape.len() > 2,
                 };
                 files.tensors().map(stored).collect()
@@ -104,13 +104,14 @@ impl ModelSource {
 /// What is to be known of a tensor to plan for it.
 struct Stored {
     bytes: u64,
-    quantized: bool,
+    /// Whether this machine's kernels pack weights of its type.
+    packable: bool,
     /// Whether it is laid out anew before any kernel sees it.
     turned: bool,
 }
 
 impl Stored {
     fn packs(&self, activations: Activations) -> bool {
-        self.quantized && activations == Activations::Int8
+        self.packable && activations == Activations::Rounded
     }
 }

@@ -38,7 +38,7 @@ fn logits(activations: Activations, each: usize) -> Vec<f32> {
 #[test]
 fn logits_move_little_against_their_spread() {
     let exact = logits(Activations::Exact, 150);
-    let bytes = logits(Activations::Int8, 150);
+    let bytes = logits(Activations::Rounded, 150);
     let spread = |values: &[f32]| {
         let mean = values.iter().sum::<f32>() / values.len() as f32;
         let squares = values.iter().map(|value| (value - mean).powi(2));
@@ -53,7 +53,7 @@ fn logits_move_little_against_their_spread() {
 #[test]
 fn logits_are_the_same_to_the_last_bit_however_tokens_are_grouped() {
     let bits = |each| -> Vec<u32> {
-        let logits = logits(Activations::Int8, each);
+        let logits = logits(Activations::Rounded, each);
         logits.iter().map(|logit| logit.to_bits()).collect()
     };
     let whole = bits(150);

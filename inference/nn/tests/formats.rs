@@ -17,7 +17,7 @@ use tiny::{Tiny, upper_bytes};
 /// Largest mean squared error of logits, as a share of their mean square.
 const NMSE_MAX: f64 = 1e-10;
 /// What activations of bytes may cost.
-const NMSE_INT8_MAX: f64 = 5e-3;
+const NMSE_ROUNDED_MAX: f64 = 5e-3;
 
 const HIDDEN: usize = 256;
 const LAYERS: usize = 2;
@@ -39,7 +39,7 @@ fn logits(source: &ModelSource, activations: Activations) -> Vec<f32> {
     decoder.forward(&[segment]).expect("fits").to_vec()
 }
 
-/// Compares and gives the error with activations of bytes.
+/// Compares and gives the error with rounded activations.
 #[track_caller]
 fn check(what: &str, found: &ModelSource, expected: &ModelSource) -> f64 {
     let expected = logits(expected, Activations::Exact);
@@ -49,7 +49,7 @@ fn check(what: &str, found: &ModelSource, expected: &ModelSource) -> f64 {
         nmse
     };
     error(Activations::Exact, NMSE_MAX);
-    error(Activations::Int8, NMSE_INT8_MAX)
+    error(Activations::Rounded, NMSE_ROUNDED_MAX)
 }
 
 fn nmse(found: &[f32], expected: &[f32]) -> f64 {
@@ -175,7 +175,7 @@ fn every_storage_type_gives_the_logits_of_its_widened_weights() {
     for dtype in Dtype::ALL {
         let name = dtype.as_str();
         let nmse = check(name, &llama(dtype, false), &llama(dtype, true));
-        println!("{name}: NMSE {nmse:.1e} with activations of bytes");
+        println!("{name}: NMSE {nmse:.1e} with rounded activations");
     }
 }
 

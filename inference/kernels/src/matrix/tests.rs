@@ -110,7 +110,7 @@ fn products_of_many_matrices_are_those_of_each() {
         Dtype::Q4_1,
         Dtype::F16,
     ];
-    for activations in [Activations::Exact, Activations::Int8] {
+    for activations in [Activations::Exact, Activations::Rounded] {
         let rows = |at: usize| 3 + 37 * at;
         let matrix = |(at, dtype)| matrix(dtype, rows(at), 256).with_activations(activations);
         let matrices: Vec<_> = types.into_iter().enumerate().map(matrix).collect();
@@ -163,7 +163,7 @@ fn bytes_that_are_not_the_shapes_are_refused() {
 fn products_with_bytes_stay_within_the_rounding_of_activations() {
     for dtype in Dtype::ALL {
         let exact = matrix(dtype, 37, 512);
-        let fast = exact.clone().with_activations(Activations::Int8);
+        let fast = exact.clone().with_activations(Activations::Rounded);
         let x = numbers(3 * 512, 7);
         let (mut expected, mut found) = (vec![0.0; 3 * 37], vec![0.0; 3 * 37]);
         let scratch = &mut Scratch::default();
@@ -185,7 +185,8 @@ fn products_with_bytes_stay_within_the_rounding_of_activations() {
 #[test]
 fn packed_matrices_of_many_types_share_their_activations() {
     let dtypes = [Dtype::Q4K, Dtype::Q8_0, Dtype::Q6K, Dtype::F16, Dtype::Q4_0];
-    let matrices = dtypes.map(|dtype| matrix(dtype, 40, 512).with_activations(Activations::Int8));
+    let matrices =
+        dtypes.map(|dtype| matrix(dtype, 40, 512).with_activations(Activations::Rounded));
     let x = numbers(5 * 512, 8);
     let mut many = vec![vec![0.0; 5 * 40]; 5];
     let mut outs: Vec<&mut [f32]> = many.iter_mut().map(Vec::as_mut_slice).collect();

@@ -76,7 +76,7 @@ fn options(threads: usize, incidents: usize) -> EngineOptions {
     };
     EngineOptions {
         queue_capacity: incidents.max(1),
-        ..engine_options(&model, &Inference::default(), Activations::Int8)
+        ..engine_options(&model, &Inference::default(), Activations::Rounded)
     }
 }
 
