@@ -119,6 +119,7 @@ def take(half_hour, options):
     results = options.results
     for shape in shapes:
         half_hour.cell("long", f"{shape}-q4_k_m", LONG, [OURS, best_for_prompts(results, f"{shape}-q4_k_m")], number=10)
+    half_hour.cell("short", f"{shapes[0]}-bf16", SHORT, [OURS, *BOTH])
     half_hour.cell("large", options.large, LARGE, [OURS, *BOTH], number=1)
     one = f"{shapes[0]}-q4_k_m"
     theirs = ["llama-server" + (", no repack" if "no repack" in best_for_prompts(results, one) else "")]

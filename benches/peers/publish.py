@@ -119,7 +119,7 @@ def publish(results, out):
     text = []
     if of_models:
         table = models(of_models)
-        picture = out.with_name("performance.svg")
+        picture = out.with_suffix(".svg")
         picture.write_text(plot([(f"{row[0]}: {row[1]}", row[6]) for row in table]))
         text += [machine(of_models), "", *model_text(table), "", f"![ours over the best of llama.cpp]({picture.name})"]
         text += loading_text(loading(of_models))

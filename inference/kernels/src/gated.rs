@@ -45,7 +45,7 @@ pub fn multiply_gated(
     assert_eq!(x.len(), tokens * columns, "whole tokens");
     assert_eq!(out.len(), tokens * down.rows(), "a place for every product");
     assert_eq!(rows, down.columns(), "what goes down is what went up");
-    if let (Some(gate), Some(up), Some(down)) = (&gate.packed, &up.packed, &down.packed)
+    if let (Some(gate), Some(up), Some(down)) = (gate.packed(), up.packed(), down.packed())
         && gate.pairs_with(up)
         && packed::gated_is_fair(rows, down.unit())
     {

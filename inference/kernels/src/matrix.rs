@@ -102,10 +102,18 @@ pub struct Matrix {
     rows: usize,
     columns: usize,
     arch: Arch,
-    /// The weights once more, where activations are bytes.
-    pub(crate) packed: Option<Packed>,
-    /// The weights once more, where activations are BF16.
-    halves: Option<bf16::Packed>,
+    form: Form,
+}
+
+/// What products are made with.
+#[derive(Clone, Debug)]
+enum Form {
+    /// The weights as they are stored.
+    Stored,
+    /// The weights once more, for activations that are bytes.
+    Bytes(Packed),
+    /// The weights once more, for activations in BF16.
+    Halves(bf16::Packed),
 }
 
 impl Matrix {
@@ -142,8 +150,7 @@ impl Matrix {
             rows,
             columns,
             arch: Arch::new(),
-            packed: None,
-            halves: None,
+            form: Form::Stored,
         })
     }
 
@@ -153,17 +160,16 @@ impl Matrix {
     /// [released](crate::Storage::release). Types without packed form on this machine stay as they are.
     #[must_use]
     pub fn with_activations(mut self, activations: Activations) -> Self {
-        (self.packed, self.halves) = match (activations, self.dtype) {
-            (Activations::Exact, _) => (None, None),
-            (Activations::Rounded, Dtype::Bf16) => (
-                None,
-                bf16::Packed::new(&self.bytes, self.rows, self.columns),
-            ),
-            (Activations::Rounded, dtype) => (
-                Packed::new(dtype, &self.bytes, self.rows, self.columns),
-                None,
-            ),
+        let packed = match (activations, self.dtype) {
+            (Activations::Exact, _) => None,
+            (Activations::Rounded, Dtype::Bf16) => {
+                bf16::Packed::new(&self.bytes, self.rows, self.columns).map(Form::Halves)
+            }
+            (Activations::Rounded, dtype) => {
+                Packed::new(dtype, &self.bytes, self.rows, self.columns).map(Form::Bytes)
+            }
         };
+        self.form = packed.unwrap_or(Form::Stored);
         if self.packed_bytes() > 0 {
             self.bytes.release();
         }
@@ -181,8 +187,19 @@ impl Matrix {
 
     /// Bytes of memory of its own, besides those it was made from.
     pub fn packed_bytes(&self) -> usize {
-        let bytes = self.packed.as_ref().map_or(0, Packed::bytes);
-        bytes + self.halves.as_ref().map_or(0, bf16::Packed::bytes)
+        match &self.form {
+            Form::Stored => 0,
+            Form::Bytes(packed) => packed.bytes(),
+            Form::Halves(packed) => packed.bytes(),
+        }
+    }
+
+    /// The weights for activations that are bytes, if it was made ready for these.
+    pub(crate) fn packed(&self) -> Option<&Packed> {
+        match &self.form {
+            Form::Bytes(packed) => Some(packed),
+            Form::Stored | Form::Halves(_) => None,
+        }
     }
 
     /// Outputs.
@@ -277,7 +294,7 @@ pub fn multiply_many(
     );
     assert_eq!(x.len() % columns, 0, "whole tokens");
     let path = Path::best();
-    let packed = matrices.iter().filter_map(|matrix| matrix.packed.as_ref());
+    let packed = matrices.iter().filter_map(|matrix| matrix.packed());
     let Scratch {
         turned,
         halves,
@@ -285,17 +302,16 @@ pub fn multiply_many(
         ..
     } = scratch;
     inputs.quantize(path, packed, x, columns);
-    if matrices.iter().any(|matrix| matrix.halves.is_some()) {
+    let in_halves = |matrix: &&Matrix| matches!(matrix.form, Form::Halves(_));
+    if matrices.iter().any(in_halves) {
         bf16::round(x, halves);
     }
     let (mut of_bytes, mut of_halves) = (Vec::with_capacity(matrices.len()), Vec::new());
     for (matrix, out) in matrices.iter().zip(outs) {
-        if let Some(packed) = &matrix.packed {
-            of_bytes.push(Product::new(packed, inputs.of(packed), out));
-        } else if let Some(packed) = &matrix.halves {
-            of_halves.push(bf16::Product::new(packed, out));
-        } else {
-            matrix.multiply_exact(x, out, turned);
+        match &matrix.form {
+            Form::Stored => matrix.multiply_exact(x, out, turned),
+            Form::Bytes(packed) => of_bytes.push(Product::new(packed, inputs.of(packed), out)),
+            Form::Halves(packed) => of_halves.push(bf16::Product::new(packed, out)),
         }
     }
     packed::multiply(path, &of_bytes);

@@ -90,8 +90,8 @@ unsafe fn tokens<const M: usize>(
             _mm512_loadu_si512(at.add(PAIR_BYTES / 2).cast()),
         ];
         for (m, totals) in totals.iter_mut().enumerate() {
-            let x = x.add(m * stride + 2 * pair).cast::<i32>();
-            let x = _mm512_set1_epi32(x.read_unaligned());
+            let x = x.add(m * stride + 2 * pair);
+            let x = _mm512_set1_epi32(x.cast::<i32>().read_unaligned());
             for (total, weights) in totals.iter_mut().zip(weights) {
                 *total = _mm512_dpbf16_ps(*total, halves(weights), halves(x));
             }
