@@ -1,10 +1,13 @@
 //! Every part is done once, whatever threads there are, and sleeping threads take no time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex};
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use super::*;
+
+/// What a thread may take to come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[track_caller]
 fn check(threads: usize, parts: usize) {
@@ -136,20 +139,29 @@ fn runs_are_neighbors_of_everything_the_same_share() {
     assert!(first.take().or_else(|| last.take()).is_none());
 }
 
+/// Waits until `done`, but not for ever.
+#[track_caller]
+fn wait_until(done: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < PATIENCE, "the other thread never came");
+        thread::yield_now();
+    }
+}
+
 /// Both wait for the other, so that neither helps.
 #[test]
 fn a_thread_begins_with_the_same_run_every_time() {
     let pool = Pool::new(2).expect("starts");
-    while pool.install(threads) < 2 {
-        thread::yield_now();
-    }
+    wait_until(|| pool.install(threads) == 2);
     let owners: Vec<_> = (0..20)
         .map(|_| {
             let owners = [(); 2].map(|()| Mutex::new(None));
-            let both = Barrier::new(2);
+            let arrived = AtomicUsize::new(0);
             pool.install(|| {
                 share_runs(&[2], |_, part| {
-                    both.wait();
+                    arrived.fetch_add(1, Ordering::Relaxed);
+                    wait_until(|| arrived.load(Ordering::Relaxed) == 2);
                     *owners[part].lock().expect("no panic") = Some(thread::current().id());
                 });
             });
