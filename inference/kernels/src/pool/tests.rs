@@ -1,7 +1,7 @@
 //! Every part is done once, whatever threads there are, and sleeping threads take no time.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::*;
