@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::*;
 
 /// What a thread may take to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[track_caller]
 fn check(threads: usize, parts: usize) {
