@@ -5,7 +5,7 @@
     VENV/bin/python benches/peers/compare.py publish results.jsonl
 
 FOLDER has the files of make_models.py. Cells come in order of weight: every type at 512 tokens with streams, long prompts and
-contexts, a file of 7B, the servers, then second and third rounds of the first. Programs take turns within a cell and each
+contexts, a file in BF16 if there is one, a file of 7B, the servers, then second and third rounds of the first. Programs take turns within a cell and each
 writes its line at once, so that a stop loses nothing. A run that would pass the end, by what it took before or by an estimate,
 is left out and named. What is measured of 4096 and 8192 tokens is Q4_K_M and (without 8192) Q8_0: others would take the rest of the
 half hour, and of llama.cpp only in the configuration that read 512 tokens fastest. In later rounds only those of its configurations run

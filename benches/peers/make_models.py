@@ -35,7 +35,7 @@ MIXES = {"Q4_K_M": ("Q4_K", "Q6_K"), "Q5_K_M": ("Q5_K", "Q6_K")}
 
 def tensor(random, rows, columns, name):
     if name == "BF16":
-        # The upper halves of 32-bit reals, a layer's or an embedding's at a time.
+        # The upper halves of 32-bit reals.
         made = random.standard_normal((rows, columns), dtype=np.float32) * np.float32(columns**-0.5)
         return (made.view(np.uint32) >> 16).astype(np.uint16).view(np.uint8).reshape(rows, 2 * columns), Type.BF16
     weights, size = GGML_QUANT_SIZES[Type[name]]

@@ -132,6 +132,7 @@ mod tests {
             check([Dtype::Q4K, Dtype::Q6K, Dtype::Q6K], (256, 512), tokens);
             check([Dtype::Q8_0, Dtype::Q8_0, Dtype::F16], (64, 96), tokens);
             check([Dtype::F32, Dtype::F32, Dtype::Q8_0], (40, 64), tokens);
+            check([Dtype::Bf16, Dtype::Bf16, Dtype::Bf16], (64, 96), tokens);
         }
     }
 }

@@ -109,6 +109,7 @@ fn products_of_many_matrices_are_those_of_each() {
         Dtype::Q8_0,
         Dtype::Q4_1,
         Dtype::F16,
+        Dtype::Bf16,
     ];
     for activations in [Activations::Exact, Activations::Rounded] {
         let rows = |at: usize| 3 + 37 * at;
