@@ -13,13 +13,14 @@ that were the best of some figure in the first.
 """
 
 import argparse
+import contextlib
 import pathlib
 import subprocess
 import sys
 import time
 
 import server
-from measuring import OURS, append, cell, lines, running
+from measuring import OURS, append, cell, kept_awake, lines, running
 
 TYPES = ["q4_k_m", "q8_0", "q4_0", "q5_k_m", "q6_k"]
 SHORT = ["--prefill", "512", "--context", "512", "--decode", "32", "--streams", "4,8,16", "--runs", "1"]
@@ -150,11 +151,13 @@ def main():
     parser.add_argument("--storm", type=int, default=32)
     parser.add_argument("--shapes", type=lambda text: text.split(","), default=["llama-3.2-1b", "qwen2.5-0.5b"], help="the last, the smallest, has the storm")
     parser.add_argument("--large", default="mistral-7b-q4_k_m")
+    parser.add_argument("--awake", action="store_true", help="keep the processors of a virtual machine from sleeping, on a host with other guests")
     options = parser.parse_args()
     options.results.touch()
     half_hour = HalfHour(options)
     print(f"{running()} other programs want a processor now", file=sys.stderr)
-    take(half_hour, options)
+    with kept_awake() if options.awake else contextlib.nullcontext():
+        take(half_hour, options)
     print(f"left out: {'; '.join(half_hour.left_out) or 'nothing'}; {half_hour.left() / 60:.1f} minutes to spare", file=sys.stderr)
 
 

@@ -21,6 +21,8 @@ mod task;
 mod tests;
 mod work;
 
+use std::f32::consts::LOG2_E;
+
 pub use self::kv::{BLOCK_TOKENS, KvCache, KvDtype};
 use self::task::Task;
 use self::work::Attention;
@@ -61,6 +63,17 @@ pub struct Attend<'a> {
     pub sinks: Option<&'a [f32]>,
 }
 
+impl Attend<'_> {
+    /// The same where weights are powers of two instead of exponentials of scores. Sinks stay as they are.
+    fn in_powers_of_two(self) -> Self {
+        Self {
+            scale: self.scale * LOG2_E,
+            softcap: self.softcap.map(|cap| cap * LOG2_E),
+            ..self
+        }
+    }
+}
+
 impl KvCache {
     /// Lets each token look at itself and what came before it in its sequence, in layer `layer`.
     ///
@@ -98,6 +111,7 @@ impl KvCache {
         );
         assert_eq!(queries.len(), tokens * width, "a query for every head");
         assert_eq!(out.len(), tokens * width, "a place for every head");
+        let attend = attend.in_powers_of_two();
         let group = attend.heads / self.kv_heads();
         let tasks = self.tasks(spans, group);
         let out = Disjoint::new(out);

@@ -1,9 +1,12 @@
-//! The exponential, one at a time and in vectors.
+//! The exponential, and powers of two one at a time and in vectors.
 //!
-//! Invariant: both give the same bits where vectors multiply and add in one step.
+//! Attention takes powers of two: its scores are multiplied by a scale anyway, so that the logarithm of two costs nothing there.
+//!
+//! Invariant: both powers give the same bits where vectors multiply and add in one step.
 //!
 //! # Source
-//! Cody and Waite's reduction to `[-ln 2 / 2, ln 2 / 2]`; coefficients of Cephes' `expf`.
+//! Cody and Waite's reduction to `[-ln 2 / 2, ln 2 / 2]`; coefficients of Cephes' `expf`. Those of powers of two have the least
+//! largest relative error of all polynomials of their degree that are one at zero, 9.2e-8 before they are rounded.
 
 #![allow(
     unsafe_code,
@@ -50,20 +53,47 @@ pub(crate) fn exp(x: f32) -> f32 {
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
-/// As [`exp`], of what is not above zero.
+/// Below this, powers of two are no normal numbers.
+const POWER_LEAST: f32 = -126.0;
+/// For powers of two, of the powers from the fourth down to none.
+#[allow(
+    clippy::approx_constant,
+    reason = "near the logarithm of two: the least error is not that of a series"
+)]
+const POWER_COEFFICIENTS: [f32; 5] = [
+    9.671_517e-3,
+    5.550_733_6e-2,
+    2.402_224_2e-1,
+    6.931_47e-1,
+    1.0,
+];
+/// Of the fifth.
+const POWER_FIRST: f32 = 1.326_473_7e-3;
+
+/// Two to the power of what is not above zero, within 2 units of the last place; nearly zero far below.
+#[inline(always)]
+pub(crate) fn power_of_two(x: f32) -> f32 {
+    let x = if x < POWER_LEAST { POWER_LEAST } else { x };
+    let shifted = x + ROUND;
+    let r = x - (shifted - ROUND);
+    let mut p = POWER_FIRST;
+    for coefficient in POWER_COEFFICIENTS {
+        p = p.mul_add(r, coefficient);
+    }
+    f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
+}
+
+/// As [`power_of_two`], of vectors.
 ///
 /// # Safety
 /// The machine has `S`, and the caller is compiled for it.
 #[inline(always)]
-pub(crate) unsafe fn exp_of_negative<S: Isa>(x: S::Real) -> S::Real {
-    let x = S::maximum(S::splat_real(LEAST), x);
-    let log = S::splat_real(std::f32::consts::LOG2_E);
-    let shifted = S::fused(x, log, S::splat_real(ROUND));
-    let n = S::add(shifted, S::splat_real(-ROUND));
-    let r = S::fused(n, S::splat_real(LN_2[0]), x);
-    let r = S::fused(n, S::splat_real(LN_2[1]), r);
-    let mut p = S::splat_real(FIRST);
-    for coefficient in COEFFICIENTS {
+pub(crate) unsafe fn powers_of_two<S: Isa>(x: S::Real) -> S::Real {
+    let x = S::maximum(S::splat_real(POWER_LEAST), x);
+    let shifted = S::add(x, S::splat_real(ROUND));
+    let r = S::subtract(x, S::subtract(shifted, S::splat_real(ROUND)));
+    let mut p = S::splat_real(POWER_FIRST);
+    for coefficient in POWER_COEFFICIENTS {
         p = S::fused(p, r, S::splat_real(coefficient));
     }
     S::raise(p, shifted)
@@ -88,7 +118,7 @@ mod tests {
         assert!(exp(f32::NAN).is_nan());
     }
 
-    /// The exponentials of numbers that are not above zero, whole vectors of them.
+    /// Two to the powers of numbers that are not above zero, whole vectors of them.
     struct Each<'a>(&'a mut [f32]);
 
     impl Kernel for Each<'_> {
@@ -98,20 +128,40 @@ mod tests {
         unsafe fn run<S: Isa>(self) {
             for numbers in self.0.chunks_exact_mut(S::LANES) {
                 let at = numbers.as_mut_ptr();
-                S::store(at, exp_of_negative::<S>(S::load_real(at)));
+                S::store(at, powers_of_two::<S>(S::load_real(at)));
             }
         }
     }
 
     #[test]
+    fn powers_of_two_are_within_two_units_of_the_last_place() {
+        for step in 0..126_000_u32 {
+            let x = step as f32 * -0.001;
+            let (found, expected) = (f64::from(power_of_two(x)), f64::from(x).exp2());
+            assert!(
+                (found / expected - 1.0).abs() < 2.4e-7,
+                "{x}: {found} for {expected}"
+            );
+        }
+        for whole in 0..126_i16 {
+            let x = f32::from(-whole);
+            assert_eq!(power_of_two(x).to_bits(), x.exp2().to_bits());
+        }
+        assert!(power_of_two(f32::NEG_INFINITY) < 2e-38);
+        assert!(power_of_two(f32::NAN).is_nan());
+    }
+
+    #[test]
     fn vectors_give_what_one_number_gives() {
-        let mut numbers: Vec<f32> = (0..8736_i16).map(|step| f32::from(step) * -0.01).collect();
+        let mut numbers: Vec<f32> = (0..12_608_u16)
+            .map(|step| f32::from(step) * -0.01)
+            .collect();
         numbers[1..3].copy_from_slice(&[-1e30, f32::NEG_INFINITY]);
         for path in Path::all() {
             let mut found = numbers.clone();
             path.run(Each(&mut found));
             for (found, x) in found.iter().zip(&numbers) {
-                let error = (found / exp(*x) - 1.0).abs();
+                let error = (found / power_of_two(*x) - 1.0).abs();
                 let most = if path == Path::Portable { 2.4e-7 } else { 0.0 };
                 assert!(error <= most, "{path:?}, {x}: {found}");
             }

@@ -86,6 +86,7 @@ pub(crate) trait Isa: Copy {
     /// `c - a * b` of reals.
     unsafe fn fused_negative(a: Self::Real, b: Self::Real, c: Self::Real) -> Self::Real;
     unsafe fn add(a: Self::Real, b: Self::Real) -> Self::Real;
+    unsafe fn subtract(a: Self::Real, b: Self::Real) -> Self::Real;
     /// `a` where it is above `b`, `b` elsewhere: what is not a number in `a` is passed over.
     unsafe fn maximum(a: Self::Real, b: Self::Real) -> Self::Real;
     /// The larger of two that are not negative; what is not a number is above all.

@@ -176,6 +176,17 @@ impl Matrix {
         self
     }
 
+    /// The same without what it was packed from, if it was packed: one that gives products alone.
+    ///
+    /// For weights that lie in no file, whose memory nothing else would give back.
+    #[must_use]
+    pub fn without_stored(mut self) -> Self {
+        if !matches!(self.form, Form::Stored) {
+            self.bytes = Bytes::from(Vec::new());
+        }
+        self
+    }
+
     /// Whether weights of `dtype` are packed on this machine for [`Activations::Rounded`].
     pub fn packs(dtype: Dtype) -> bool {
         match dtype {
@@ -220,7 +231,7 @@ impl Matrix {
     /// Widens row `row` into `out`, which has `columns` places.
     ///
     /// # Panics
-    /// If there is no such row.
+    /// If there is no such row, or none is [stored](Self::without_stored).
     pub fn widen_row(&self, row: usize, out: &mut [f32]) {
         let row_bytes = self.dtype.row_bytes(self.columns);
         let bytes = &self.bytes[row * row_bytes..][..row_bytes];

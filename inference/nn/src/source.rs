@@ -53,17 +53,17 @@ impl ModelSource {
         mapped.map(|stored| stored.bytes).sum()
     }
 
-    /// Bytes of weights that are laid out anew in memory: those of checkpoints' packed experts, and what
-    /// kernels pack, which pads rows and widens scales.
+    /// Bytes of weights that are laid out anew in memory: what kernels pack, which pads rows and widens scales, and
+    /// those of checkpoints' experts that are not packed. Before they are packed, experts of one layer lie there too.
     pub(crate) fn packed_bytes(&self, activations: Activations) -> u64 {
         let bytes = |stored: &Stored| {
-            let turned = if stored.turned { stored.bytes } else { 0 };
-            let packed = if stored.packs(activations) {
+            if stored.packs(activations) {
                 stored.bytes / 4 * 5
+            } else if stored.turned {
+                stored.bytes
             } else {
                 0
-            };
-            turned + packed
+            }
         };
         self.stored().iter().map(bytes).sum()
     }

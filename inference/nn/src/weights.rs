@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use inference_kernels::{Activations, Bytes, Dtype, Mapping, Matrix};
+use inference_kernels::{Activations, Bytes, Dtype, Mapping, Matrix, Storage};
 
 use crate::error::ModelError;
 use crate::source::ModelSource;
@@ -32,6 +32,11 @@ impl Tensor<'_> {
     /// The bytes as they lie in the file.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.mapping[self.range.clone()]
+    }
+
+    /// Says that its bytes are unlikely to be read again.
+    pub(crate) fn release(&self) {
+        self.mapping.release(self.range.clone());
     }
 
     /// The type of its weights, if they are not bare bytes.

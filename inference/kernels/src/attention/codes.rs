@@ -119,11 +119,18 @@ impl<const FEW: bool> Reading for Codes<FEW> {
             }
             let rows = work.scores.chunks_exact_mut(STRETCH);
             for (number, (query, scores)) in queries.clone().zip(rows).enumerate() {
-                work.parts[query] = attention.weigh::<S>(query, &looked_at, scores);
+                let positions = positions(&looked_at);
+                let seen = attention.seen(query, &looked_at);
+                work.parts[query] = if seen.len() == positions.len() {
+                    weights.weigh::<S>(number, scores, positions, attention.attend.softcap)
+                } else {
+                    let part = attention.weigh::<S>(query, &looked_at, scores);
+                    weights.round::<S>(number, scores, positions);
+                    part
+                };
                 if ask {
                     ahead.catch_up::<S>(places, queries.len() - number);
                 }
-                weights.weigh::<S>(number, scores, positions(&looked_at));
             }
             let head_dim = attention.cache.head_dim();
             let mixed = &mut work.mixed[first * head_dim..queries.end * head_dim];

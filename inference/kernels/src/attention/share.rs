@@ -1,5 +1,7 @@
 //! What a query got of a stretch of positions, and how stretches are put together.
 //!
+//! Scores are logarithms to the base of two: a weight is a power of two.
+//!
 //! Invariant: stretches are put together in the order of positions, one after the other, so that the bits do not
 //! depend on who computed which.
 //!
@@ -17,7 +19,7 @@ use std::ops::Range;
 
 use super::BLOCK_TOKENS;
 use crate::elementwise::halve;
-use crate::exp::{exp, exp_of_negative};
+use crate::exp::{exp, power_of_two, powers_of_two};
 use crate::isa::Isa;
 
 /// The largest score of the positions seen so far, and the sum of all weights relative to it.
@@ -34,6 +36,11 @@ impl Share {
         sum: 0.0,
     };
 
+    /// Of weights that sum to `sum`, relative to that of the score `most`.
+    pub(super) fn new(most: f32, sum: f32) -> Self {
+        Self { most, sum }
+    }
+
     /// Turns scores, of which some are `seen`, into weights, relative to the largest; zero for those that are not.
     ///
     /// # Safety
@@ -44,11 +51,7 @@ impl Share {
         seen: Range<usize>,
         softcap: Option<f32>,
     ) -> Self {
-        if let Some(cap) = softcap {
-            for score in &mut *scores {
-                *score = cap - 2.0 * cap / (1.0 + exp(2.0 * *score / cap));
-            }
-        }
+        bend(scores, softcap);
         // What is not seen is weighed too, as nothing: whole vectors cost less than a look at each.
         scores[..seen.start].fill(f32::NEG_INFINITY);
         scores[seen.end..].fill(f32::NEG_INFINITY);
@@ -57,35 +60,51 @@ impl Share {
             scores.fill(0.0);
             return Self::NONE;
         }
-        let sum = weights::<S>(scores, most);
-        scores[..seen.start].fill(0.0);
-        scores[seen.end..].fill(0.0);
-        Self { most, sum }
+        let relative = S::splat_real(-most);
+        let mut sums = Sums::<S>::zero();
+        for (at, scores) in scores.chunks_exact_mut(S::LANES).enumerate() {
+            let weights = powers_of_two::<S>(S::add(S::load_real(scores.as_ptr()), relative));
+            S::store(scores.as_mut_ptr(), weights);
+            sums.add(at, weights);
+        }
+        if seen.len() < scores.len() {
+            // To the last bit what the seen alone sum to.
+            scores[..seen.start].fill(0.0);
+            scores[seen.end..].fill(0.0);
+            sums = Sums::zero();
+            for (at, weights) in scores.chunks_exact(S::LANES).enumerate() {
+                sums.add(at, S::load_real(weights.as_ptr()));
+            }
+        }
+        Self::new(most, sums.total())
     }
 
-    /// Puts the next stretch's share and what it `mixed` to what is in `out`.
+    /// Puts the next stretch's share and what it `mixed` to what was `got`.
     #[inline(always)]
-    pub(super) fn take(&mut self, next: Self, mixed: &[f32], out: &mut [f32]) {
+    pub(super) fn take(&mut self, next: Self, mixed: &[f32], got: &mut [f32]) {
         if self.most == f32::NEG_INFINITY {
             *self = next;
-            out.copy_from_slice(mixed);
+            got.copy_from_slice(mixed);
             return;
         }
         if next.most == f32::NEG_INFINITY {
             return;
         }
         let most = self.most.max(next.most);
-        let (old, new) = (exp(self.most - most), exp(next.most - most));
+        let (old, new) = (
+            power_of_two(self.most - most),
+            power_of_two(next.most - most),
+        );
         self.most = most;
         self.sum = self.sum * old + next.sum * new;
-        for (out, mixed) in out.iter_mut().zip(mixed) {
-            *out = *out * old + mixed * new;
+        for (got, mixed) in got.iter_mut().zip(mixed) {
+            *got = *got * old + mixed * new;
         }
     }
 
-    /// Makes the weights behind `out` sum to one (less where a `sink` takes its share); zero where nothing was seen.
+    /// Makes the weights behind `got` sum to one (less where a `sink` takes its share) in `out`; zero where nothing was seen.
     #[inline(always)]
-    pub(super) fn finish(self, sink: Option<f32>, out: &mut [f32]) {
+    pub(super) fn finish(self, sink: Option<f32>, got: &[f32], out: &mut [f32]) {
         if self.most == f32::NEG_INFINITY {
             return out.fill(0.0);
         }
@@ -93,12 +112,12 @@ impl Share {
             None => 1.0 / self.sum,
             Some(sink) => {
                 let most = self.most.max(sink);
-                let own = exp(self.most - most);
-                own / (self.sum * own + exp(sink - most))
+                let own = power_of_two(self.most - most);
+                own / (self.sum * own + power_of_two(sink - most))
             }
         };
-        for out in out {
-            *out *= scale;
+        for (out, got) in out.iter_mut().zip(got) {
+            *out = got * scale;
         }
     }
 }
@@ -106,12 +125,22 @@ impl Share {
 /// Vectors of a block, of the instruction set that needs most.
 const VECTORS: usize = 4;
 
+/// Has scores stay within plus and minus the cap, if there is one.
+#[inline(always)]
+pub(super) fn bend(scores: &mut [f32], softcap: Option<f32>) {
+    if let Some(cap) = softcap {
+        for score in scores {
+            *score = cap - 2.0 * cap / (1.0 + exp(2.0 * *score / cap));
+        }
+    }
+}
+
 /// The largest of some scores.
 ///
 /// # Safety
 /// As [`Share::weigh`].
 #[inline(always)]
-unsafe fn most<S: Isa>(scores: &[f32]) -> f32 {
+pub(super) unsafe fn most<S: Isa>(scores: &[f32]) -> f32 {
     let mut mosts = [S::splat_real(f32::NEG_INFINITY); VECTORS];
     let (fours, rest) = scores.as_chunks::<{ 4 * BLOCK_TOKENS }>();
     for four in fours {
@@ -133,25 +162,32 @@ unsafe fn most<S: Isa>(scores: &[f32]) -> f32 {
     halve(lanes, |most, score| if score > most { score } else { most })
 }
 
-/// Turns scores into weights relative to the largest, `most`, and gives their sum.
-///
-/// # Safety
-/// As [`Share::weigh`].
-#[inline(always)]
-unsafe fn weights<S: Isa>(scores: &mut [f32], most: f32) -> f32 {
-    let most = S::splat_real(-most);
-    let mut sums = [S::splat_real(0.0); VECTORS];
-    for block in scores.as_chunks_mut::<BLOCK_TOKENS>().0 {
-        for (v, sum) in sums.iter_mut().take(BLOCK_TOKENS / S::LANES).enumerate() {
-            let at = block.as_mut_ptr().add(v * S::LANES);
-            let weights = exp_of_negative::<S>(S::add(S::load_real(at), most));
-            S::store(at, weights);
-            *sum = S::add(*sum, weights);
+/// What weights sum to: those of the same place in a block one after the other, then the places.
+pub(super) struct Sums<S: Isa>([S::Real; VECTORS]);
+
+impl<S: Isa> Sums<S> {
+    /// Of nothing.
+    ///
+    /// # Safety
+    /// The machine has `S`, and the caller is compiled for it; so for all methods.
+    #[inline(always)]
+    pub(super) unsafe fn zero() -> Self {
+        Self([S::splat_real(0.0); VECTORS])
+    }
+
+    /// Adds vector `at` of some weights, counted from the beginning of a block.
+    #[inline(always)]
+    pub(super) unsafe fn add(&mut self, at: usize, weights: S::Real) {
+        let sum = &mut self.0[at % (BLOCK_TOKENS / S::LANES)];
+        *sum = S::add(*sum, weights);
+    }
+
+    #[inline(always)]
+    pub(super) unsafe fn total(self) -> f32 {
+        let mut lanes = [0.0; BLOCK_TOKENS];
+        for (v, sum) in self.0.iter().take(BLOCK_TOKENS / S::LANES).enumerate() {
+            S::store(lanes.as_mut_ptr().add(v * S::LANES), *sum);
         }
+        halve(lanes, |sum, weight| sum + weight)
     }
-    let mut lanes = [0.0; BLOCK_TOKENS];
-    for (v, sum) in sums.iter().take(BLOCK_TOKENS / S::LANES).enumerate() {
-        S::store(lanes.as_mut_ptr().add(v * S::LANES), *sum);
-    }
-    halve(lanes, |sum, weight| sum + weight)
 }

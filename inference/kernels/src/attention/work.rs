@@ -9,6 +9,7 @@
 )]
 
 use std::cell::RefCell;
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 use super::codes::{self, Codes};
@@ -45,8 +46,10 @@ pub(super) struct Work {
     /// What each query gets of a stretch, `[queries, head_dim]`, and its share.
     pub(super) mixed: Vec<f32>,
     pub(super) parts: Vec<Share>,
-    /// Each query's share so far.
+    /// Each query's share so far, and what it got, `[queries, head_dim]`: rows of all that is given lie so far apart that
+    /// a task's push each other out of the nearest cache.
     shares: Vec<Share>,
+    got: Vec<f32>,
 }
 
 /// A task and what it reads and writes.
@@ -199,25 +202,24 @@ impl Attention<'_> {
         work.parts.resize(count, Share::NONE);
         work.shares.clear();
         work.shares.resize(count, Share::NONE);
+        work.got.resize(count * width, 0.0);
         R::begin::<S>(self, work);
-        // SAFETY: each token and head is in one task and taken here once at a time.
-        macro_rules! out {
-            ($query:expr) => {
-                self.out.part(self.row($query), width)
-            };
-        }
         let Range { start, end } = self.blocks();
         for stretch in start / BLOCKS..end.div_ceil(BLOCKS) {
             let blocks = start.max(stretch * BLOCKS)..end.min((stretch + 1) * BLOCKS);
             R::stretch::<S>(self, blocks, work);
-            let got = work.parts.iter().zip(work.mixed.chunks_exact(width));
-            for (query, ((part, mixed), share)) in got.zip(&mut work.shares).enumerate() {
-                share.take(*part, mixed, out!(query));
+            let mixed = work.parts.iter().zip(work.mixed.chunks_exact(width));
+            let got = work.shares.iter_mut().zip(work.got.chunks_exact_mut(width));
+            for ((share, got), (part, mixed)) in got.zip(mixed) {
+                share.take(*part, mixed, got);
             }
         }
-        for (query, share) in work.shares.iter().enumerate() {
-            let sink = self.attend.sinks.map(|sinks| sinks[self.head(query)]);
-            share.finish(sink, out!(query));
+        let got = work.shares.iter().zip(work.got.chunks_exact(width));
+        for (query, (share, got)) in got.enumerate() {
+            let sinks = self.attend.sinks;
+            let sink = sinks.map(|sinks| sinks[self.head(query)] * LOG2_E);
+            // SAFETY: each token and head is in one task and taken here once.
+            share.finish(sink, got, self.out.part(self.row(query), width));
         }
     }
 
@@ -238,7 +240,7 @@ impl Attention<'_> {
 
     /// What query `query` sees of `blocks`, counted from their first position.
     #[inline(always)]
-    fn seen(&self, query: usize, blocks: &Range<usize>) -> Range<usize> {
+    pub(super) fn seen(&self, query: usize, blocks: &Range<usize>) -> Range<usize> {
         let visible = self.task.visible(query / self.group(), self.attend.window);
         let (start, most) = (blocks.start * BLOCK_TOKENS, blocks.len() * BLOCK_TOKENS);
         let within = |position: usize| position.saturating_sub(start).min(most);

@@ -12,7 +12,7 @@ use std::arch::x86_64::{
     _mm256_max_ps, _mm256_mul_ps, _mm256_or_si256, _mm256_packs_epi32, _mm256_set1_epi8,
     _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_shuffle_epi8,
     _mm256_sign_epi8, _mm256_sll_epi16, _mm256_slli_epi32, _mm256_srl_epi16, _mm256_storeu_ps,
-    _mm256_storeu_si256, _mm256_xor_si256,
+    _mm256_storeu_si256, _mm256_sub_ps, _mm256_xor_si256,
 };
 
 use super::Isa;
@@ -197,6 +197,11 @@ impl<const VNNI: bool> Isa for Avx2<VNNI> {
     #[inline(always)]
     unsafe fn add(a: Self::Real, b: Self::Real) -> Self::Real {
         _mm256_add_ps(a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(a: Self::Real, b: Self::Real) -> Self::Real {
+        _mm256_sub_ps(a, b)
     }
 
     #[inline(always)]

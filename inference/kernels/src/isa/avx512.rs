@@ -11,7 +11,7 @@ use std::arch::x86_64::{
     _mm512_maskz_mul_ps, _mm512_max_epu32, _mm512_max_ps, _mm512_mul_ps, _mm512_or_si512,
     _mm512_packs_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
     _mm512_shuffle_epi8, _mm512_sll_epi16, _mm512_slli_epi32, _mm512_srl_epi16, _mm512_storeu_ps,
-    _mm512_storeu_si512,
+    _mm512_storeu_si512, _mm512_sub_ps,
 };
 
 use super::Isa;
@@ -212,6 +212,11 @@ impl Isa for Avx512 {
     #[inline(always)]
     unsafe fn add(a: Self::Real, b: Self::Real) -> Self::Real {
         _mm512_add_ps(a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(a: Self::Real, b: Self::Real) -> Self::Real {
+        _mm512_sub_ps(a, b)
     }
 
     #[inline(always)]

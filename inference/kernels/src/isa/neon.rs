@@ -13,7 +13,7 @@ use std::arch::aarch64::{
     vqtbl1q_u8, vreinterpret_f16_u16, vreinterpretq_f32_u32, vreinterpretq_s8_s32,
     vreinterpretq_s8_u8, vreinterpretq_s16_s32, vreinterpretq_s32_s16, vreinterpretq_s32_u8,
     vreinterpretq_s32_u16, vreinterpretq_u8_s32, vreinterpretq_u32_f32, vshlq_n_u32, vshlq_u8,
-    vst1q_f32, vst1q_s16, vst1q_u8,
+    vst1q_f32, vst1q_s16, vst1q_u8, vsubq_f32,
 };
 use std::arch::{asm, is_aarch64_feature_detected};
 
@@ -235,6 +235,11 @@ impl<const LEVEL: u8> Isa for Neon<LEVEL> {
     #[inline(always)]
     unsafe fn add(a: Self::Real, b: Self::Real) -> Self::Real {
         vaddq_f32(a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(a: Self::Real, b: Self::Real) -> Self::Real {
+        vsubq_f32(a, b)
     }
 
     #[inline(always)]

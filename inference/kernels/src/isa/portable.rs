@@ -180,6 +180,11 @@ impl Isa for Portable {
     }
 
     #[inline(always)]
+    unsafe fn subtract(a: Self::Real, b: Self::Real) -> Self::Real {
+        lanes(|lane| a[lane] - b[lane])
+    }
+
+    #[inline(always)]
     unsafe fn maximum(a: Self::Real, b: Self::Real) -> Self::Real {
         lanes(|lane| if a[lane] > b[lane] { a[lane] } else { b[lane] })
     }

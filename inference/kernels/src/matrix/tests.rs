@@ -1,6 +1,9 @@
 //! Products against sums taken one by one over widened weights.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::bytes::Storage;
 
 /// Numbers between -1 and 1 that look random and are always the same.
 pub(crate) fn numbers(count: usize, seed: u32) -> Vec<f32> {
@@ -198,4 +201,24 @@ fn packed_matrices_of_many_types_share_their_activations() {
         matrix.multiply(&x, &mut one, scratch);
         assert_eq!(&one, many);
     }
+}
+
+#[test]
+fn packed_weights_give_their_products_without_what_they_were_packed_from() {
+    let [exact, whole] = [Activations::Exact, Activations::Rounded].map(|activations| {
+        let stored: Arc<dyn Storage> = Arc::new(stored(Dtype::Mxfp4, 64 * 96, 5));
+        let kept = Arc::downgrade(&stored);
+        let length = (*stored).as_ref().len();
+        let bytes = Bytes::new(stored, 0..length).expect("inside");
+        let matrix = Matrix::new(bytes, Dtype::Mxfp4, 64, 96).expect("fits");
+        let matrix = matrix.with_activations(activations);
+        let (x, scratch) = (numbers(3 * 96, 7), &mut Scratch::default());
+        let [mut before, mut after] = [(); 2].map(|()| vec![f32::NAN; 3 * 64]);
+        matrix.multiply(&x, &mut before, scratch);
+        let matrix = matrix.without_stored();
+        matrix.multiply(&x, &mut after, scratch);
+        assert_eq!(before, after);
+        kept.upgrade().is_some()
+    });
+    assert!(exact && !whole);
 }

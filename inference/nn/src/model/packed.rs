@@ -57,7 +57,7 @@ impl Rows {
         let rows = bias.len();
         let matrix = Matrix::new(Bytes::from(self.bytes), self.dtype, rows, self.columns)?;
         Ok(Linear {
-            matrix: weights.ready(matrix),
+            matrix: weights.ready(matrix).without_stored(),
             bias: Some(bias),
         })
     }
@@ -113,7 +113,10 @@ fn read(
         columns,
         bytes: repack(codes, scales),
     });
-    Ok(packed.collect())
+    let packed = packed.collect();
+    codes.release();
+    scales.release();
+    Ok(packed)
 }
 
 /// Blocks as GGUF has them: the power of two, then codes `i` and `i + 16` in one byte. Checkpoints
@@ -150,11 +153,10 @@ fn turned(
             bytes,
         }
     };
-    Ok(tensor
-        .bytes()
-        .chunks_exact(rows * columns * size)
-        .map(turn)
-        .collect())
+    let experts = tensor.bytes().chunks_exact(rows * columns * size);
+    let turned = experts.map(turn).collect();
+    tensor.release();
+    Ok(turned)
 }
 
 #[cfg(test)]

@@ -12,8 +12,10 @@
 
 use std::ops::Range;
 
+use super::super::share::{self, Share, Sums};
 use super::super::work::{BLOCKS, STRETCH};
 use super::{BLOCK_TOKENS, Layout, Places};
+use crate::exp::powers_of_two;
 use crate::isa::Isa;
 use crate::quantize::extent;
 
@@ -95,53 +97,126 @@ impl Weights {
         }
     }
 
-    /// Rounds what query `query` gives to `positions` of a stretch.
+    /// Rounds what query `query` gives to `positions` of a stretch by its `weights`.
     ///
     /// # Safety
     /// The machine has `S`, and the caller is compiled for it; positions are of whole blocks of one stretch.
     #[inline(always)]
-    pub(super) unsafe fn weigh<S: Isa>(
+    pub(super) unsafe fn round<S: Isa>(
         &mut self,
         query: usize,
         weights: &[f32],
         positions: Range<usize>,
     ) {
+        for pair in 0..self.groups / PAIR {
+            self.round_pair::<S>(query, pair, weights, positions.clone());
+        }
+    }
+
+    /// Turns the `scores` of query `query`, which sees all `positions` of a stretch, into weights and rounds what it gives.
+    ///
+    /// The bits are those of [`Share::weigh`] and [`round`](Self::round), in fewer passes.
+    ///
+    /// # Safety
+    /// As [`round`](Self::round).
+    #[inline(always)]
+    pub(super) unsafe fn weigh<S: Isa>(
+        &mut self,
+        query: usize,
+        scores: &mut [f32],
+        positions: Range<usize>,
+        softcap: Option<f32>,
+    ) -> Share {
+        let seen = &mut scores[positions.clone()];
+        share::bend(seen, softcap);
+        let most = share::most::<S>(seen);
+        if most == f32::NEG_INFINITY {
+            seen.fill(0.0);
+            self.round::<S>(query, scores, positions);
+            return Share::NONE;
+        }
+        let relative = S::splat_real(-most);
+        let (more, scores_at) = (self.groups > PAIR, scores[..STRETCH].as_mut_ptr());
+        let (scales, products) = (self.value_scales.as_ptr(), self.products.as_mut_ptr());
+        let mut sums = Sums::<S>::zero();
+        let mut mosts = [S::splat_real(0.0); PAIR];
+        for (number, at) in positions.clone().step_by(S::LANES).enumerate() {
+            let to = scores_at.add(at);
+            let weights = powers_of_two::<S>(S::add(S::load_real(to), relative));
+            sums.add(number, weights);
+            if more {
+                S::store(to, weights);
+            }
+            for (group, most) in mosts.iter_mut().enumerate() {
+                let at = group * STRETCH + at;
+                let product = S::multiply(weights, S::load_real(scales.add(at)));
+                S::store(products.add(at), product);
+                *most = S::larger(*most, product);
+            }
+        }
+        self.round_products::<S>(query, 0, positions.clone(), mosts);
+        for pair in 1..self.groups / PAIR {
+            self.round_pair::<S>(query, pair, scores, positions.clone());
+        }
+        Share::new(most, sums.total())
+    }
+
+    /// As [`round`](Self::round), for a pair of groups.
+    #[inline(always)]
+    unsafe fn round_pair<S: Isa>(
+        &mut self,
+        query: usize,
+        pair: usize,
+        weights: &[f32],
+        positions: Range<usize>,
+    ) {
         let weights = weights[..STRETCH].as_ptr();
-        let codes = self.codes[query * self.groups * STRETCH..].chunks_exact_mut(PAIR * STRETCH);
-        let places = self.scales[query * self.groups..].chunks_exact_mut(PAIR);
-        let pairs = self.value_scales.chunks_exact(PAIR * STRETCH);
-        for ((scales, codes), places) in pairs.zip(codes).zip(places) {
-            let (scales, codes) = (scales.as_ptr(), codes.as_mut_ptr());
-            let products = self.products.as_mut_ptr();
-            let mut mosts = [S::splat_real(0.0); PAIR];
-            for at in positions.clone().step_by(S::LANES) {
-                let weights = S::load_real(weights.add(at));
-                for (group, most) in mosts.iter_mut().enumerate() {
-                    let at = group * STRETCH + at;
-                    // What is not seen has no weight; its scale may be of another sequence.
-                    let product = S::multiply_positive(weights, S::load_real(scales.add(at)));
-                    S::store(products.add(at), product);
-                    *most = S::larger(*most, product);
-                }
+        let scales = self.value_scales[pair * PAIR * STRETCH..][..PAIR * STRETCH].as_ptr();
+        let products = self.products.as_mut_ptr();
+        let mut mosts = [S::splat_real(0.0); PAIR];
+        for at in positions.clone().step_by(S::LANES) {
+            let weights = S::load_real(weights.add(at));
+            for (group, most) in mosts.iter_mut().enumerate() {
+                let at = group * STRETCH + at;
+                // What is not seen has no weight; its scale may be of another sequence.
+                let product = S::multiply_positive(weights, S::load_real(scales.add(at)));
+                S::store(products.add(at), product);
+                *most = S::larger(*most, product);
             }
-            let mut inverses = [S::splat_real(0.0); PAIR];
-            for ((most, place), inverse) in mosts.into_iter().zip(places).zip(&mut inverses) {
-                let mut lanes = [0.0; BLOCK_TOKENS];
-                S::store(lanes.as_mut_ptr(), most);
-                let most = extent(&lanes);
-                *place = most / WEIGHT_MAX;
-                if most > WEIGHT_LEAST {
-                    *inverse = S::splat_real(WEIGHT_MAX / most);
-                }
+        }
+        self.round_products::<S>(query, pair, positions, mosts);
+    }
+
+    /// Rounds the `products` of a pair of groups, of which `mosts` are the largest, lane by lane.
+    #[inline(always)]
+    unsafe fn round_products<S: Isa>(
+        &mut self,
+        query: usize,
+        pair: usize,
+        positions: Range<usize>,
+        mosts: [S::Real; PAIR],
+    ) {
+        let first = query * self.groups + pair * PAIR;
+        let places = &mut self.scales[first..first + PAIR];
+        let mut inverses = [S::splat_real(0.0); PAIR];
+        for ((most, place), inverse) in mosts.into_iter().zip(places).zip(&mut inverses) {
+            let mut lanes = [0.0; BLOCK_TOKENS];
+            S::store(lanes.as_mut_ptr(), most);
+            let most = extent(&lanes);
+            *place = most / WEIGHT_MAX;
+            if most > WEIGHT_LEAST {
+                *inverse = S::splat_real(WEIGHT_MAX / most);
             }
-            for at in positions.clone().step_by(S::LANES) {
-                let mut rounded = inverses;
-                for (group, rounded) in rounded.iter_mut().enumerate() {
-                    let product = S::load_real(products.add(group * STRETCH + at));
-                    *rounded = S::multiply(product, *rounded);
-                }
-                S::store_rounded(codes.add(PAIR * at), rounded[0], rounded[1]);
+        }
+        let codes = self.codes[first * STRETCH..(first + PAIR) * STRETCH].as_mut_ptr();
+        let products = self.products.as_ptr();
+        for at in positions.step_by(S::LANES) {
+            let mut rounded = inverses;
+            for (group, rounded) in rounded.iter_mut().enumerate() {
+                let product = S::load_real(products.add(group * STRETCH + at));
+                *rounded = S::multiply(product, *rounded);
             }
+            S::store_rounded(codes.add(PAIR * at), rounded[0], rounded[1]);
         }
     }
 }
