@@ -64,12 +64,14 @@ def machine(rows):
         values = sorted(row["machine"][key] * 1e-9 for row in ours)
         return f"{values[-1]:.0f} ({values[0]:.0f} to {values[-1]:.0f} over the runs)"
 
+    in_bf16 = all("bf16_operations_per_second" in row["machine"] for row in ours)
+    halves = f"{spread('bf16_operations_per_second')} GFLOP/s BF16, " if in_bf16 else ""
     return (
         f"Tokens per second, {ours[0]['threads']} threads, {ours[0]['machine']['instruction_set']}, medians of interleaved rounds. Other "
         f"programs that wanted a processor before and after each run: {min(beside)} to {max(beside)}, half of the time at most "
         f"{statistics.median(beside):.0f}. Limits, best seen: {spread('memory_bytes_per_second')} GB/s memory, "
-        f"{spread('int8_operations_per_second')} GOP/s int8, {spread('f32_operations_per_second')} GFLOP/s f32. A share is of the limit measured in "
-        "the same run: of the int8 limit for prefill, for decode of what reading as many bytes as the weights have takes."
+        f"{spread('int8_operations_per_second')} GOP/s int8, {halves}{spread('f32_operations_per_second')} GFLOP/s f32. A share is of the limit measured in "
+        "the same run: for prefill of the limit of products with weights of their types, for decode of what reading as many bytes as the weights have takes."
     )
 
 

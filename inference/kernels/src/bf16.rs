@@ -117,6 +117,17 @@ pub(crate) fn is_here() -> bool {
     false
 }
 
+/// Multiplications and additions that `steps` steps of a loop of nothing else make; `None` where the machine has no instructions for them.
+pub(crate) fn operations(steps: usize) -> Option<usize> {
+    #[cfg(target_arch = "x86_64")]
+    return is_here().then(|| avx512::operations(steps));
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = steps;
+        None
+    }
+}
+
 /// Fills `rounded` with `x` rounded to BF16, halves to even.
 pub(crate) fn round(x: &[f32], rounded: &mut Vec<u16>) {
     rounded.resize(x.len(), 0);

@@ -19,7 +19,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 pub use self::caches::bytes_beyond_caches;
 use crate::isa::{Isa, Kernel, Path};
-use crate::pool;
+use crate::{bf16, pool};
 
 /// Bytes a thread reads at a time.
 const SHARE: usize = 1 << 20;
@@ -49,6 +49,8 @@ pub struct Limits {
     pub memory_bytes: f64,
     /// Multiplications and additions of bytes.
     pub whole_operations: f64,
+    /// Multiplications and additions of BF16, where the machine has instructions for them.
+    pub half_operations: Option<f64>,
     /// Multiplications and additions of 32-bit reals.
     pub real_operations: f64,
 }
@@ -64,6 +66,7 @@ impl Limits {
         Ok(Self {
             memory_bytes: memory_bytes(bytes)?,
             whole_operations: whole_operations(STEPS),
+            half_operations: half_operations(STEPS),
             real_operations: real_operations(STEPS),
         })
     }
@@ -133,6 +136,15 @@ fn whole_operations(steps: usize) -> f64 {
         let started = Instant::now();
         let lanes = Path::best().run(Whole(steps));
         rate(lanes * 4 * 2 * SUMS * steps, started)
+    })
+}
+
+fn half_operations(steps: usize) -> Option<f64> {
+    bf16::is_here().then(|| {
+        by_each_thread(|| {
+            let started = Instant::now();
+            rate(bf16::operations(steps).unwrap_or(0), started)
+        })
     })
 }
 
@@ -276,10 +288,13 @@ mod tests {
         let limits = Limits {
             memory_bytes: memory_bytes(SHARE + 5).expect("there is a mebibyte"),
             whole_operations: whole_operations(64),
+            half_operations: half_operations(64),
             real_operations: real_operations(64),
         };
         assert!(limits.memory_bytes > 0.0, "{limits:?}");
         assert!(limits.whole_operations > 0.0, "{limits:?}");
         assert!(limits.real_operations > 0.0, "{limits:?}");
+        assert_eq!(limits.half_operations.is_some(), bf16::is_here());
+        assert!(limits.half_operations.is_none_or(|halves| halves > 0.0));
     }
 }

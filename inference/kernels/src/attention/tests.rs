@@ -206,6 +206,10 @@ fn stretches_put_together_give_what_one_softmax_gives() {
     case.attend.sinks = Some(&[0.5, -1.0, 3.0, 0.0, 9.0]);
     case.check(KvDtype::F32, 1e-6);
     case.check(KvDtype::Q8_0, 2e-2);
+    case.attend.window = None;
+    case.attend.softcap = Some(0.5);
+    case.check(KvDtype::F32, 1e-6);
+    case.check(KvDtype::Q8_0, 2e-2);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _MM_HINT_T1, _mm_prefetch, _mm512_dpbf16_ps, _mm512_loadu_ps,
     _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
 };
+use std::hint::black_box;
 use std::sync::OnceLock;
 
 use super::{PAIR_BYTES, TILE_ROWS};
@@ -57,6 +58,30 @@ pub(super) fn add_panel(
             }
         };
     }
+}
+
+/// As [`super::operations`].
+pub(super) fn operations(steps: usize) -> usize {
+    assert!(is_here(), "a machine with AVX-512 BF16");
+    // SAFETY: the features were found.
+    unsafe { sums_of_pairs(steps) }
+}
+
+/// Sums of pairs in registers, as many at once as hide how long one takes; gives the operations made.
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn sums_of_pairs(steps: usize) -> usize {
+    const SUMS: usize = 12;
+    let (a, b) = (black_box(0x3f80_3f80), black_box(0x3f00_3f00));
+    let (a, b) = (halves(_mm512_set1_epi32(a)), halves(_mm512_set1_epi32(b)));
+    let mut sums = [_mm512_setzero_ps(); SUMS];
+    for _ in 0..steps {
+        for sum in &mut sums {
+            *sum = _mm512_dpbf16_ps(*sum, a, b);
+        }
+    }
+    black_box(sums);
+    // Two products and two additions a lane.
+    steps * SUMS * LANES * 4
 }
 
 /// Adds a panel times the first `M` tokens to their sums; gives `M`.

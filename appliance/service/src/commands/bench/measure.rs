@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
+use inference_kernels::Dtype;
 use inference_kernels::limits::memory_bytes;
 use inference_nn::{DecoderOptions, ModelSource};
 
@@ -62,7 +63,7 @@ pub(super) fn measure(
         !prompts.is_empty() && !contexts.is_empty(),
         "all that is asked passes the window of {window} tokens; ask for fewer with --prefill, --context and --decode"
     );
-    let operations = 2.0 * multiplied(&source, report.parameters) as f64;
+    let seconds = multiplying_seconds(&source, machine);
     let passes = (0..options.runs)
         .map(|_| Pass::run(decoder, &prompts, &contexts, decode))
         .collect::<anyhow::Result<Vec<_>>>()?;
@@ -71,7 +72,7 @@ pub(super) fn measure(
         report.prefill.push(Phase {
             tokens,
             tokens_per_second: rate,
-            share_of_limit: rate * operations / machine.int8_operations_per_second,
+            share_of_limit: rate * seconds,
         });
     }
     let weights = report.weights_bytes - looked_up_bytes(&source);
@@ -98,14 +99,37 @@ pub(super) fn measure(
     Ok(report)
 }
 
-/// Weights that every token of a prompt is multiplied with: all but embedding and head.
-fn multiplied(source: &ModelSource, parameters: u64) -> u64 {
-    let ModelSource::Gguf(gguf) = source else {
-        return parameters;
+/// Seconds that a token of a prompt takes at least: to be multiplied with all weights but embedding and head.
+fn multiplying_seconds(source: &ModelSource, machine: &MachineReport) -> f64 {
+    const APART: [&str; 4] = [
+        "token_embd.weight",
+        "output.weight",
+        "model.embed_tokens.weight",
+        "lm_head.weight",
+    ];
+    let seconds = |name: &str, weights: usize, dtype: Option<Dtype>| {
+        if APART.contains(&name) {
+            return 0.0;
+        }
+        let reals = machine.f32_operations_per_second;
+        let rate = match dtype {
+            Some(Dtype::F32 | Dtype::F16) => reals,
+            Some(Dtype::Bf16) => machine.bf16_operations_per_second.unwrap_or(reals),
+            // Bare bytes are codes.
+            Some(_) | None => machine.int8_operations_per_second,
+        };
+        2.0 * weights as f64 / rate
     };
-    let apart = ["token_embd.weight", "output.weight"];
-    let apart = apart.iter().filter_map(|name| gguf.tensor(name));
-    parameters - apart.map(|tensor| tensor.weights() as u64).sum::<u64>()
+    match source {
+        ModelSource::Gguf(gguf) => gguf
+            .tensors()
+            .map(|tensor| seconds(&tensor.name, tensor.weights(), Some(tensor.dtype)))
+            .sum(),
+        ModelSource::Safetensors(files) => files
+            .tensors()
+            .map(|(name, tensor)| seconds(name, tensor.weights(), tensor.dtype))
+            .sum(),
+    }
 }
 
 /// Bytes of an embedding that is not the head as well: of those a token reads one row.

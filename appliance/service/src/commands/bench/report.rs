@@ -39,6 +39,9 @@ pub(super) struct MachineReport {
     pub(super) memory_bytes: u64,
     pub(super) memory_bytes_per_second: f64,
     pub(super) int8_operations_per_second: f64,
+    /// Absent where the machine has no instructions for BF16.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) bf16_operations_per_second: Option<f64>,
     pub(super) f32_operations_per_second: f64,
     /// Programs that wanted a processor during the last minute; none of them helps a measurement.
     pub(super) load_average: Option<f64>,
@@ -56,6 +59,7 @@ impl MachineReport {
             memory_bytes: machine.memory_bytes,
             memory_bytes_per_second: limits.memory_bytes,
             int8_operations_per_second: limits.whole_operations,
+            bf16_operations_per_second: limits.half_operations,
             f32_operations_per_second: limits.real_operations,
             load_average: load_average(),
             classes: CLASSES
@@ -137,7 +141,7 @@ impl ModelReport {
     }
 }
 
-/// One stream: reading is held against the int8 limit, generating against memory.
+/// One stream: reading is held against the limit of products with weights of their types, generating against memory.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Phase {
     /// Tokens read, or tokens before those generated.

@@ -33,13 +33,17 @@ impl Display for MachineReport {
         if let Some(load) = self.load_average {
             write!(f, ", load {load:.1}")?;
         }
-        writeln!(
+        write!(
             f,
             "\nlimits    {:.1} GB/s memory, {:.0} GOP/s int8, {:.0} GFLOP/s f32",
             giga(self.memory_bytes_per_second),
             giga(self.int8_operations_per_second),
             giga(self.f32_operations_per_second)
-        )
+        )?;
+        if let Some(operations) = self.bf16_operations_per_second {
+            write!(f, ", {:.0} bf16", giga(operations))?;
+        }
+        writeln!(f)
     }
 }
 
@@ -91,7 +95,7 @@ impl Display for ModelReport {
             giga(self.read_bytes_per_second)
         )?;
         for phase in &self.prefill {
-            line(f, "prefill  ", "of", phase, "int8")?;
+            line(f, "prefill  ", "of", phase, "products'")?;
         }
         for phase in &self.decode {
             line(f, "decode   ", "after", phase, "reading")?;
