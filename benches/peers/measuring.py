@@ -20,14 +20,17 @@ CONFIGURATIONS = {
 }
 
 
-# Does nothing, only where nobody else wants this processor.
+# Does nothing, only where nobody else wants this processor, until it is killed or who started it is gone.
 IDLE = """
 import os
+parent = os.getppid()
 os.sched_setaffinity(0, {{{processor}}})
 os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-while True:
-    pass
+while os.getppid() == parent:
+    for _ in range(100_000):
+        pass
 """
+# Programs that do so now.
 awake = []
 
 
